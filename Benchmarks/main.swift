@@ -1,0 +1,5 @@
+import Foundation
+
+for figure in try ThresholdFigures.all() {
+    print(figure)
+}

@@ -1,0 +1,165 @@
+import Algebra
+import Canonical
+
+/// Says what one run is for, by whom, and until when: deterministic CBOR that every participant
+/// hashes, so that consent to the request and the name of the run are bound to the same bytes
+/// (specification section 3.2). A holder compares it with what it approved; nobody signs it.
+public struct RunDescriptor: Equatable, Sendable {
+    public static let version: UInt64 = 1
+
+    public enum Purpose: Equatable, Sendable {
+        /// Sign these items under a key of this group and epoch.
+        case signing(certificate: Digest, items: [SigningItem])
+        /// Make a new key for this group, with pair setups.
+        case keyGeneration(kind: GroupKind, threshold: SigningThreshold)
+    }
+
+    public let request: RequestID
+    /// Counts the runs for one request; a retry is a new descriptor.
+    public let attempt: UInt16
+    public let intent: Digest
+    public let group: GroupID
+    public let epoch: UInt64
+    public let scheme: SignatureScheme
+    public let roster: Roster
+    public let purpose: Purpose
+    /// Unix seconds; nothing of the run is sent afterwards.
+    public let expires: UInt64
+
+    public init(
+        request: RequestID, attempt: UInt16, intent: Digest, group: GroupID, epoch: UInt64,
+        scheme: SignatureScheme, roster: Roster, purpose: Purpose, expires: UInt64
+    ) {
+        self.request = request
+        self.attempt = attempt
+        self.intent = intent
+        self.group = group
+        self.epoch = epoch
+        self.scheme = scheme
+        self.roster = roster
+        self.purpose = purpose
+        self.expires = expires
+    }
+
+    private enum Key {
+        static let version: UInt64 = 1, type: UInt64 = 2, request: UInt64 = 3, attempt: UInt64 = 4
+        static let intent: UInt64 = 5, group: UInt64 = 6, epoch: UInt64 = 7, scheme: UInt64 = 8
+        static let identities: UInt64 = 9, indices: UInt64 = 10, expires: UInt64 = 11
+        static let certificate: UInt64 = 12, items: UInt64 = 13
+        static let kind: UInt64 = 14, threshold: UInt64 = 15
+    }
+
+    public var bytes: [UInt8] {
+        var fields: [UInt64: CBOR] = [
+            Key.version: .unsigned(Self.version),
+            Key.request: .bytes(request.bytes),
+            Key.attempt: .unsigned(UInt64(attempt)),
+            Key.intent: .bytes(intent.bytes),
+            Key.group: .bytes(group.bytes),
+            Key.epoch: .unsigned(epoch),
+            Key.scheme: .unsigned(scheme.rawValue),
+            Key.identities: .array(roster.identities.map { .bytes($0.bytes) }),
+            Key.indices: .array(roster.indices.map { .unsigned(UInt64($0.raw)) }),
+            Key.expires: .unsigned(expires),
+        ]
+        switch purpose {
+        case .signing(let certificate, let items):
+            fields[Key.type] = .unsigned(1)
+            fields[Key.certificate] = .bytes(certificate.bytes)
+            fields[Key.items] = .array(
+                items.map { item in
+                    .array([
+                        .array(item.path.steps.map { .unsigned(UInt64($0)) }),
+                        .bytes(item.digest.bytes),
+                    ])
+                })
+        case .keyGeneration(let kind, let threshold):
+            fields[Key.type] = .unsigned(2)
+            fields[Key.kind] = .unsigned(kind.rawValue)
+            fields[Key.threshold] = .unsigned(UInt64(threshold.required))
+        }
+        return CBOR.map(fields).encoded()
+    }
+
+    /// H("descriptor", bytes): stored before a Ready leaves, and never used twice.
+    public var digest: Digest {
+        var transcript = Transcript(Tag.descriptor)
+        transcript.append(bytes)
+        return transcript.digest()
+    }
+
+    public init(_ bytes: [UInt8]) throws(MalformedBytes) {
+        var fields = try CBORFields(CBOR.decode(bytes), "run descriptor")
+        guard try fields.unsigned(Key.version, UInt64.self) == Self.version else {
+            throw MalformedBytes("run descriptor of another version")
+        }
+        request = try fields.fixed(Key.request)
+        attempt = try fields.unsigned(Key.attempt)
+        intent = try fields.fixed(Key.intent)
+        group = try fields.fixed(Key.group)
+        epoch = try fields.unsigned(Key.epoch)
+        guard let scheme = SignatureScheme(rawValue: try fields.unsigned(Key.scheme)) else {
+            throw MalformedBytes("unknown signature scheme")
+        }
+        self.scheme = scheme
+        roster = try Self.roster(&fields)
+        expires = try fields.unsigned(Key.expires)
+        switch try fields.unsigned(Key.type, UInt64.self) {
+        case 1:
+            let certificate: Digest = try fields.fixed(Key.certificate)
+            var items: [SigningItem] = []
+            for item in try fields.array(Key.items, most: Signing.itemsMost) {
+                items.append(try Self.item(item))
+            }
+            purpose = .signing(certificate: certificate, items: items)
+        case 2:
+            guard let kind = GroupKind(rawValue: try fields.unsigned(Key.kind)),
+                let threshold = SigningThreshold(
+                    Int(try fields.unsigned(Key.threshold, UInt8.self)),
+                    of: roster.identities.count)
+            else { throw MalformedBytes("impossible kind or threshold") }
+            purpose = .keyGeneration(kind: kind, threshold: threshold)
+        case let type: throw MalformedBytes("unknown type \(type) of run")
+        }
+        try fields.finish()
+    }
+
+    private static func roster(_ fields: inout CBORFields) throws(MalformedBytes) -> Roster {
+        let most = Int(ParticipantIndex.most)
+        var identities: [IdentityPublicKey] = []
+        for identity in try fields.array(Key.identities, most: most) {
+            guard case .bytes(let bytes) = identity, let key = IdentityPublicKey(bytes) else {
+                throw MalformedBytes("participant that is no identity key")
+            }
+            identities.append(key)
+        }
+        var indices: [ParticipantIndex] = []
+        for index in try fields.array(Key.indices, most: most) {
+            guard case .unsigned(let raw) = index, let index = ParticipantIndex(raw) else {
+                throw MalformedBytes("participant index out of range")
+            }
+            indices.append(index)
+        }
+        guard let roster = Roster(identities, indices) else {
+            throw MalformedBytes("participants doubled, unsorted, too few or too many")
+        }
+        return roster
+    }
+
+    private static func item(_ value: CBOR) throws(MalformedBytes) -> SigningItem {
+        guard case .array(let parts) = value, parts.count == 2, case .array(let path) = parts[0],
+            case .bytes(let bytes) = parts[1], let digest = Digest(bytes)
+        else { throw MalformedBytes("item that is no path and digest") }
+        var steps: [UInt32] = []
+        for step in path {
+            guard case .unsigned(let raw) = step, let step = UInt32(exactly: raw) else {
+                throw MalformedBytes("path step out of range")
+            }
+            steps.append(step)
+        }
+        guard let path = DerivationPath(steps) else {
+            throw MalformedBytes("path hardened or too long")
+        }
+        return SigningItem(path: path, digest: digest)
+    }
+}

@@ -1,0 +1,135 @@
+import Algebra
+import Canonical
+
+/// Says that all holders of a group made this key together and hold shares that fit it: their
+/// signatures over one digest, with all that one needs to compute the digest oneself.
+public struct KeyCertificate: Equatable, Sendable {
+    public static let byteLimit = 16 * 1024
+
+    public let descriptor: RunDescriptor
+    /// Nonce and ephemeral key of every participant, by position: what the run's name is made of.
+    public let contributions: [Contribution]
+    public let publicKey: Point
+    public let chainCode: [UInt8]
+    /// Xⱼ by position.
+    public let verifyingShares: [Point]
+    public let echo: Digest
+    /// By position.
+    public let signatures: [IdentitySignature]
+
+    public struct Contribution: Equatable, Sendable {
+        public let nonce: [UInt8]
+        public let ephemeral: EphemeralPublicKey
+    }
+
+    /// H("cert", sid, Y, cc, X₁…Xₙ ascending, echo): what each holder signs. The name of the run
+    /// binds the descriptor with group and epoch.
+    public static func digest(run: RunID, key: SharedKey, echo: Digest) -> Digest {
+        var transcript = Transcript(Tag.certificate)
+        transcript.append(run)
+        transcript.append(key.publicKey.compressed)
+        transcript.append(key.chainCode)
+        for index in key.indices {
+            if let share = key.verifyingShares[index] { transcript.append(share.compressed) }
+        }
+        transcript.append(echo)
+        return transcript.digest()
+    }
+
+    public init?(
+        descriptor: RunDescriptor, contributions: [Contribution], key: SharedKey, echo: Digest,
+        signatures: [IdentitySignature]
+    ) {
+        let shares = descriptor.roster.indices.compactMap { key.verifyingShares[$0] }
+        guard shares.count == descriptor.roster.indices.count else { return nil }
+        self.descriptor = descriptor
+        self.contributions = contributions
+        publicKey = key.publicKey
+        chainCode = key.chainCode
+        verifyingShares = shares
+        self.echo = echo
+        self.signatures = signatures
+    }
+
+    /// The key that the certificate speaks of, or nil unless every holder has signed for it and the
+    /// verifying shares lie on one polynomial that gives the public key.
+    public func verified() -> (key: SharedKey, digest: Digest)? {
+        let roster = descriptor.roster
+        guard case .keyGeneration(_, let threshold) = descriptor.purpose,
+            contributions.count == roster.identities.count,
+            signatures.count == roster.identities.count,
+            verifyingShares.count == roster.identities.count,
+            let key = SharedKey(
+                threshold: threshold, publicKey: publicKey, chainCode: chainCode,
+                verifyingShares: Dictionary(
+                    uniqueKeysWithValues: zip(roster.indices, verifyingShares))),
+            key.isConsistent
+        else { return nil }
+        let run = Ready.runID(
+            descriptor.digest, contributions.map { ($0.nonce, $0.ephemeral) })
+        let digest = Self.digest(run: run, key: key, echo: echo)
+        let allSigned = zip(roster.identities, signatures).allSatisfy { $0.verifies($1, of: digest) }
+        return allSigned ? (key, digest) : nil
+    }
+
+    public var bytes: [UInt8] {
+        CBOR.map([
+            1: .bytes(descriptor.bytes),
+            2: .array(contributions.map { .bytes($0.nonce + $0.ephemeral.bytes) }),
+            3: .bytes(publicKey.compressed),
+            4: .bytes(chainCode),
+            5: .array(verifyingShares.map { .bytes($0.compressed) }),
+            6: .bytes(echo.bytes),
+            7: .array(signatures.map { .bytes($0.bytes) }),
+        ]).encoded()
+    }
+
+    public init(_ bytes: [UInt8]) throws(MalformedBytes) {
+        guard bytes.count <= Self.byteLimit else { throw MalformedBytes("certificate too large") }
+        var fields = try CBORFields(CBOR.decode(bytes), "key certificate")
+        descriptor = try RunDescriptor(try fields.bytes(1, most: Self.byteLimit))
+        contributions = try Self.list(&fields, 2) { bytes in
+            guard bytes.count == 64, let key = EphemeralPublicKey(bytes.suffix(32)) else {
+                return nil
+            }
+            return Contribution(nonce: Array(bytes.prefix(32)), ephemeral: key)
+        }
+        guard let point = Point(compressed: try fields.bytes(3, most: Point.byteCount)) else {
+            throw MalformedBytes("public key that is no point")
+        }
+        publicKey = point
+        chainCode = try fields.bytes(4, most: SharedKey.chainCodeBytes)
+        verifyingShares = try Self.list(&fields, 5) { Point(compressed: $0) }
+        echo = try fields.fixed(6)
+        signatures = try Self.list(&fields, 7) { IdentitySignature($0) }
+        try fields.finish()
+    }
+
+    private static func list<Value>(
+        _ fields: inout CBORFields, _ key: UInt64, _ parse: ([UInt8]) -> Value?
+    ) throws(MalformedBytes) -> [Value] {
+        var values: [Value] = []
+        for item in try fields.array(key, most: Int(ParticipantIndex.most)) {
+            guard case .bytes(let bytes) = item, let value = parse(bytes) else {
+                throw MalformedBytes("field \(key) of the key certificate is malformed")
+            }
+            values.append(value)
+        }
+        return values
+    }
+}
+
+extension SharedKey {
+    /// Whether every set of as many holders as must sign interpolates to the public key: it is
+    /// enough that each window of consecutive holders does.
+    var isConsistent: Bool {
+        let indices = indices
+        return (0...threshold.holders - threshold.required).allSatisfy { start in
+            let members = Array(indices[start..<start + threshold.required])
+            let terms = members.compactMap { index in
+                verifyingShares[index]?.variableTimeTimes(Sharing.lagrange(index, in: members))
+            }
+            return terms.count == members.count && Point.sum(terms) == publicKey
+        }
+    }
+}

@@ -1,0 +1,259 @@
+import Algebra
+import Canonical
+
+/// The oblivious transfer extension of one multiplication: from a pair's setup, 512 rows of which
+/// Bob knows ψⱼ and Alice ζⱼ = ψⱼ ⊕ cⱼ·Δ for his choice bits c.
+///
+/// SoftSpokenOT (2022) with k = 4, made non-interactive by hashing; specification section 5.5.
+/// Bob's is `extend`, Alice's is `check`.
+enum TransferExtension {
+    static let correctionBytes = Transfer.treeCount * Transfer.columnBytes
+    static let hashBytes = 16
+    static let messageBytes = correctionBytes + hashBytes + Transfer.baseCount * hashBytes
+
+    /// Bob's message: u₀…u₆₃, X and t₀…t₂₅₅, one after the other.
+    struct Message {
+        let bytes: [UInt8]
+
+        init?(_ bytes: [UInt8]) {
+            guard bytes.count == messageBytes else { return nil }
+            self.bytes = bytes
+        }
+
+        var corrections: ArraySlice<UInt8> { bytes[..<correctionBytes] }
+        var combined: ArraySlice<UInt8> { bytes[correctionBytes..<correctionBytes + hashBytes] }
+        var hashes: ArraySlice<UInt8> { bytes[(correctionBytes + hashBytes)...] }
+
+        /// H("vole/bobmsg", u₀…u₆₃, X, t₀…t₂₅₅).
+        var digest: Digest {
+            var transcript = Transcript(Tag.bobMessage)
+            bytes.withUnsafeBytes { bytes in
+                var at = 0
+                let sizes = [
+                    (Transfer.treeCount, Transfer.columnBytes),
+                    (1 + Transfer.baseCount, hashBytes),
+                ]
+                for (count, size) in sizes {
+                    for _ in 0..<count {
+                        transcript.append(raw: UnsafeRawBufferPointer(rebasing: bytes[at..<at + size]))
+                        at += size
+                    }
+                }
+            }
+            return transcript.digest()
+        }
+    }
+
+    /// Bob's result: ψ as 512 rows of 32 bytes, and his message.
+    struct Extended: ~Copyable {
+        let rows: SecretBytes
+        let message: Message
+    }
+
+    /// χ₀…χ₃ by Fiat and Shamir over the corrections.
+    static func universalHash(_ name: Digest, _ corrections: ArraySlice<UInt8>) -> UniversalHash {
+        var transcript = Transcript(Tag.extensionChallenge)
+        transcript.append(name)
+        for at in stride(
+            from: corrections.startIndex, to: corrections.endIndex, by: Transfer.columnBytes)
+        {
+            transcript.append(Array(corrections[at..<at + Transfer.columnBytes]))
+        }
+        let challenge = transcript.digest()
+        let factors = (0..<Transfer.checkBlocks).map { block in
+            var transcript = Transcript(Tag.extensionFactor)
+            transcript.append(name)
+            transcript.append(challenge)
+            transcript.append(u8: UInt8(block))
+            return Array(transcript.digest().bytes.prefix(hashBytes))
+        }
+        return UniversalHash(factors: factors)
+    }
+
+    /// Bob's side.
+    ///
+    /// - Parameter choice: 512 choice bits and 128 of padding.
+    static func extend(
+        _ name: Digest, leaves: borrowing SecretBytes, choice: borrowing SecretBytes
+    ) -> Extended {
+        var columns = SecretBytes(count: Transfer.baseCount * Transfer.columnBytes)
+        var message = [UInt8](repeating: 0, count: messageBytes)
+        var generator = LeafExpansion(name)
+        for tree in 0..<Transfer.treeCount {
+            generator.expand(tree, leaves)
+            generator.sumAll(plus: choice, into: &message, at: tree * Transfer.columnBytes)
+            for bit in 0..<Transfer.treeDepth {
+                generator.sum(
+                    bit, delta: 0, into: &columns, column: Transfer.treeDepth * tree + bit)
+            }
+        }
+        let hash = universalHash(name, message[..<correctionBytes])
+        let combined = choice.withBytes { hash(words($0, 0)) }
+        write(combined, to: &message, at: correctionBytes)
+        columns.withBytes { columns in
+            for column in 0..<Transfer.baseCount {
+                let value = hash(words(columns, column))
+                write(value, to: &message, at: correctionBytes + hashBytes * (1 + column))
+            }
+        }
+        guard let whole = Message(message) else { preconditionFailure("made to measure") }
+        return Extended(rows: transposed(columns), message: whole)
+    }
+
+    /// Alice's side: her rows, once every column has passed the check.
+    ///
+    /// - Returns: ζ as 512 rows of 32 bytes.
+    /// - Throws: `.transferCheck`, which bans: that it failed tells Bob something about Δ.
+    static func check(
+        _ name: Digest, _ setup: borrowing AliceSetup, _ message: Message
+    ) throws(Abort.Reason) -> SecretBytes {
+        var columns = SecretBytes(count: Transfer.baseCount * Transfer.columnBytes)
+        var generator = LeafExpansion(name)
+        for tree in 0..<Transfer.treeCount {
+            let delta = setup.delta.withBytes { $0[tree] }
+            generator.expand(tree, setup.leaves)
+            for bit in 0..<Transfer.treeDepth {
+                let column = Transfer.treeDepth * tree + bit
+                generator.sum(bit, delta: delta, into: &columns, column: column)
+                let start = tree * Transfer.columnBytes
+                generator.add(
+                    message.corrections[start..<start + Transfer.columnBytes],
+                    mask: 0 &- UInt64(delta &>> UInt8(bit) & 1), to: &columns, column: column)
+            }
+        }
+        let hash = universalHash(name, message.corrections)
+        let combined = element(message.combined)
+        let differences = columns.withBytes { columns in
+            var differences: UInt64 = 0
+            for column in 0..<Transfer.baseCount {
+                let delta = setup.delta.withBytes { $0[column / Transfer.treeDepth] }
+                let bit = UInt8(truncatingIfNeeded: column % Transfer.treeDepth)
+                let mask = SIMD2(repeating: 0 &- UInt64(delta &>> bit & 1))
+                let sent = element(message.hashes.dropFirst(hashBytes * column).prefix(hashBytes))
+                let off = hash(words(columns, column)) ^ sent ^ (combined & mask)
+                differences |= off.x | off.y
+            }
+            return differences
+        }
+        guard differences == 0 else { throw .transferCheck }
+        return transposed(columns)
+    }
+
+    /// Δ as 32 bytes: bit 4·tree + b is bit b of the tree's Δ.
+    static func packed(_ delta: borrowing SecretBytes) -> SecretBytes {
+        var bits = SecretBytes(count: Transfer.baseCount / 8)
+        bits.withMutableBytes { bits in
+            delta.withBytes { delta in
+                for at in bits.indices { bits[at] = delta[2 * at] | delta[2 * at + 1] &<< 4 }
+            }
+        }
+        return bits
+    }
+
+    private static func transposed(_ columns: borrowing SecretBytes) -> SecretBytes {
+        BitMatrix.transpose(
+            columns, rowCount: Transfer.baseCount, rowWords: Transfer.columnWords,
+            columnCount: Transfer.rowCount)
+    }
+
+    private static func words(_ bytes: UnsafeRawBufferPointer, _ column: Int) -> UnsafePointer<UInt64> {
+        bytes.assumingMemoryBound(to: UInt64.self).baseAddress! + column * Transfer.columnWords
+    }
+
+    private static func element(_ bytes: ArraySlice<UInt8>) -> SIMD2<UInt64> {
+        bytes.withUnsafeBytes {
+            SIMD2(
+                UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)),
+                UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+        }
+    }
+
+    private static func write(_ value: SIMD2<UInt64>, to message: inout [UInt8], at offset: Int) {
+        message.withUnsafeMutableBytes {
+            $0.storeBytes(of: value.x.littleEndian, toByteOffset: offset, as: UInt64.self)
+            $0.storeBytes(of: value.y.littleEndian, toByteOffset: offset + 8, as: UInt64.self)
+        }
+    }
+}
+
+/// The 16 leaves of one tree, each expanded to a column of 640 bits, and their masked sums.
+struct LeafExpansion: ~Copyable {
+    private var hash: FixedHash
+    /// Leaf x's column at 12 words · x: three digests, of which 80 bytes count.
+    private var expanded: SecretBytes
+    private static let stride = 12
+
+    init(_ name: Digest) {
+        hash = FixedHash(Tag.extensionPRG, name, payloadBytes: 35)
+        expanded = SecretBytes(count: Transfer.leafCount * Self.stride * 8)
+    }
+
+    /// R_{i,x}: the first 80 bytes of FixedHash(leaf || i || x || counter) for counters 0, 1, 2.
+    mutating func expand(_ tree: Int, _ leaves: borrowing SecretBytes) {
+        expanded.withMutableBytes { out in
+            leaves.withBytes { leaves in
+                for leaf in 0..<Transfer.leafCount {
+                    let at = (tree * Transfer.leafCount + leaf) * Transfer.seedBytes
+                    hash.expand(
+                        leaves.baseAddress! + at, UInt8(tree), UInt8(leaf),
+                        into: out.baseAddress! + leaf * Self.stride * 8)
+                }
+            }
+        }
+    }
+
+    /// u = choice ⊕ all leaves.
+    borrowing func sumAll(
+        plus choice: borrowing SecretBytes, into message: inout [UInt8], at offset: Int
+    ) {
+        expanded.withBytes { expanded in
+            let columns = expanded.assumingMemoryBound(to: UInt64.self).baseAddress!
+            choice.withBytes { choice in
+                message.withUnsafeMutableBytes { out in
+                    for word in 0..<Transfer.columnWords {
+                        var sum = choice.load(fromByteOffset: 8 * word, as: UInt64.self)
+                        for leaf in 0..<Transfer.leafCount {
+                            sum ^= columns[leaf * Self.stride + word]
+                        }
+                        out.storeBytes(of: sum, toByteOffset: offset + 8 * word, as: UInt64.self)
+                    }
+                }
+            }
+        }
+    }
+
+    /// The sum of the leaves x for which bit `bit` of x ⊕ `delta` is set: Bob's v with delta 0,
+    /// Alice's part of w with her Δ, whose own leaf falls out since Δ ⊕ Δ has no bit set.
+    borrowing func sum(_ bit: Int, delta: UInt8, into columns: inout SecretBytes, column: Int) {
+        expanded.withBytes { expanded in
+            let leaves = expanded.assumingMemoryBound(to: UInt64.self).baseAddress!
+            columns.withMutableBytes { columns in
+                let out = columns.assumingMemoryBound(to: UInt64.self).baseAddress!
+                    + column * Transfer.columnWords
+                for leaf in 0..<Transfer.leafCount {
+                    let differs = (UInt8(leaf) ^ delta) &>> UInt8(bit) & 1
+                    let mask = 0 &- UInt64(differs)
+                    for word in 0..<Transfer.columnWords {
+                        out[word] ^= leaves[leaf * Self.stride + word] & mask
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds Bob's correction to a column where `mask` is all ones.
+    borrowing func add(
+        _ correction: ArraySlice<UInt8>, mask: UInt64, to columns: inout SecretBytes, column: Int
+    ) {
+        correction.withUnsafeBytes { correction in
+            columns.withMutableBytes { columns in
+                let out = columns.assumingMemoryBound(to: UInt64.self).baseAddress!
+                    + column * Transfer.columnWords
+                for word in 0..<Transfer.columnWords {
+                    out[word] ^=
+                        correction.loadUnaligned(fromByteOffset: 8 * word, as: UInt64.self) & mask
+                }
+            }
+        }
+    }
+}

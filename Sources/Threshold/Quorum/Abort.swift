@@ -1,0 +1,73 @@
+/// A run has ended without a result, for this reason, because of these participants. Nobody is
+/// ever guessed: where a check does not tell who lied, the list is empty.
+public struct Abort: Error, Equatable, Sendable {
+    public let reason: Reason
+    public let culprits: [ParticipantIndex]
+
+    public init(_ reason: Reason, by culprits: [ParticipantIndex] = []) {
+        self.reason = reason
+        self.culprits = culprits
+    }
+
+    public init(_ reason: Reason, by culprit: ParticipantIndex) {
+        self.init(reason, by: [culprit])
+    }
+
+    /// What an abort obliges us to (specification section 4.5).
+    public enum Consequence: UInt8, Sendable {
+        /// Nobody is shown to have cheated; a new attempt may be made.
+        case none = 0
+        /// The culprit sent what no honest participant sends; nothing secret was learnt by it.
+        case blame = 1
+        /// A check that depends on choice bits failed: the whole setup is discarded and counted.
+        case discardSetup = 2
+        /// A check that depends on long-lived secrets failed: each failure may have cost a bit, so
+        /// the pair's setup is wiped and the culprit refused, durably, before anyone is answered.
+        case ban = 3
+    }
+
+    public var consequence: Consequence { reason.consequence }
+
+    public enum Reason: String, Error, Sendable, CaseIterable {
+        case wrongQuorum
+        case runNameUsed
+        case malformedMessage
+        case undecryptableMessage
+        case equivocation
+        case transcriptMismatch
+        case echoMismatch
+        case openingContradictsCommitment
+        case proofOfPossession
+        case shareContradictsCommitment
+        case zeroShare
+        case certificateMismatch
+        case baseTransfer
+        case transferTree
+        case differentSetup
+        case transferCheck
+        case multiplicationCheck
+        case nonceCheck
+        case keyCheck
+        case publicKeyMismatch
+        case identityNonce
+        case invalidSignature
+        case endedByPeer
+        case timeout
+
+        public var consequence: Consequence {
+            switch self {
+            case .wrongQuorum, .runNameUsed, .transcriptMismatch, .echoMismatch, .zeroShare,
+                .certificateMismatch, .differentSetup, .publicKeyMismatch, .identityNonce,
+                .invalidSignature, .endedByPeer, .timeout:
+                .none
+            case .malformedMessage, .undecryptableMessage, .equivocation,
+                .openingContradictsCommitment, .proofOfPossession, .shareContradictsCommitment:
+                .blame
+            case .baseTransfer, .transferTree:
+                .discardSetup
+            case .transferCheck, .multiplicationCheck, .nonceCheck, .keyCheck:
+                .ban
+            }
+        }
+    }
+}

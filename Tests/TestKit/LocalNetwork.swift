@@ -1,0 +1,114 @@
+import Algebra
+import Threshold
+
+/// Run names that were used, in memory.
+public final class MemoryRegistry: RunRegistry {
+    private var used: Set<RunID> = []
+    public init() {}
+    public func claim(_ run: RunID) -> Bool { used.insert(run).inserted }
+}
+
+/// A message on its way from one participant to another.
+public struct Transit {
+    public let round: UInt8
+    public let item: UInt16
+    public let from: ParticipantIndex
+    public let to: ParticipantIndex
+    public let isBroadcast: Bool
+    public var bytes: [UInt8]
+}
+
+/// The machines of one run in one process, their messages carried in order, and changed on their
+/// way where a test wants it. Envelopes are left out: this drives the protocols themselves.
+public final class LocalNetwork<Machine: ProtocolRun & ~Copyable> {
+    private final class Player {
+        var machine: Machine
+        var isRunning = true
+        init(_ machine: consuming Machine) { self.machine = machine }
+    }
+
+    /// What a receiver gets in place of what was sent; nil loses the message.
+    public typealias Tamper = (Transit) -> Transit?
+
+    private var players: [ParticipantIndex: Player] = [:]
+    public private(set) var outputs: [ParticipantIndex: Machine.Output] = [:]
+    public private(set) var aborts: [ParticipantIndex: Abort] = [:]
+    /// Everything that was sent, before it was changed.
+    public private(set) var sent: [Transit] = []
+    /// Who has given its last messages away.
+    public private(set) var gaveLast: Set<ParticipantIndex> = []
+
+    public init() {}
+
+    public func add(_ machine: consuming Machine, _ index: ParticipantIndex) {
+        players[index] = Player(machine)
+    }
+
+    /// Moves everyone on until nobody can move.
+    public func run(tamper: Tamper = { $0 }) {
+        var moved = true
+        while moved {
+            moved = false
+            for (index, player) in players.sorted(by: { $0.key < $1.key }) where player.isRunning {
+                moved = step(index, player, tamper) || moved
+            }
+        }
+    }
+
+    public func waitingFor(_ index: ParticipantIndex) -> [ParticipantIndex] {
+        players[index]?.machine.waitingFor ?? []
+    }
+
+    private func step(
+        _ index: ParticipantIndex, _ player: Player, _ tamper: Tamper
+    ) -> Bool {
+        do throws(Abort) {
+            switch try player.machine.next() {
+            case .wait:
+                return false
+            case .send(let messages):
+                deliver(messages, from: index, tamper)
+            case .sendLast(let messages):
+                gaveLast.insert(index)
+                deliver(messages, from: index, tamper)
+            case .finish(let output):
+                outputs[index] = output
+                player.isRunning = false
+            }
+        } catch {
+            aborts[index] = error
+            player.isRunning = false
+        }
+        return true
+    }
+
+    private func deliver(
+        _ messages: [RoundMessage], from index: ParticipantIndex, _ tamper: Tamper
+    ) {
+        for message in messages {
+            let (bytes, isBroadcast): ([UInt8], Bool)
+            let recipients: [ParticipantIndex]
+            switch message.content {
+            case .broadcast(let body):
+                (bytes, isBroadcast) = (body, true)
+                recipients = players.keys.filter { $0 != index }.sorted()
+            case .whispered(let box):
+                (bytes, isBroadcast) = (box.with { $0.withBytes { Array($0) } }, false)
+                recipients = [message.participant]
+            }
+            for recipient in recipients {
+                let transit = Transit(
+                    round: message.round, item: message.item, from: index, to: recipient,
+                    isBroadcast: isBroadcast, bytes: bytes)
+                sent.append(transit)
+                guard let arrived = tamper(transit) else { continue }
+                players[recipient]?.machine.receive(
+                    RoundMessage(
+                        round: arrived.round, item: arrived.item, arrived.from,
+                        isBroadcast
+                            ? .broadcast(arrived.bytes)
+                            : .whispered(SecretBox(SecretBytes(copying: arrived.bytes)))))
+            }
+        }
+    }
+}
