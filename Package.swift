@@ -66,13 +66,28 @@ let package = Package(
             name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         room("Canonical", []),
         room("Algebra", ["Canonical", "CSecp256k1", "CSodium", "CLibCrypto", crypto]),
-        room("Threshold", ["Algebra", "Canonical"]),
+        room("KeyGroups", ["Algebra", "Canonical"]),
+        room("Threshold", ["Algebra", "Canonical", "KeyGroups"]),
+        room("Chains", ["Algebra", "Canonical"]),
+        room("Intents", ["Algebra", "Canonical", "Chains", "KeyGroups"]),
+        room("Holder", ["Algebra", "Canonical", "Chains", "Intents", "KeyGroups", "Threshold"]),
+        room(
+            "HolderStorage",
+            ["Algebra", "Canonical", "Chains", "Holder", "Intents", "KeyGroups", "Threshold", grdb]),
         .target(
-            name: "TestKit", dependencies: ["Algebra", "Canonical", "Threshold"],
-            path: "Tests/TestKit", swiftSettings: settings),
+            name: "TestKit", dependencies: [
+                "Algebra", "Canonical", "Chains", "Holder", "HolderStorage", "Intents", "KeyGroups",
+                "Threshold",
+            ], path: "Tests/TestKit", swiftSettings: settings),
         .executableTarget(
-            name: "Benchmarks", dependencies: ["TestKit", "Algebra", "Canonical", "Threshold"],
+            name: "Benchmarks", dependencies: ["TestKit", "Algebra", "Canonical", "KeyGroups", "Threshold"],
             path: "Benchmarks", swiftSettings: settings),
-        tests("ThresholdTests", ["Threshold", "Algebra", "Canonical", "TestKit"]),
+        tests(
+            "HolderTests",
+            [
+                "Holder", "HolderStorage", "Intents", "KeyGroups", "Threshold", "Chains", "Algebra",
+                "Canonical", "TestKit",
+            ]),
+        tests("ThresholdTests", ["Threshold", "Algebra", "Canonical", "KeyGroups", "TestKit"]),
     ]
 )

@@ -1,6 +1,7 @@
 import Algebra
 import Canonical
 import TestKit
+import KeyGroups
 import Threshold
 
 /// CPU of the threshold protocols, summed over all participants: everything they do from their

@@ -32,7 +32,6 @@ enum Tag {
     static let openingDigest = HashTag("dkg/body")
     static let openingEcho = HashTag("dkg/echo2")
     static let chainCode = HashTag("dkg/cc")
-    static let certificate = HashTag("cert")
 
     static let signingItem = HashTag("sign/item")
     static let signingMultiplication = HashTag("sign/vole")
@@ -40,8 +39,5 @@ enum Tag {
     static let firstRound = HashTag("sign/tr1")
     static let zeroShare = HashTag("sign/zero")
 
-    static let runID = HashTag("sid")
-    static let descriptor = HashTag("descriptor")
     static let envelope = HashTag("env")
-    static let activation = HashTag("ack")
 }

@@ -1,5 +1,6 @@
 import Algebra
 import Canonical
+import KeyGroups
 import Threshold
 
 /// Keys made by the real key generation under the reference model's random streams.

@@ -1,4 +1,5 @@
 import Algebra
+import KeyGroups
 import Threshold
 
 /// Run names that were used, in memory.

@@ -1,5 +1,6 @@
 import Algebra
 import Canonical
+import KeyGroups
 import Threshold
 
 /// A group of holders in one process, each with an identity: what tests and benchmarks run
@@ -133,7 +134,7 @@ public final class SessionNetwork<Machine: ProtocolRun & ~Copyable> {
     /// Bytes of all envelopes after the Readys.
     public private(set) var bytesSent = 0
     public private(set) var sent: [Envelope] = []
-    public var contributions: [KeyCertificate.Contribution] = []
+    public var contributions: [RunContribution] = []
 
     public init(_ group: TestGroup) { self.group = group }
 

@@ -1,5 +1,6 @@
 import Algebra
 import Canonical
+import KeyGroups
 import TestKit
 import Testing
 @testable import Threshold

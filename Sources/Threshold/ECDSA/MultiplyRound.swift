@@ -1,5 +1,6 @@
 import Algebra
 import Canonical
+import KeyGroups
 
 /// Signing, round 2 of 3: check every member's opening and multiplications, and give our share of
 /// numerator and denominator.

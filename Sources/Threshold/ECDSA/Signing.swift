@@ -1,13 +1,12 @@
 import Algebra
 import Canonical
+import KeyGroups
 
 /// A run that signs one or more items with one quorum: threshold ECDSA by DKLs23 in three rounds.
 ///
 /// Sans I/O: feed it what arrives with `receive`, and ask `next` until it says `.wait` or
 /// `.finish`. An `Abort` closes it for good, and wipes its secrets.
 public struct Signing: ~Copyable {
-    /// Most items of one run, one an input or message.
-    public static let itemsMost = 64
     public static let rounds: ClosedRange<UInt8> = 1...3
 
     private enum State: ~Copyable {
@@ -35,7 +34,7 @@ public struct Signing: ~Copyable {
             members.count == share.key.threshold.required,
             members.allSatisfy({ share.key.verifyingShares[$0] != nil }),
             quorum.others.allSatisfy({ share.pairs[$0] != nil }),
-            (1...Self.itemsMost).contains(items.count)
+            (1...SigningItem.most).contains(items.count)
         else { throw Abort(.wrongQuorum) }
         var rounds: [SecretBox<CommitRound>] = []
         for (number, item) in items.enumerated() {

@@ -1,15 +1,6 @@
 import Algebra
 import Canonical
-
-/// What a signature is asked of: a key below the root, and a digest.
-public struct SigningItem: Equatable, Sendable {
-    public let path: DerivationPath
-    public let digest: Digest
-
-    public init(path: DerivationPath, digest: Digest) {
-        (self.path, self.digest) = (path, digest)
-    }
-}
+import KeyGroups
 
 /// What all rounds of one item know.
 struct SigningContext: Sendable {

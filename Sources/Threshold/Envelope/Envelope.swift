@@ -1,5 +1,6 @@
 import Algebra
 import Canonical
+import KeyGroups
 
 /// One message between two participants, or from one to all, as it goes through the relay: signed
 /// by its sender, sealed if it is for one, and nothing that the relay could alter unnoticed.
@@ -85,8 +86,6 @@ public struct Envelope: Equatable, Sendable {
 /// A participant's consent to one run: its fresh nonce and ephemeral key, and which setups it holds
 /// with each other participant. The run's name is made of all of them.
 public struct Ready: Equatable, Sendable {
-    public static let nonceBytes = 32
-
     public let descriptor: Digest
     public let nonce: [UInt8]
     public let ephemeral: EphemeralPublicKey
@@ -113,7 +112,7 @@ public struct Ready: Equatable, Sendable {
     public init(_ bytes: [UInt8]) throws(MalformedBytes) {
         var reader = ByteReader(bytes)
         descriptor = try reader.take(Digest.self)
-        nonce = Array(try reader.take(Self.nonceBytes))
+        nonce = Array(try reader.take(RunContribution.nonceBytes))
         ephemeral = try reader.take(EphemeralPublicKey.self)
         let count = try reader.integer(UInt8.self)
         guard count <= ParticipantIndex.most else { throw MalformedBytes("too many setups") }
@@ -128,15 +127,5 @@ public struct Ready: Equatable, Sendable {
         }
         self.setups = setups
         try reader.finish()
-    }
-
-    /// sid = H("sid", H(descriptor), position || nonce || ephemeral of each participant).
-    static func runID(_ descriptor: Digest, _ parts: [(nonce: [UInt8], EphemeralPublicKey)]) -> RunID {
-        var transcript = Transcript(Tag.runID)
-        transcript.append(descriptor)
-        for (position, part) in parts.enumerated() {
-            transcript.append(UInt16(position).bigEndianBytes + part.nonce + part.1.bytes)
-        }
-        return RunID(transcript.digest())
     }
 }

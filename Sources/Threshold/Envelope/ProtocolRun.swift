@@ -1,4 +1,5 @@
 import Algebra
+import KeyGroups
 
 /// A protocol without its transport: what `RunSession` drives.
 public protocol ProtocolRun: ~Copyable {
@@ -18,7 +19,7 @@ public struct RunOpening: ~Copyable {
     /// k_ij with each other participant: HKDF of the ephemeral keys' agreement (section 3.2).
     public let zeroSeeds: [ParticipantIndex: SecretBox<SecretBytes>]
     /// What everyone put into the run's name, by position.
-    public let contributions: [KeyCertificate.Contribution]
+    public let contributions: [RunContribution]
 
     public consuming func takeRun() -> ClaimedRun { run }
 }

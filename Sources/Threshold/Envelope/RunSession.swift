@@ -1,5 +1,6 @@
 import Algebra
 import Canonical
+import KeyGroups
 
 /// One run as one participant sees it: gathers everyone's Ready, agrees on the run's name, opens
 /// and seals envelopes, and drives the protocol (specification sections 3.2 and 4).
@@ -40,7 +41,7 @@ public final class RunSession<Machine: ProtocolRun & ~Copyable> {
         self.descriptor = descriptor
         descriptorDigest = descriptor.digest
         self.me = me
-        let nonce = random.bytes(Ready.nonceBytes)
+        let nonce = random.bytes(RunContribution.nonceBytes)
         let ephemeral = EphemeralKey(random: &random)
         var byPosition: [UInt16: PairSetupIDs] = [:]
         for (index, ids) in setups {
@@ -119,11 +120,17 @@ extension RunSession where Machine: ~Copyable {
             let sender = descriptor.roster.identity(at: header.from),
             header.to == me || header.to == Envelope.toAll
         else { return .dropped("not for us") }
-        let isReady = header.kind == .ready
-        guard isReady == (header.run.bytes == descriptorDigest.bytes) || header.kind == .abort
-        else { return .dropped("of another run") }
-        if !isReady, let channel, channel.run != header.run {
-            return .dropped("of another run")
+        switch header.kind {
+        case .ready:
+            guard header.run.bytes == descriptorDigest.bytes else {
+                return .dropped("of another run")
+            }
+        case .abort:
+            guard [descriptorDigest.bytes, channel?.run.bytes].contains(header.run.bytes) else {
+                return .dropped("of another run")
+            }
+        case .round:
+            if let channel, channel.run != header.run { return .dropped("of another run") }
         }
         guard envelope.isSigned(by: sender) else { return .dropped("not signed by its sender") }
         if let before = seen[header] {
@@ -217,14 +224,18 @@ extension RunSession where Machine: ~Copyable {
     /// All are ready: compare setups, name the run, claim the name, agree on keys, start.
     private func begin() throws(Abort) {
         let roster = descriptor.roster
-        let parts = roster.identities.indices.compactMap { readys[UInt16($0)] }
+        let contributions = roster.identities.indices.compactMap { position in
+            readys[UInt16(position)].map {
+                RunContribution(nonce: $0.nonce, ephemeral: $0.ephemeral)
+            }
+        }
         for (position, ready) in readys where position != me {
             guard ready.setups[me]?.mirrored == ownReady.setups[position] else {
                 throw Abort(.differentSetup)
             }
         }
         guard let ephemeral = ephemeral.take() else { return }
-        let run = Ready.runID(descriptorDigest, parts.map { ($0.nonce, $0.ephemeral) })
+        let run = RunID(descriptorDigest, contributions)
         let claimed = try ClaimedRun(run, in: registry)
         let channel = try SealedChannel(
             run: run, me: me, ephemeral: ephemeral, others: readys.mapValues(\.ephemeral),
@@ -233,7 +244,7 @@ extension RunSession where Machine: ~Copyable {
         machine = try open(
             RunOpening(
                 run: claimed, zeroSeeds: channel.zeroSeeds,
-                contributions: parts.map { .init(nonce: $0.nonce, ephemeral: $0.ephemeral) }))
+                contributions: contributions))
         let waiting = early.values.flatMap { $0 }
         early = [:]
         for envelope in waiting { _ = try receive(envelope) }

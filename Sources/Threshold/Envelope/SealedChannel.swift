@@ -1,5 +1,6 @@
 import Algebra
 import Canonical
+import KeyGroups
 
 /// The keys of one run between us and each other participant, one a direction, so that no nonce
 /// meets a key twice (specification section 4.1). They end with the run.

@@ -1,5 +1,6 @@
 import Algebra
 import Canonical
+import KeyGroups
 
 /// Key generation, round 2: check every dealer's opening and share, answer its pair setup, and echo
 /// what was opened.

@@ -1,5 +1,6 @@
 import Algebra
 import Canonical
+import KeyGroups
 
 /// A run that makes a new key, shared among all its participants, and the setups of every pair.
 ///

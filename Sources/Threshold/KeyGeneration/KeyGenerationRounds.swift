@@ -1,5 +1,6 @@
 import Algebra
 import Canonical
+import KeyGroups
 
 /// What all rounds of one key generation know.
 struct CeremonyContext: Sendable {

@@ -1,5 +1,6 @@
 import Algebra
 import Canonical
+import KeyGroups
 
 extension KeyShare {
     /// The version of the stored form. A change of the form is a new number, and old ones stay

@@ -1,33 +1,6 @@
 import Algebra
 import Canonical
-
-/// What is public about a key and its sharing: everything that a certificate speaks of.
-public struct SharedKey: Sendable {
-    public static let chainCodeBytes = 32
-
-    public let threshold: SigningThreshold
-    /// The joint public key Y.
-    public let publicKey: Point
-    /// BIP 32's chain code.
-    public let chainCode: [UInt8]
-    /// Xⱼ of every holder.
-    public let verifyingShares: [ParticipantIndex: Point]
-
-    public var indices: [ParticipantIndex] { verifyingShares.keys.sorted() }
-
-    /// Nil unless the shares are as many as the threshold has holders, with a chain code of 32 bytes.
-    public init?(
-        threshold: SigningThreshold, publicKey: Point, chainCode: [UInt8],
-        verifyingShares: [ParticipantIndex: Point]
-    ) {
-        guard verifyingShares.count == threshold.holders, chainCode.count == Self.chainCodeBytes
-        else { return nil }
-        self.threshold = threshold
-        self.publicKey = publicKey
-        self.chainCode = chainCode
-        self.verifyingShares = verifyingShares
-    }
-}
+import KeyGroups
 
 /// What one holder keeps of a key: its share, and for each other holder what the two of them made
 /// together. It never leaves the holder but sealed.
@@ -49,6 +22,14 @@ public struct KeyShare: ~Copyable, Sendable {
 
     /// The names of both setups with each other holder: (ours as Alice, ours as Bob).
     public var setupIDs: [ParticipantIndex: PairSetupIDs] { pairs.mapValues(\.ids) }
+
+    /// The share without what it has in common with a banned peer: they never sign together again.
+    public consuming func withoutPair(_ peer: ParticipantIndex) -> KeyShare {
+        var pairs = pairs
+        pairs[peer] = nil
+        let (key, me) = (key, me)
+        return KeyShare(key: key, me: me, secret: secret, pairs: pairs)
+    }
 
     /// Bytes that depend on the share, to hedge a run's randomness with.
     public borrowing func hedge() -> SecretBytes { secret.encoded() }

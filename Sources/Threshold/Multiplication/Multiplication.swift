@@ -1,5 +1,6 @@
 import Algebra
 import Canonical
+import KeyGroups
 
 /// One multiplication of two secrets by two participants: Alice brings a₀ and a₁, Bob a random χ,
 /// and they end with c + d = a·χ for each (RVOLE, DKLs23 protocol 5.2 with ℓ = 2, ρ = 1;

@@ -1,5 +1,6 @@
 import Algebra
 import Canonical
+import KeyGroups
 
 /// Names one ordered pair's setup: a hash over the whole exchange that made it.
 public struct SetupID: FixedBytes {

@@ -1,3 +1,5 @@
+import KeyGroups
+
 /// A run has ended without a result, for this reason, because of these participants. Nobody is
 /// ever guessed: where a check does not tell who lied, the list is empty.
 public struct Abort: Error, Equatable, Sendable {
@@ -51,6 +53,7 @@ public struct Abort: Error, Equatable, Sendable {
         case publicKeyMismatch
         case identityNonce
         case invalidSignature
+        case notAdmitted
         case endedByPeer
         case timeout
 
@@ -58,7 +61,7 @@ public struct Abort: Error, Equatable, Sendable {
             switch self {
             case .wrongQuorum, .runNameUsed, .transcriptMismatch, .echoMismatch, .zeroShare,
                 .certificateMismatch, .differentSetup, .publicKeyMismatch, .identityNonce,
-                .invalidSignature, .endedByPeer, .timeout:
+                .invalidSignature, .notAdmitted, .endedByPeer, .timeout:
                 .none
             case .malformedMessage, .undecryptableMessage, .equivocation,
                 .openingContradictsCommitment, .proofOfPossession, .shareContradictsCommitment:

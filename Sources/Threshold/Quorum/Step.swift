@@ -1,4 +1,5 @@
 import Algebra
+import KeyGroups
 
 /// What a run asks of whoever drives it.
 public enum Step<Output> {

@@ -8,7 +8,7 @@ public struct KeyCertificate: Equatable, Sendable {
 
     public let descriptor: RunDescriptor
     /// Nonce and ephemeral key of every participant, by position: what the run's name is made of.
-    public let contributions: [Contribution]
+    public let contributions: [RunContribution]
     public let publicKey: Point
     public let chainCode: [UInt8]
     /// Xⱼ by position.
@@ -16,11 +16,6 @@ public struct KeyCertificate: Equatable, Sendable {
     public let echo: Digest
     /// By position.
     public let signatures: [IdentitySignature]
-
-    public struct Contribution: Equatable, Sendable {
-        public let nonce: [UInt8]
-        public let ephemeral: EphemeralPublicKey
-    }
 
     /// H("cert", sid, Y, cc, X₁…Xₙ ascending, echo): what each holder signs. The name of the run
     /// binds the descriptor with group and epoch.
@@ -37,7 +32,7 @@ public struct KeyCertificate: Equatable, Sendable {
     }
 
     public init?(
-        descriptor: RunDescriptor, contributions: [Contribution], key: SharedKey, echo: Digest,
+        descriptor: RunDescriptor, contributions: [RunContribution], key: SharedKey, echo: Digest,
         signatures: [IdentitySignature]
     ) {
         let shares = descriptor.roster.indices.compactMap { key.verifyingShares[$0] }
@@ -65,8 +60,7 @@ public struct KeyCertificate: Equatable, Sendable {
                     uniqueKeysWithValues: zip(roster.indices, verifyingShares))),
             key.isConsistent
         else { return nil }
-        let run = Ready.runID(
-            descriptor.digest, contributions.map { ($0.nonce, $0.ephemeral) })
+        let run = RunID(descriptor.digest, contributions)
         let digest = Self.digest(run: run, key: key, echo: echo)
         let allSigned = zip(roster.identities, signatures).allSatisfy { $0.verifies($1, of: digest) }
         return allSigned ? (key, digest) : nil
@@ -92,7 +86,7 @@ public struct KeyCertificate: Equatable, Sendable {
             guard bytes.count == 64, let key = EphemeralPublicKey(bytes.suffix(32)) else {
                 return nil
             }
-            return Contribution(nonce: Array(bytes.prefix(32)), ephemeral: key)
+            return RunContribution(nonce: Array(bytes.prefix(32)), ephemeral: key)
         }
         guard let point = Point(compressed: try fields.bytes(3, most: Point.byteCount)) else {
             throw MalformedBytes("public key that is no point")
@@ -116,20 +110,5 @@ public struct KeyCertificate: Equatable, Sendable {
             values.append(value)
         }
         return values
-    }
-}
-
-extension SharedKey {
-    /// Whether every set of as many holders as must sign interpolates to the public key: it is
-    /// enough that each window of consecutive holders does.
-    var isConsistent: Bool {
-        let indices = indices
-        return (0...threshold.holders - threshold.required).allSatisfy { start in
-            let members = Array(indices[start..<start + threshold.required])
-            let terms = members.compactMap { index in
-                verifyingShares[index]?.variableTimeTimes(Sharing.lagrange(index, in: members))
-            }
-            return terms.count == members.count && Point.sum(terms) == publicKey
-        }
     }
 }

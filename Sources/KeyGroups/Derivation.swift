@@ -27,7 +27,7 @@ public struct DerivationPath: Hashable, Sendable, CustomStringConvertible {
     public var description: String { (["m"] + steps.map(String.init)).joined(separator: "/") }
 
     /// All steps as big-endian integers, one after the other.
-    var bytes: [UInt8] { steps.flatMap(\.bigEndianBytes) }
+    public var bytes: [UInt8] { steps.flatMap(\.bigEndianBytes) }
 }
 
 /// A key below the root, and by how much its secret differs from the root's.

@@ -108,7 +108,7 @@ public struct RunDescriptor: Equatable, Sendable {
         case 1:
             let certificate: Digest = try fields.fixed(Key.certificate)
             var items: [SigningItem] = []
-            for item in try fields.array(Key.items, most: Signing.itemsMost) {
+            for item in try fields.array(Key.items, most: SigningItem.most) {
                 items.append(try Self.item(item))
             }
             purpose = .signing(certificate: certificate, items: items)

@@ -24,15 +24,15 @@ public struct Roster: Equatable, Sendable {
         identities.firstIndex(of: identity).map { UInt16($0) }
     }
 
-    func position(of index: ParticipantIndex) -> UInt16? {
+    public func position(of index: ParticipantIndex) -> UInt16? {
         indices.firstIndex(of: index).map { UInt16($0) }
     }
 
-    func index(at position: UInt16) -> ParticipantIndex? {
+    public func index(at position: UInt16) -> ParticipantIndex? {
         Int(position) < indices.count ? indices[Int(position)] : nil
     }
 
-    func identity(at position: UInt16) -> IdentityPublicKey? {
+    public func identity(at position: UInt16) -> IdentityPublicKey? {
         Int(position) < identities.count ? identities[Int(position)] : nil
     }
 }

@@ -1,13 +1,4 @@
-import Algebra
-import Canonical
-
-/// The name of one run, bound into every hash of it. It is made of fresh nonces of all participants.
-public struct RunID: FixedBytes {
-    public static let byteCount = 32
-    public let bytes: [UInt8]
-    public init(unchecked bytes: [UInt8]) { self.bytes = bytes }
-    public init(_ digest: Digest) { bytes = digest.bytes }
-}
+import KeyGroups
 
 /// Remembers for ever which run names were used.
 public protocol RunRegistry: AnyObject {

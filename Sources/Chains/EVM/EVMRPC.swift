@@ -1,0 +1,253 @@
+import Canonical
+import Foundation
+
+/// Ethereum JSON-RPC, the bytes of it: what is asked and how answers are read. No sockets.
+public enum EVMRPC {
+    /// Why an answer is of no use.
+    public enum Failure: Error, Equatable, Sendable {
+        /// The node answered with an error.
+        case refused(code: Int, message: String)
+        /// What came is not what was asked for.
+        case malformed(String)
+    }
+
+    /// A parameter of a call.
+    public enum Parameter: Encodable, Sendable {
+        case text(String)
+        case flag(Bool)
+
+        public func encode(to encoder: any Encoder) throws {
+            var container = encoder.singleValueContainer()
+            switch self {
+            case .text(let text): try container.encode(text)
+            case .flag(let flag): try container.encode(flag)
+            }
+        }
+    }
+
+    private struct Request: Encodable {
+        let jsonrpc = "2.0"
+        let id = 1
+        let method: String
+        let params: [Parameter]
+    }
+
+    /// A call, and how its result is read.
+    public struct Call<Result: Sendable>: Sendable {
+        public let method: String
+        let parameters: [Parameter]
+        let read: @Sendable (Any) throws(Failure) -> Result
+
+        /// The request's body.
+        public var body: Data {
+            get throws {
+                return try JSONEncoder().encode(Request(method: method, params: parameters))
+            }
+        }
+
+        public func result(of answer: Data) throws(Failure) -> Result {
+            guard let parsed = try? JSONSerialization.jsonObject(with: answer),
+                let object = parsed as? [String: Any]
+            else { throw .malformed("\(method): no JSON object") }
+            if let error = object["error"] as? [String: Any] {
+                let message = (error["message"] as? String ?? "no message").prefix(200)
+                throw .refused(code: error["code"] as? Int ?? 0, message: String(message))
+            }
+            guard let result = object["result"] else { throw .malformed("\(method): no result") }
+            return try read(result)
+        }
+    }
+}
+
+extension EVMRPC {
+    public static func chainID() -> Call<UInt64> {
+        Call(method: "eth_chainId", parameters: []) { value throws(Failure) in
+            try quantity(value, "chain id")
+        }
+    }
+
+    public static func blockNumber() -> Call<UInt64> {
+        Call(method: "eth_blockNumber", parameters: []) { value throws(Failure) in
+            try quantity(value, "block number")
+        }
+    }
+
+    public static func block(_ number: UInt64) -> Call<EVMBlock?> {
+        Call(
+            method: "eth_getBlockByNumber", parameters: [.text(hex(number)), .flag(true)]
+        ) { value throws(Failure) in
+            value is NSNull ? nil : try EVMBlock(value)
+        }
+    }
+
+    public static func receipt(_ transaction: Digest) -> Call<EVMReceipt?> {
+        Call(
+            method: "eth_getTransactionReceipt", parameters: [.text("0x" + transaction.hex)]
+        ) { value throws(Failure) in
+            value is NSNull ? nil : try EVMReceipt(value)
+        }
+    }
+
+    /// Whether the node knows the transaction, mined or not.
+    public static func knows(_ transaction: Digest) -> Call<Bool> {
+        Call(
+            method: "eth_getTransactionByHash", parameters: [.text("0x" + transaction.hex)]
+        ) { value throws(Failure) in !(value is NSNull) }
+    }
+
+    /// How many transactions of the account the latest block counts: its next nonce.
+    public static func nonce(of address: EVMAddress) -> Call<UInt64> {
+        Call(
+            method: "eth_getTransactionCount", parameters: [.text(address.text), .text("latest")]
+        ) { value throws(Failure) in try quantity(value, "nonce") }
+    }
+
+    public static func balance(of address: EVMAddress) -> Call<Amount> {
+        Call(
+            method: "eth_getBalance", parameters: [.text(address.text), .text("latest")]
+        ) { value throws(Failure) in try amount(value, "balance") }
+    }
+
+    public static func priorityFee() -> Call<UInt64> {
+        Call(method: "eth_maxPriorityFeePerGas", parameters: []) { value throws(Failure) in
+            try quantity(value, "priority fee")
+        }
+    }
+
+    public static func send(_ transaction: SignedEVMTransaction) -> Call<Digest> {
+        Call(
+            method: "eth_sendRawTransaction",
+            parameters: [.text("0x" + Hex.encode(transaction.raw))]
+        ) { value throws(Failure) in try hash(value, "transaction hash") }
+    }
+
+    static func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
+
+    static func quantity(_ value: Any?, _ what: String) throws(Failure) -> UInt64 {
+        guard let text = value as? String, text.hasPrefix("0x"), text.utf8.count <= 18,
+            let number = UInt64(text.dropFirst(2), radix: 16)
+        else { throw .malformed("\(what) is no quantity") }
+        return number
+    }
+
+    static func amount(_ value: Any?, _ what: String) throws(Failure) -> Amount {
+        guard let text = value as? String, text.hasPrefix("0x"), text.utf8.count <= 66,
+            let number = UInt128(text.dropFirst(2), radix: 16), let amount = Amount(number)
+        else { throw .malformed("\(what) is no amount") }
+        return amount
+    }
+
+    static func hash(_ value: Any?, _ what: String) throws(Failure) -> Digest {
+        guard let text = value as? String, text.hasPrefix("0x"),
+            let digest = Digest(hex: text.dropFirst(2))
+        else { throw .malformed("\(what) is no hash") }
+        return digest
+    }
+
+    /// An address as nodes write it, in any case; nil where there is none (contract creation).
+    static func address(_ value: Any?, _ what: String) throws(Failure) -> EVMAddress? {
+        guard let value, !(value is NSNull) else { return nil }
+        if let text = value as? String, text.isEmpty { return nil }
+        guard let text = value as? String, text.hasPrefix("0x"),
+            let address = EVMAddress(hex: text.dropFirst(2))
+        else { throw .malformed("\(what) is no address") }
+        return address
+    }
+}
+
+/// A block, with what custody looks at.
+public struct EVMBlock: Equatable, Sendable {
+    /// Most transactions of one block that are read; a block's gas holds about 1,700 transfers.
+    public static let transactionsMost = 20_000
+
+    public let number: UInt64
+    public let hash: Digest
+    public let parent: Digest
+    /// Wei per gas; nil before EIP-1559.
+    public let baseFee: UInt64?
+    public let transactions: [Transaction]
+
+    public struct Transaction: Equatable, Sendable {
+        public let hash: Digest
+        public let from: EVMAddress
+        public let to: EVMAddress?
+        public let nonce: UInt64
+        /// Nil where it is beyond what an `Amount` can be, which no coin's supply allows.
+        public let value: Amount?
+
+        public init(hash: Digest, from: EVMAddress, to: EVMAddress?, nonce: UInt64, value: Amount?) {
+            self.hash = hash
+            self.from = from
+            self.to = to
+            self.nonce = nonce
+            self.value = value
+        }
+    }
+
+    public init(
+        number: UInt64, hash: Digest, parent: Digest, baseFee: UInt64?,
+        transactions: [Transaction]
+    ) {
+        self.number = number
+        self.hash = hash
+        self.parent = parent
+        self.baseFee = baseFee
+        self.transactions = transactions
+    }
+
+    init(_ value: Any) throws(EVMRPC.Failure) {
+        guard let block = value as? [String: Any],
+            let transactions = block["transactions"] as? [Any],
+            transactions.count <= Self.transactionsMost
+        else { throw .malformed("no block") }
+        number = try EVMRPC.quantity(block["number"], "block number")
+        hash = try EVMRPC.hash(block["hash"], "block hash")
+        parent = try EVMRPC.hash(block["parentHash"], "parent hash")
+        if let fee = block["baseFeePerGas"], !(fee is NSNull) {
+            baseFee = try EVMRPC.quantity(fee, "base fee")
+        } else {
+            baseFee = nil
+        }
+        var read: [Transaction] = []
+        for transaction in transactions { read.append(try Self.transaction(transaction)) }
+        self.transactions = read
+    }
+
+    private static func transaction(_ value: Any) throws(EVMRPC.Failure) -> Transaction {
+        guard let object = value as? [String: Any],
+            let from = try EVMRPC.address(object["from"], "sender")
+        else { throw .malformed("no transaction") }
+        return Transaction(
+            hash: try EVMRPC.hash(object["hash"], "transaction hash"), from: from,
+            to: try EVMRPC.address(object["to"], "recipient"),
+            nonce: try EVMRPC.quantity(object["nonce"], "nonce"),
+            value: try? EVMRPC.amount(object["value"], "value"))
+    }
+}
+
+/// What became of a transaction in its block.
+public struct EVMReceipt: Equatable, Sendable {
+    public let transaction: Digest
+    public let block: Digest
+    public let succeeded: Bool
+    /// What it cost its sender beside the value, in wei.
+    public let fee: Amount
+
+    public init(transaction: Digest, block: Digest, succeeded: Bool, fee: Amount) {
+        self.transaction = transaction
+        self.block = block
+        self.succeeded = succeeded
+        self.fee = fee
+    }
+
+    init(_ value: Any) throws(EVMRPC.Failure) {
+        guard let receipt = value as? [String: Any] else { throw .malformed("no receipt") }
+        transaction = try EVMRPC.hash(receipt["transactionHash"], "transaction hash")
+        block = try EVMRPC.hash(receipt["blockHash"], "block hash")
+        succeeded = try EVMRPC.quantity(receipt["status"], "status") == 1
+        let gas = try EVMRPC.quantity(receipt["gasUsed"], "gas used")
+        let price = try EVMRPC.quantity(receipt["effectiveGasPrice"], "gas price")
+        guard let fee = Amount(UInt128(gas) * UInt128(price)) else { throw .malformed("fee") }
+        self.fee = fee
+    }
+}

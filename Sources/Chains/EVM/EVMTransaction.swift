@@ -1,0 +1,128 @@
+import Algebra
+import Canonical
+
+/// What a transaction may cost: EIP-1559's limits. The most is gas limit × max fee per gas.
+public struct EVMFeeLimit: Hashable, Sendable {
+    /// Gas that a transfer of the native coin to an account uses, yellow paper appendix G.
+    public static let transferGas: UInt64 = 21_000
+
+    public let gasLimit: UInt64
+    /// Wei per gas.
+    public let maxFeePerGas: UInt64
+    /// Wei per gas.
+    public let maxPriorityFeePerGas: UInt64
+
+    /// Nil if the priority fee is above the whole fee, which no chain accepts.
+    public init?(gasLimit: UInt64, maxFeePerGas: UInt64, maxPriorityFeePerGas: UInt64) {
+        guard maxPriorityFeePerGas <= maxFeePerGas else { return nil }
+        self.gasLimit = gasLimit
+        self.maxFeePerGas = maxFeePerGas
+        self.maxPriorityFeePerGas = maxPriorityFeePerGas
+    }
+
+    /// The most that the transaction can cost, in wei.
+    public var most: Amount? { Amount(UInt128(gasLimit) * UInt128(maxFeePerGas)) }
+}
+
+/// A transfer of the native coin: an EIP-1559 transaction (type 2) without data or access list.
+public struct EVMTransaction: Hashable, Sendable {
+    private static let type: UInt8 = 0x02
+
+    public let chainID: UInt64
+    public let nonce: UInt64
+    public let fee: EVMFeeLimit
+    public let to: EVMAddress
+    public let value: Amount
+
+    public init(
+        chainID: UInt64, nonce: UInt64, fee: EVMFeeLimit, to: EVMAddress, value: Amount
+    ) {
+        self.chainID = chainID
+        self.nonce = nonce
+        self.fee = fee
+        self.to = to
+        self.value = value
+    }
+
+    private var fields: [RLP] {
+        [
+            .integer(chainID), .integer(nonce), .integer(fee.maxPriorityFeePerGas),
+            .integer(fee.maxFeePerGas), .integer(fee.gasLimit), .bytes(to.bytes),
+            .bytes(value.magnitude), .bytes([]), .list([]),
+        ]
+    }
+
+    /// What is signed: Keccak-256 over the type and the fields (EIP-1559).
+    public var signingDigest: Digest { Keccak256.hash([Self.type] + RLP.list(fields).encoded()) }
+
+    /// The transaction as it is broadcast.
+    public func signed(_ signature: ECDSASignature) -> SignedEVMTransaction {
+        let parts: [RLP] = [
+            .integer(UInt64(signature.recoveryID & 1)),
+            .bytes(Array(signature.r.bytes.drop { $0 == 0 })),
+            .bytes(Array(signature.s.bytes.drop { $0 == 0 })),
+        ]
+        return SignedEVMTransaction(
+            transaction: self, signature: signature,
+            raw: [Self.type] + RLP.list(fields + parts).encoded())
+    }
+
+    fileprivate static func decode(_ raw: [UInt8]) -> (EVMTransaction, ECDSASignature)? {
+        guard raw.first == type, let decoded = try? RLP.decode(raw.dropFirst()),
+            case .list(let fields) = decoded, fields.count == 12,
+            let chainID = fields[0].integer, let nonce = fields[1].integer,
+            let priority = fields[2].integer, let most = fields[3].integer,
+            let gas = fields[4].integer, let to = fields[5].byteString.flatMap({ EVMAddress($0) }),
+            let value = fields[6].byteString.flatMap({ Amount(magnitude: $0) }),
+            fields[7] == .bytes([]), fields[8] == .list([]),
+            let parity = fields[9].integer, parity <= 1,
+            let r = fields[10].byteString, let s = fields[11].byteString,
+            r.count <= 32, s.count <= 32,
+            let fee = EVMFeeLimit(
+                gasLimit: gas, maxFeePerGas: most, maxPriorityFeePerGas: priority),
+            let signature = ECDSASignature(padded(r) + padded(s) + [UInt8(parity)])
+        else { return nil }
+        let transaction = EVMTransaction(
+            chainID: chainID, nonce: nonce, fee: fee, to: to, value: value)
+        return (transaction, signature)
+    }
+
+    private static func padded(_ bytes: [UInt8]) -> [UInt8] {
+        [UInt8](repeating: 0, count: 32 - bytes.count) + bytes
+    }
+}
+
+/// A signed transfer, as its raw bytes.
+public struct SignedEVMTransaction: Hashable, Sendable {
+    /// Longest raw transfer that is read, in bytes; the fields need about 200.
+    public static let byteLimit = 1024
+
+    public let transaction: EVMTransaction
+    public let signature: ECDSASignature
+    public let raw: [UInt8]
+
+    fileprivate init(transaction: EVMTransaction, signature: ECDSASignature, raw: [UInt8]) {
+        self.transaction = transaction
+        self.signature = signature
+        self.raw = raw
+    }
+
+    /// Nil unless the bytes are exactly a signed transfer as `EVMTransaction.signed` writes it.
+    public init?(raw: [UInt8]) {
+        guard raw.count <= Self.byteLimit,
+            let (transaction, signature) = EVMTransaction.decode(raw),
+            transaction.signed(signature).raw == raw
+        else { return nil }
+        self.init(transaction: transaction, signature: signature, raw: raw)
+    }
+
+    /// The transaction's hash, by which the chain knows it.
+    public var hash: Digest { Keccak256.hash(raw) }
+
+    public var sender: EVMAddress? {
+        signature.signer(of: transaction.signingDigest).map { EVMAddress($0) }
+    }
+
+    public static func == (a: Self, b: Self) -> Bool { a.raw == b.raw }
+    public func hash(into hasher: inout Hasher) { hasher.combine(raw) }
+}

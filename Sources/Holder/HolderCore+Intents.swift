@@ -1,0 +1,163 @@
+import Algebra
+import Canonical
+import Chains
+import Intents
+import KeyGroups
+import Threshold
+
+/// Judging intents, and closing them.
+extension HolderCore {
+    /// Counters look back this far, in seconds.
+    private static let window: UInt64 = 24 * 3600
+
+    func offered(_ bytes: [UInt8], _ signature: IdentitySignature) throws {
+        guard bytes.count <= CBOR.byteLimit else { return note("dropped an intent over 64 KiB") }
+        let digest = Intent.digest(of: bytes)
+        guard platform.verifies(signature, of: digest) else {
+            return note("dropped an intent that the platform key did not sign")
+        }
+        if let known = try store.intent(digest) {
+            try answerAgain(known)
+            return
+        }
+        guard let intent = try? Intent(bytes) else {
+            let reason = Verdict.Reason(.malformedIntent, "The intent cannot be decoded.")
+            return try keep(.refused, .refusal(reason), digest, bytes, expires: now)
+        }
+        switch judge.judge(intent, knowing: try knowledge(of: intent, digest)) {
+        case .approve(let approved):
+            try reserve(approved, intent, digest)
+            try keep(
+                .approved, .approval(digests: approved.items.map(\.digest)), digest, bytes,
+                expires: intent.expires)
+        case .refuse(let reason):
+            try keep(.refused, .refusal(reason), digest, bytes, expires: intent.expires)
+        case .wait(let reason):
+            if case .keyCeremony(let ceremony) = intent.purpose,
+                reason.code == .ceremonyUnconfirmed
+            {
+                try store.awaitConfirmation(
+                    fingerprint: ceremony.fingerprint,
+                    of: "new key, \(ceremony.threshold.required) of \(ceremony.threshold.holders)")
+            }
+            _ = send(.waiting(reason), on: digest)
+        }
+    }
+
+    private func keep(
+        _ state: IntentRecord.State, _ verdict: Verdict, _ digest: Digest, _ bytes: [UInt8],
+        expires: UInt64
+    ) throws {
+        let signed = send(verdict, on: digest)
+        try store.put(
+            IntentRecord(
+                digest: digest, bytes: bytes, state: state, verdict: signed.bytes,
+                expires: expires))
+    }
+
+    private func reserve(_ approved: Approved, _ intent: Intent, _ digest: Digest) throws {
+        guard let root = try activeKey(of: intent)?.key.publicKey else { return }
+        for (asset, amount) in approved.spending {
+            try store.reserve(amount, of: asset, under: root, intent: digest, at: now)
+        }
+    }
+
+    /// The same answer as before, unless an approval no longer holds; and the signatures, if the
+    /// intent was signed: whoever asks again may have missed them.
+    private func answerAgain(_ record: IntentRecord) throws {
+        if record.state == .approved, let reason = try refusalNow(record) {
+            try keep(.refused, .refusal(reason), record.digest, record.bytes, expires: record.expires)
+            cancelRuns(of: record.digest)
+            return
+        }
+        if let verdict = try? SignedVerdict(record.verdict) { outputs.append(.verdict(verdict)) }
+        if let signatures = try store.signatures(of: record.digest) {
+            outputs.append(.signatures(intent: record.digest, signatures))
+        }
+        for key in try keysMade(for: record) { announce(key) }
+    }
+
+    private func keysMade(for record: IntentRecord) throws -> [KeyRecord] {
+        guard let intent = try? Intent(record.bytes) else { return [] }
+        return try store.keys(of: intent.group).filter {
+            $0.intent == record.digest && $0.state == .active
+        }
+    }
+
+    /// Why an approved intent is refused now: its time is over, or the rules have changed. Being
+    /// frozen or over a counter stops a run but takes nothing back.
+    private func refusalNow(_ record: IntentRecord) throws -> Verdict.Reason? {
+        guard try !store.hasLast(for: record.digest), let intent = try? Intent(record.bytes),
+            case .refuse(let reason) = judge.judge(
+                intent, knowing: try knowledge(of: intent, record.digest))
+        else { return nil }
+        return reason
+    }
+
+    /// What an approved intent admits now: its items, or nil if it may not be signed at the moment.
+    func admitted(_ record: IntentRecord) throws -> (Intent, Approved)? {
+        guard record.state == .approved, let intent = try? Intent(record.bytes),
+            case .approve(let approved) = judge.judge(
+                intent, knowing: try knowledge(of: intent, record.digest))
+        else { return nil }
+        return (intent, approved)
+    }
+
+    func activeKey(of intent: Intent) throws -> KeyRecord? {
+        try store.keys(of: intent.group).first { $0.state == .active && $0.epoch == intent.epoch }
+    }
+
+    private func knowledge(of intent: Intent, _ digest: Digest) throws -> HolderKnowledge {
+        let keys = try store.keys(of: intent.group).filter { $0.state == .active }
+        var spent: [AssetID: Amount] = [:]
+        var isConfirmed = false
+        switch intent.purpose {
+        case .transfer(let order):
+            if let root = keys.first(where: { $0.epoch == intent.epoch })?.key.publicKey {
+                spent[order.output.asset] = try store.spent(
+                    of: order.output.asset, under: root,
+                    since: now - min(now, Self.window), except: digest)
+            }
+        case .keyCeremony(let ceremony):
+            isConfirmed = try store.isConfirmed(fingerprint: ceremony.fingerprint)
+        }
+        return HolderKnowledge(
+            identity: identity.publicKey, now: now,
+            keys: Dictionary(uniqueKeysWithValues: keys.map { ($0.epoch, $0.key) }), spent: spent,
+            isCeremonyConfirmed: isConfirmed, isFrozen: try store.frozen() != nil)
+    }
+
+    func close(_ digest: Digest, _ signature: IdentitySignature) throws {
+        guard platform.verifies(signature, of: PlatformOrder.close(digest)) else {
+            return note("dropped an order to close that the platform key did not sign")
+        }
+        let known = try store.intent(digest)
+        let record = known ?? IntentRecord(
+            digest: digest, bytes: [], state: .refused, verdict: [], expires: now)
+        try closeForGood(record)
+    }
+
+    /// Closes what has expired long enough ago.
+    func closeExpired() throws {
+        guard now > Self.closingDelay else { return }
+        for record in try store.unclosedIntents(expiredBefore: now - Self.closingDelay) {
+            try closeForGood(record)
+        }
+    }
+
+    /// An intent can be closed only while no last message of it was made. Otherwise the answer is
+    /// what was said before, with the signatures if we have them.
+    private func closeForGood(_ record: IntentRecord) throws {
+        if try store.hasLast(for: record.digest) {
+            try answerAgain(record)
+            return
+        }
+        guard record.state != .closed else {
+            if let verdict = try? SignedVerdict(record.verdict) { outputs.append(.verdict(verdict)) }
+            return
+        }
+        cancelRuns(of: record.digest)
+        try keep(.closed, .closed, record.digest, record.bytes, expires: record.expires)
+        try store.release(intent: record.digest)
+    }
+}

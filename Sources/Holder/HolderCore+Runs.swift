@@ -1,0 +1,321 @@
+import Algebra
+import Canonical
+import Intents
+import KeyGroups
+import Threshold
+
+/// Taking part in runs.
+extension HolderCore {
+    /// Why a proposed run is not joined. No person reads it but in a log.
+    private struct NotJoined: Error {
+        let why: String
+    }
+
+    func proposed(_ bytes: [UInt8]) throws {
+        guard let descriptor = try? RunDescriptor(bytes) else {
+            return note("dropped a malformed run descriptor")
+        }
+        let digest = descriptor.digest
+        guard runs[digest] == nil else { return }
+        do {
+            let session = try join(descriptor, digest)
+            let run = LiveRun(descriptor, digest, session)
+            runs[digest] = run
+            send(ready(of: session))
+        } catch let refused as NotJoined {
+            outputs.append(
+                .runEnded(
+                    RunReport(
+                        descriptor: digest, intent: descriptor.intent, reason: refused.why,
+                        culprits: [], missing: [])))
+        }
+    }
+
+    private func ready(of session: LiveRun.Session) -> AddressedEnvelope {
+        switch session {
+        case .signing(let session): session.ready(signedBy: identity)
+        case .keyGeneration(let session, _): session.ready(signedBy: identity)
+        }
+    }
+
+    /// Checks a descriptor against what was approved, makes the session and stores the descriptor's
+    /// digest, all before our Ready leaves.
+    private func join(_ descriptor: RunDescriptor, _ digest: Digest) throws -> LiveRun.Session {
+        guard descriptor.roster.identities.contains(identity.publicKey) else {
+            throw NotJoined(why: "not for this holder")
+        }
+        guard descriptor.expires > now, descriptor.expires <= now + Self.runSecondsMost else {
+            throw NotJoined(why: "the run's time is over, or too long")
+        }
+        guard let record = try store.intent(descriptor.intent),
+            let (intent, approved) = try admitted(record)
+        else { throw NotJoined(why: "no approved intent stands behind the run") }
+        guard descriptor.request == intent.request, descriptor.group == intent.group,
+            descriptor.epoch == intent.epoch
+        else { throw NotJoined(why: "the run is for something else than the intent") }
+        cancelRuns(of: descriptor.intent, below: descriptor.attempt)
+        guard !runs.values.contains(where: { $0.descriptor.intent == descriptor.intent }) else {
+            throw NotJoined(why: "a run for the intent is under way")
+        }
+        guard runs.count < Self.runsMost else { throw NotJoined(why: "too many runs") }
+        let session: LiveRun.Session
+        switch (descriptor.purpose, intent.purpose) {
+        case (.signing(let certificate, let items), .transfer):
+            guard items == approved.items else {
+                throw NotJoined(why: "the run would sign something else than was approved")
+            }
+            session = try signing(descriptor, certificate, items)
+        case (.keyGeneration(let kind, let threshold), .keyCeremony(let ceremony)):
+            guard kind == ceremony.kind, threshold == ceremony.threshold,
+                descriptor.scheme == ceremony.scheme, descriptor.roster == ceremony.holders
+            else { throw NotJoined(why: "the ceremony is another than was approved") }
+            session = try keyGeneration(descriptor, threshold)
+        case (.signing, .keyCeremony), (.keyGeneration, .transfer):
+            throw NotJoined(why: "the run is of another kind than the intent")
+        }
+        guard try store.use(descriptor: digest) else {
+            throw NotJoined(why: "this descriptor was used before")
+        }
+        return session
+    }
+
+    private func signing(
+        _ descriptor: RunDescriptor, _ certificate: Digest, _ items: [SigningItem]
+    ) throws -> LiveRun.Session {
+        guard
+            let key = try store.keys(of: descriptor.group).first(where: {
+                $0.epoch == descriptor.epoch && $0.state == .active
+            }), key.certificateDigest == certificate, key.scheme == descriptor.scheme,
+            key.kind != .recovery
+        else { throw NotJoined(why: "no active key for the run") }
+        let roster = descriptor.roster
+        guard roster.identities.count == key.key.threshold.required,
+            zip(roster.identities, roster.indices).allSatisfy({ identity, index in
+                key.roster.position(of: identity) == key.roster.position(of: index)
+            })
+        else { throw NotJoined(why: "the quorum is not of this group, or not of its threshold") }
+        let banned = try store.banned(group: key.group, epoch: key.epoch)
+        guard banned.isDisjoint(with: roster.identities) else {
+            throw NotJoined(why: "a member of the run is banned here")
+        }
+        let share = SecretBox(try openShare(of: key))
+        var random = HedgedRandom(
+            secret: share.with { $0.hedge() }, context: descriptor.digest.bytes)
+        let session = RunSession<Signing>(
+            descriptor, identity: identity.publicKey, setups: share.with { $0.setupIDs },
+            registry: store, random: &random
+        ) { (opening) throws(Abort) in
+            guard let share = share.take() else { throw Abort(.runNameUsed) }
+            var random = HedgedRandom(
+                secret: share.hedge(),
+                context: opening.run.id.bytes + items.flatMap(\.digest.bytes))
+            return try Signing(
+                opening.takeRun(), items: items, members: roster.indices, share: share,
+                random: &random)
+        }
+        guard let session else { throw NotJoined(why: "not for this holder") }
+        return .signing(session)
+    }
+
+    private func keyGeneration(
+        _ descriptor: RunDescriptor, _ threshold: SigningThreshold
+    ) throws -> LiveRun.Session {
+        let known = try store.keys(of: descriptor.group).map(\.epoch).max() ?? 0
+        guard descriptor.epoch > known else {
+            throw NotJoined(why: "epoch \(descriptor.epoch) is not above epoch \(known)")
+        }
+        let roster = descriptor.roster
+        guard let position = roster.position(of: identity.publicKey),
+            let me = roster.index(at: position)
+        else { throw NotJoined(why: "not for this holder") }
+        var random = SystemRandom()
+        let contributions = Latch<[RunContribution]>()
+        let session = RunSession<KeyGeneration>(
+            descriptor, identity: identity.publicKey, setups: [:], registry: store,
+            random: &random
+        ) { (opening) throws(Abort) in
+            contributions.value = opening.contributions
+            var random = SystemRandom()
+            let seeds = opening.zeroSeeds
+            return try KeyGeneration(
+                opening.takeRun(), me: me, holders: roster.indices, threshold: threshold,
+                zeroSeeds: seeds, random: &random)
+        }
+        guard let session else { throw NotJoined(why: "not for this holder") }
+        return .keyGeneration(session, contributions: contributions)
+    }
+
+    func send(_ envelope: AddressedEnvelope) {
+        outputs.append(.envelope(to: envelope.recipients, bytes: envelope.bytes))
+    }
+
+    func arrived(_ bytes: [UInt8]) throws {
+        guard let envelope = try? Envelope(bytes) else { return note("dropped a malformed envelope") }
+        let name = envelope.header.run.bytes
+        // By name where the run has one; before that, every run that gathers may keep it.
+        let candidates = runs.values.filter { run in
+            run.digest.bytes == name || run.runID.map { $0.bytes == name } ?? true
+        }
+        for run in candidates {
+            do throws(Abort) {
+                if case .dropped(let why) = try run.receive(envelope) {
+                    if candidates.count == 1 { note("dropped an envelope: \(why)") }
+                    continue
+                }
+            } catch {
+                try end(run, error)
+                continue
+            }
+            try advance(run)
+        }
+    }
+
+    /// Moves a run on as far as it goes.
+    private func advance(_ run: LiveRun) throws {
+        switch run.session {
+        case .signing(let session):
+            try advance(run, session) { signatures in
+                try store.keep(signatures: signatures, of: run.descriptor.intent)
+                outputs.append(.signatures(intent: run.descriptor.intent, signatures))
+            }
+        case .keyGeneration(let session, let contributions):
+            try advance(run, session) { pending in
+                try keep(pending, run, contributions.value ?? [])
+            }
+        }
+    }
+
+    private func advance<Machine: ProtocolRun & ~Copyable>(
+        _ run: LiveRun, _ session: RunSession<Machine>, finish: (Machine.Output) throws -> Void
+    ) throws {
+        while true {
+            let step: SessionStep<Machine.Output>
+            do throws(Abort) {
+                step = try session.next(signedBy: identity)
+            } catch {
+                try end(run, error)
+                return
+            }
+            guard run.descriptor.expires > now else {
+                try end(run, Abort(.timeout))
+                return
+            }
+            switch step {
+            case .wait:
+                return
+            case .send(let envelopes):
+                for envelope in envelopes { send(envelope) }
+            case .sendLast(let envelopes, let name):
+                guard try mayGiveLast(envelopes, name, run) else {
+                    try end(run, Abort(.notAdmitted))
+                    return
+                }
+                for envelope in envelopes { send(envelope) }
+            case .finish(let output, _):
+                runs[run.digest] = nil
+                try finish(output)
+                return
+            }
+        }
+    }
+
+    /// Stores that the last messages were made, if the intent still admits them; once they have
+    /// left, what they sign counts as signed.
+    private func mayGiveLast(
+        _ envelopes: [AddressedEnvelope], _ name: RunID, _ run: LiveRun
+    ) throws -> Bool {
+        guard let record = try store.intent(run.descriptor.intent), try admitted(record) != nil
+        else { return false }
+        for envelope in envelopes {
+            guard let parsed = try? Envelope(envelope.bytes) else { return false }
+            let isFirst = parsed.header.to == firstRecipient(of: envelopes, item: parsed.header.item)
+            guard isFirst else { continue }
+            let hash = Digest.sha256(envelope.bytes)
+            guard
+                try store.recordLast(
+                    run: name, item: parsed.header.item, hash: hash, intent: run.descriptor.intent)
+            else { return false }
+        }
+        return true
+    }
+
+    private func firstRecipient(of envelopes: [AddressedEnvelope], item: UInt16) -> UInt16? {
+        envelopes.lazy.compactMap { try? Envelope($0.bytes).header }.first { $0.item == item }?.to
+    }
+
+    /// Ends a run: what the failure obliges to is stored in this same transaction, so before the
+    /// abort leaves.
+    func end(_ run: LiveRun, _ abort: Abort) throws {
+        guard runs.removeValue(forKey: run.digest) != nil else { return }
+        let roster = run.descriptor.roster
+        let culprits = abort.culprits.compactMap { index in
+            roster.position(of: index).flatMap { roster.identity(at: $0) }
+        }
+        let missing = abort.reason == .timeout ? run.waitingFor : []
+        let (group, epoch) = (run.descriptor.group, run.descriptor.epoch)
+        switch abort.consequence {
+        case .none: break
+        case .blame: note("a check names \(culprits.map(\.hex)): \(abort.reason.rawValue)")
+        case .discardSetup:
+            for peer in culprits {
+                let count = try store.countDiscardedSetup(group: group, peer: peer)
+                note("discarded setup \(count) with \(peer.hex)")
+                if count >= Self.discardedSetupsMost {
+                    try store.freeze("\(count) setups with \(peer.hex) were discarded.")
+                }
+            }
+        case .ban:
+            for peer in culprits { try ban(peer, run, abort.reason) }
+        }
+        if [.equivocation, .transcriptMismatch, .echoMismatch].contains(abort.reason)
+            || abort.consequence == .ban
+        {
+            try store.keepEvidence(
+                run.evidence.map(\.bytes), run: run.digest, reason: abort.reason.rawValue, at: now)
+        }
+        if abort.reason != .endedByPeer { send(run.abort(abort, signedBy: identity)) }
+        outputs.append(
+            .runEnded(
+                RunReport(
+                    descriptor: run.digest, intent: run.descriptor.intent,
+                    reason: abort.reason.rawValue, culprits: culprits, missing: missing)))
+        if abort.consequence == .ban {
+            for peer in culprits { try cancelRuns(with: peer, group: group, epoch: epoch) }
+        }
+    }
+
+    /// Bans the peer for this epoch and wipes the setups with it from the stored share.
+    private func ban(_ peer: IdentityPublicKey, _ run: LiveRun, _ reason: Abort.Reason) throws {
+        let (group, epoch) = (run.descriptor.group, run.descriptor.epoch)
+        try store.add(
+            Ban(group: group, epoch: epoch, peer: peer, run: run.digest, reason: reason, at: now))
+        note("banned \(peer.hex) in epoch \(epoch): \(reason.rawValue)")
+        guard let key = try store.keys(of: group).first(where: { $0.epoch == epoch }),
+            let position = key.roster.position(of: peer), let index = key.roster.index(at: position)
+        else { return }
+        let share = try openShare(of: key).withoutPair(index)
+        try store.replaceSealedShare(of: group, epoch: epoch, with: seal(share, of: key))
+    }
+
+    private func cancelRuns(
+        with peer: IdentityPublicKey, group: GroupID, epoch: UInt64
+    ) throws {
+        let affected = runs.values.filter {
+            $0.descriptor.group == group && $0.descriptor.epoch == epoch && $0.involves(peer)
+        }
+        for run in affected { try end(run, Abort(.endedByPeer)) }
+    }
+
+    func cancelRuns(of intent: Digest, below attempt: UInt16 = .max) {
+        for run in runs.values
+        where run.descriptor.intent == intent && run.descriptor.attempt < attempt {
+            runs[run.digest] = nil
+        }
+    }
+
+    func endLateRuns() throws {
+        for run in runs.values where run.descriptor.expires <= now {
+            try end(run, Abort(.timeout))
+        }
+    }
+}

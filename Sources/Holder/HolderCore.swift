@@ -1,0 +1,108 @@
+import Algebra
+import Canonical
+import Chains
+import Intents
+import KeyGroups
+import Threshold
+
+/// A key share holder without its sockets: takes what came, stores what follows from it in one
+/// transaction, and says what to send (docs/decisions/0002-holder-is-a-batch.md).
+///
+/// It believes nobody: an intent counts if the pinned platform key signed it *and* this holder's own
+/// rules admit it, an envelope if its sender signed it.
+public final class HolderCore {
+    /// Most runs at a time. A run holds about 300 KB; more are refused until one has ended.
+    static let runsMost = 64
+    /// Longest time a run may take, in seconds: a key generation of three takes about one.
+    static let runSecondsMost: UInt64 = 120
+    /// Seconds after an intent's end at which the holder closes it by itself.
+    static let closingDelay: UInt64 = 60
+    /// A wall clock that gains more than this on the monotonic one freezes the holder, in seconds.
+    static let clockJumpMost: UInt64 = 60
+    /// Discarded setups with one peer after which an operator must look (section 4.5).
+    static let discardedSetupsMost = 8
+
+    let identity: IdentityKey
+    let sealing: SealingKey
+    let platform: IdentityPublicKey
+    let judge: Judge
+    let store: any HolderStore
+    var runs: [Digest: LiveRun] = [:]
+    var outputs: [HolderOutput] = []
+    private var lastTime: HolderTime?
+    private(set) var now: UInt64 = 0
+
+    /// - Parameters:
+    ///   - sealing: the key that shares are sealed under at rest, kept apart from the store.
+    ///   - platform: the platform's intent key, which the operator has pinned.
+    public init(
+        identity: consuming IdentityKey, sealing: consuming SealingKey,
+        platform: IdentityPublicKey, rules: HolderRules, store: any HolderStore
+    ) {
+        self.identity = identity
+        self.sealing = sealing
+        self.platform = platform
+        judge = Judge(rules: rules)
+        self.store = store
+    }
+
+    /// Handles inputs in order, as one transaction.
+    ///
+    /// - Returns: what may be sent now that it is stored.
+    /// - Throws: if the store fails; this value must then be thrown away, with the process.
+    public func handle(_ inputs: [HolderInput], at time: HolderTime) throws -> [HolderOutput] {
+        try store.commit {
+            outputs = []
+            try keepTime(time)
+            for input in inputs { try handle(input) }
+            try endLateRuns()
+            return outputs
+        }
+    }
+
+    private func handle(_ input: HolderInput) throws {
+        switch input {
+        case .connected: try resume()
+        case .offer(let bytes, let signature): try offered(bytes, signature)
+        case .close(let intent, let signature): try close(intent, signature)
+        case .run(let bytes): try proposed(bytes)
+        case .envelope(let bytes): try arrived(bytes)
+        case .testimony(let bytes): try testified(bytes)
+        case .tick: try closeExpired()
+        }
+    }
+
+    /// Judging time never runs back, and a jump forward freezes: a clock that someone else moves
+    /// would end cooling periods and empty counters.
+    private func keepTime(_ time: HolderTime) throws {
+        if let lastTime {
+            let wall = time.wall > lastTime.wall ? time.wall - lastTime.wall : 0
+            let passed = time.monotonic > lastTime.monotonic
+                ? time.monotonic - lastTime.monotonic : 0
+            if wall > passed + Self.clockJumpMost, try store.frozen() == nil {
+                try store.freeze("The clock jumped ahead by \(wall - passed) s.")
+                outputs.append(.note("frozen: the clock jumped ahead by \(wall - passed) s"))
+            }
+        }
+        lastTime = time
+        let stored = try store.latestTime()
+        now = max(time.wall, stored)
+        if now > stored { try store.setLatestTime(now) }
+    }
+
+    /// Offers what others may have missed while we were away.
+    private func resume() throws {
+        for key in try store.unfinishedKeys() {
+            send(key.testimony, of: key)
+        }
+    }
+
+    func send(_ verdict: Verdict, on intent: Digest) -> SignedVerdict {
+        let signed = SignedVerdict(
+            verdict, on: intent, rules: judge.rules.digest, at: now, signedBy: identity)
+        outputs.append(.verdict(signed))
+        return signed
+    }
+
+    func note(_ text: String) { outputs.append(.note(text)) }
+}

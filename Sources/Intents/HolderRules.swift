@@ -1,0 +1,122 @@
+import Canonical
+import Chains
+
+/// A holder's own rules, written by its operator: what it signs at most, whoever asks.
+///
+/// Everything that is not named is refused. Amounts are integers in base units. Every key must be
+/// there, so that a misspelt one is an error when the holder starts and not a limit that is missing.
+public struct HolderRules: Equatable, Sendable {
+    public let environment: CustodyEnvironment
+    public let chains: Set<ChainID>
+    public let assets: [AssetID: Limits]
+    /// SHA-256 of the policy that the platform must have applied; nil to accept any.
+    public let policy: Digest?
+    /// Tagged hash of the rules file's bytes, which every verdict carries.
+    public let digest: Digest
+
+    public struct Limits: Equatable, Sendable {
+        /// Most of one transaction.
+        public let perTransaction: Amount
+        /// Most of all transactions in any 24 hours, fees included for a chain's own coin.
+        public let perDay: Amount
+        /// Most that the fee of one transaction may cost, in the chain's own coin.
+        public let fee: Amount
+
+        public init(perTransaction: Amount, perDay: Amount, fee: Amount) {
+            self.perTransaction = perTransaction
+            self.perDay = perDay
+            self.fee = fee
+        }
+    }
+
+    public init(
+        environment: CustodyEnvironment, chains: Set<ChainID>, assets: [AssetID: Limits],
+        policy: Digest? = nil, digest: Digest
+    ) {
+        self.environment = environment
+        self.chains = chains
+        self.assets = assets
+        self.policy = policy
+        self.digest = digest
+    }
+}
+
+/// The rules file's form, JSON.
+public struct HolderRulesFile: Codable, Sendable {
+    public static let version = 1
+    public static let byteLimit = 256 * 1024
+
+    public let version: Int
+    public let environment: String
+    public let chains: [String]
+    public let assets: [String: Limits]
+    public let policyHash: String?
+
+    public struct Limits: Codable, Sendable {
+        public let mostPerTransaction: String
+        public let mostPerDay: String
+        public let mostFee: String
+
+        public init(mostPerTransaction: String, mostPerDay: String, mostFee: String) {
+            self.mostPerTransaction = mostPerTransaction
+            self.mostPerDay = mostPerDay
+            self.mostFee = mostFee
+        }
+    }
+
+    public init(
+        environment: CustodyEnvironment, chains: [ChainID], assets: [AssetID: Limits]
+    ) {
+        version = Self.version
+        self.environment = environment.name
+        self.chains = chains.map(\.text)
+        self.assets = Dictionary(uniqueKeysWithValues: assets.map { ($0.key.text, $0.value) })
+        policyHash = nil
+    }
+
+    /// A value of the file that cannot be, with where it stands and what was expected.
+    public struct Invalid: Error, Equatable, CustomStringConvertible, Sendable {
+        public let description: String
+    }
+
+    /// - Parameter bytes: the file's content, whose hash names the rules.
+    public func rules(hashing bytes: [UInt8]) throws(Invalid) -> HolderRules {
+        guard version == Self.version else {
+            throw Invalid(description: "version: \(Self.version) expected, not \(version)")
+        }
+        guard let environment = CustodyEnvironment(name: environment) else {
+            throw Invalid(description: "environment: sandbox or production expected")
+        }
+        var chains: Set<ChainID> = []
+        for text in self.chains {
+            guard let chain = ChainID(text) else {
+                throw Invalid(description: "chains: \(text) is no chain in CAIP-2 form")
+            }
+            chains.insert(chain)
+        }
+        var assets: [AssetID: HolderRules.Limits] = [:]
+        for (text, limits) in self.assets {
+            guard let asset = AssetID(text) else {
+                throw Invalid(description: "assets: \(text) is no asset in CAIP-19 form")
+            }
+            func amount(_ name: String, _ value: String) throws(Invalid) -> Amount {
+                guard let amount = Amount(baseUnits: value) else {
+                    throw Invalid(
+                        description: "assets.\(text).\(name): an integer in base units expected")
+                }
+                return amount
+            }
+            assets[asset] = HolderRules.Limits(
+                perTransaction: try amount("mostPerTransaction", limits.mostPerTransaction),
+                perDay: try amount("mostPerDay", limits.mostPerDay),
+                fee: try amount("mostFee", limits.mostFee))
+        }
+        let policy = policyHash.map { Digest(hex: $0) }
+        if case .some(.none) = policy {
+            throw Invalid(description: "policyHash: 64 hexadecimal digits expected")
+        }
+        return HolderRules(
+            environment: environment, chains: chains, assets: assets,
+            policy: policy ?? nil, digest: TaggedHash.digest("quorumkeep/rules/v1", bytes))
+    }
+}

@@ -1,0 +1,175 @@
+import Algebra
+import Canonical
+import Chains
+import KeyGroups
+
+/// The intent's bytes: deterministic CBOR with the small integer keys of docs/protocols/intent.md.
+extension Intent {
+    private enum Key {
+        static let version: UInt64 = 1, environment: UInt64 = 2, tenant: UInt64 = 3
+        static let vault: UInt64 = 4, request: UInt64 = 5, group: UInt64 = 6, epoch: UInt64 = 7
+        static let kind: UInt64 = 8, chain: UInt64 = 9, source: UInt64 = 10
+        static let outputs: UInt64 = 11, inputs: UInt64 = 12, fee: UInt64 = 13
+        static let notBefore: UInt64 = 15, expires: UInt64 = 16, policy: UInt64 = 17
+        /// A key ceremony's map, in place of 9 to 14.
+        static let ceremony: UInt64 = 9
+    }
+
+    private enum Kind {
+        static let transfer: UInt64 = 1
+        static let keyCeremony: UInt64 = 5
+    }
+
+    /// Longest address text; Bitcoin's longest has 90 characters.
+    private static let textMost = 128
+
+    public var bytes: [UInt8] {
+        var fields: [UInt64: CBOR] = [
+            Key.version: .unsigned(Self.version),
+            Key.environment: .unsigned(environment.rawValue),
+            Key.tenant: .bytes(tenant.bytes),
+            Key.vault: .bytes(vault.bytes),
+            Key.request: .bytes(request.bytes),
+            Key.group: .bytes(group.bytes),
+            Key.epoch: .unsigned(epoch),
+            Key.notBefore: .unsigned(notBefore),
+            Key.expires: .unsigned(expires),
+            Key.policy: .bytes(policy.bytes),
+        ]
+        switch purpose {
+        case .transfer(let order):
+            fields[Key.kind] = .unsigned(Kind.transfer)
+            fields[Key.chain] = .text(order.chain.text)
+            fields[Key.source] = .map([1: .text(order.sourcePath.text), 2: .text(order.sourceAddress)])
+            fields[Key.outputs] = .array([
+                .map([
+                    1: .text(order.output.asset.text), 2: .text(order.output.address),
+                    3: Self.encode(order.output.amount),
+                ])
+            ])
+            fields[Key.inputs] = .unsigned(order.nonce)
+            fields[Key.fee] = .map([
+                1: .unsigned(order.fee.gasLimit), 2: .unsigned(order.fee.maxFeePerGas),
+                3: .unsigned(order.fee.maxPriorityFeePerGas),
+            ])
+        case .keyCeremony(let ceremony):
+            fields[Key.kind] = .unsigned(Kind.keyCeremony)
+            fields[Key.ceremony] = Self.encode(ceremony)
+        }
+        return CBOR.map(fields).encoded()
+    }
+
+    private static func encode(_ amount: Amount) -> CBOR {
+        UInt64(exactly: amount.baseUnits).map { .unsigned($0) } ?? .bignum(amount.magnitude)
+    }
+
+    private static func encode(_ ceremony: KeyCeremony) -> CBOR {
+        .map([
+            1: .unsigned(1),  // key generation; other ceremonies come with their issue
+            2: .unsigned(ceremony.scheme.rawValue),
+            3: .unsigned(ceremony.kind.rawValue),
+            4: .unsigned(UInt64(ceremony.threshold.required)),
+            5: .array(ceremony.holders.identities.map { .bytes($0.bytes) }),
+            6: .array(ceremony.holders.indices.map { .unsigned(UInt64($0.raw)) }),
+        ])
+    }
+
+    /// Reads what `bytes` writes and nothing else: another version, an unknown kind or key, a text
+    /// in another spelling are all refused.
+    public init(_ bytes: [UInt8]) throws(MalformedBytes) {
+        var fields = try CBORFields(CBOR.decode(bytes), "intent")
+        guard try fields.unsigned(Key.version, UInt64.self) == Self.version else {
+            throw MalformedBytes("intent of another version")
+        }
+        guard let environment = CustodyEnvironment(rawValue: try fields.unsigned(Key.environment))
+        else { throw MalformedBytes("unknown environment") }
+        self.environment = environment
+        tenant = try fields.fixed(Key.tenant)
+        vault = try fields.fixed(Key.vault)
+        request = try fields.fixed(Key.request)
+        group = try fields.fixed(Key.group)
+        epoch = try fields.unsigned(Key.epoch)
+        switch try fields.unsigned(Key.kind, UInt64.self) {
+        case Kind.transfer: purpose = .transfer(try Self.order(&fields))
+        case Kind.keyCeremony: purpose = .keyCeremony(try Self.ceremony(&fields))
+        case let kind: throw MalformedBytes("intent of unknown kind \(kind)")
+        }
+        notBefore = try fields.unsigned(Key.notBefore)
+        expires = try fields.unsigned(Key.expires)
+        policy = try fields.fixed(Key.policy)
+        try fields.finish()
+    }
+
+    private static func order(_ fields: inout CBORFields) throws(MalformedBytes) -> TransferOrder {
+        guard let chain = ChainID(try fields.text(Key.chain, most: textMost)) else {
+            throw MalformedBytes("unknown chain, or another spelling of one")
+        }
+        var source = try CBORFields(try fields.take(Key.source), "source")
+        guard let path = AccountPath(text: try source.text(1, most: textMost)) else {
+            throw MalformedBytes("source path not of the form m/44/coin/vault/0/n")
+        }
+        let sourceAddress = try source.text(2, most: textMost)
+        try source.finish()
+        let outputs = try fields.array(Key.outputs, most: 1)
+        guard let first = outputs.first else { throw MalformedBytes("no output") }
+        var output = try CBORFields(first, "output")
+        guard let asset = AssetID(try output.text(1, most: textMost)) else {
+            throw MalformedBytes("unknown asset, or another spelling of one")
+        }
+        let address = try output.text(2, most: textMost)
+        let amount = try amount(try output.take(3))
+        try output.finish()
+        let nonce: UInt64 = try fields.unsigned(Key.inputs)
+        var fee = try CBORFields(try fields.take(Key.fee), "fee limit")
+        let limit = EVMFeeLimit(
+            gasLimit: try fee.unsigned(1), maxFeePerGas: try fee.unsigned(2),
+            maxPriorityFeePerGas: try fee.unsigned(3))
+        try fee.finish()
+        guard let limit else { throw MalformedBytes("priority fee above the whole fee") }
+        return TransferOrder(
+            chain: chain, sourcePath: path, sourceAddress: sourceAddress,
+            output: .init(asset: asset, address: address, amount: amount), nonce: nonce, fee: limit)
+    }
+
+    private static func amount(_ value: CBOR) throws(MalformedBytes) -> Amount {
+        let amount: Amount?
+        switch value {
+        case .unsigned(let small): amount = Amount(UInt128(small))
+        case .bignum(let magnitude): amount = Amount(magnitude: magnitude)
+        case .bytes, .text, .array, .map, .bool: amount = nil
+        }
+        guard let amount else { throw MalformedBytes("amount out of range") }
+        return amount
+    }
+
+    private static func ceremony(_ fields: inout CBORFields) throws(MalformedBytes) -> KeyCeremony {
+        var map = try CBORFields(try fields.take(Key.ceremony), "key ceremony")
+        guard try map.unsigned(1, UInt64.self) == 1 else {
+            throw MalformedBytes("unknown kind of key ceremony")
+        }
+        let scheme = SignatureScheme(rawValue: try map.unsigned(2))
+        let kind = GroupKind(rawValue: try map.unsigned(3))
+        let required = Int(try map.unsigned(4, UInt8.self))
+        var identities: [IdentityPublicKey] = []
+        for value in try map.array(5, most: Int(ParticipantIndex.most)) {
+            guard case .bytes(let bytes) = value, let key = IdentityPublicKey(bytes) else {
+                throw MalformedBytes("holder that is no identity key")
+            }
+            identities.append(key)
+        }
+        var indices: [ParticipantIndex] = []
+        for value in try map.array(6, most: Int(ParticipantIndex.most)) {
+            guard case .unsigned(let raw) = value, let index = ParticipantIndex(raw) else {
+                throw MalformedBytes("holder index out of range")
+            }
+            indices.append(index)
+        }
+        try map.finish()
+        guard let scheme, let kind, let roster = Roster(identities, indices),
+            let threshold = SigningThreshold(required, of: identities.count),
+            let ceremony = KeyCeremony(
+                scheme: scheme, kind: kind, threshold: threshold, holders: roster)
+        else { throw MalformedBytes("impossible key ceremony") }
+        return ceremony
+    }
+}

@@ -1,0 +1,166 @@
+import Algebra
+import Canonical
+import Chains
+import KeyGroups
+
+/// Everything that is needed to build one chain transaction or to hold one key ceremony, and
+/// nothing that is not judged: what platform, holders and audit log hash (docs/protocols/intent.md).
+public struct Intent: Equatable, Sendable {
+    public static let version: UInt64 = 1
+    /// Longest time from `notBefore` to `expires`, in seconds.
+    public static let lifetimeMost: UInt64 = 24 * 3600
+
+    public let environment: CustodyEnvironment
+    public let tenant: TenantID
+    public let vault: VaultID
+    public let request: RequestID
+    public let group: GroupID
+    public let epoch: UInt64
+    public let purpose: Purpose
+    /// Unix seconds.
+    public let notBefore: UInt64
+    /// Unix seconds; nothing is signed for this intent afterwards.
+    public let expires: UInt64
+    /// SHA-256 of the policy that the platform applied.
+    public let policy: Digest
+
+    public enum Purpose: Equatable, Sendable {
+        case transfer(TransferOrder)
+        case keyCeremony(KeyCeremony)
+    }
+
+    public init(
+        environment: CustodyEnvironment, tenant: TenantID, vault: VaultID, request: RequestID,
+        group: GroupID, epoch: UInt64, purpose: Purpose, notBefore: UInt64, expires: UInt64,
+        policy: Digest
+    ) {
+        self.environment = environment
+        self.tenant = tenant
+        self.vault = vault
+        self.request = request
+        self.group = group
+        self.epoch = epoch
+        self.purpose = purpose
+        self.notBefore = notBefore
+        self.expires = expires
+        self.policy = policy
+    }
+
+    /// SHA-256(tag || tag || bytes) with tag = SHA-256("quorumkeep/intent/v1").
+    public static func digest(of bytes: [UInt8]) -> Digest {
+        TaggedHash.digest("quorumkeep/intent/v1", bytes)
+    }
+
+    public var digest: Digest { Self.digest(of: bytes) }
+}
+
+/// SHA-256(tag || tag || bytes), where tag = SHA-256(name): BIP 340's tagged hash.
+public enum TaggedHash {
+    public static func digest(_ name: String, _ bytes: [UInt8]) -> Digest {
+        let tag = Digest.sha256(Array(name.utf8)).bytes
+        return .sha256(tag + tag + bytes)
+    }
+}
+
+/// A payment from one derived address of an account chain.
+public struct TransferOrder: Equatable, Sendable {
+    public let chain: ChainID
+    public let sourcePath: AccountPath
+    /// As text, which the holder derives and compares.
+    public let sourceAddress: String
+    public let output: Output
+    public let nonce: UInt64
+    public let fee: EVMFeeLimit
+
+    public struct Output: Equatable, Sendable {
+        public let asset: AssetID
+        public let address: String
+        public let amount: Amount
+
+        public init(asset: AssetID, address: String, amount: Amount) {
+            self.asset = asset
+            self.address = address
+            self.amount = amount
+        }
+    }
+
+    public init(
+        chain: ChainID, sourcePath: AccountPath, sourceAddress: String, output: Output,
+        nonce: UInt64, fee: EVMFeeLimit
+    ) {
+        self.chain = chain
+        self.sourcePath = sourcePath
+        self.sourceAddress = sourceAddress
+        self.output = output
+        self.nonce = nonce
+        self.fee = fee
+    }
+}
+
+/// A path of exactly the form `m/44/{coin}/{vault index}/0/{n}`, none of it hardened.
+public struct AccountPath: Hashable, Sendable {
+    public let coin: UInt32
+    public let vaultIndex: UInt32
+    public let number: UInt32
+
+    /// Nil if a part is 2^31 or more.
+    public init?(coin: UInt32, vaultIndex: UInt32, number: UInt32) {
+        guard [coin, vaultIndex, number].allSatisfy({ $0 < 0x8000_0000 }) else { return nil }
+        self.coin = coin
+        self.vaultIndex = vaultIndex
+        self.number = number
+    }
+
+    /// Reads the one spelling that `text` writes.
+    public init?(text: String) {
+        guard let path = DerivationPath(text: text), path.steps.count == 5, path.steps[0] == 44,
+            path.steps[3] == 0
+        else { return nil }
+        self.init(coin: path.steps[1], vaultIndex: path.steps[2], number: path.steps[4])
+    }
+
+    public var derivation: DerivationPath {
+        guard let path = DerivationPath([44, coin, vaultIndex, 0, number]) else {
+            preconditionFailure("every part is below 2^31")
+        }
+        return path
+    }
+
+    public var text: String { derivation.description }
+}
+
+/// The making of a new key for a group.
+public struct KeyCeremony: Equatable, Sendable {
+    public let scheme: SignatureScheme
+    public let kind: GroupKind
+    public let threshold: SigningThreshold
+    /// The group's holders: identities in ascending order, and their indices.
+    public let holders: Roster
+
+    /// Nil unless there are as many holders as the threshold says.
+    public init?(
+        scheme: SignatureScheme, kind: GroupKind, threshold: SigningThreshold, holders: Roster
+    ) {
+        guard holders.identities.count == threshold.holders else { return nil }
+        self.scheme = scheme
+        self.kind = kind
+        self.threshold = threshold
+        self.holders = holders
+    }
+
+    /// What a person compares at every holder before a key is made: 16 bytes over scheme, group
+    /// type, threshold and every holder's index and identity, equal everywhere.
+    public var fingerprint: String {
+        let bytes = CBOR.array([
+            .unsigned(scheme.rawValue), .unsigned(kind.rawValue),
+            .unsigned(UInt64(threshold.required)),
+            .array(
+                zip(holders.indices, holders.identities).map { index, identity in
+                    .array([.unsigned(UInt64(index.raw)), .bytes(identity.bytes)])
+                }),
+        ]).encoded()
+        let digest = TaggedHash.digest("quorumkeep/ceremony/v1", bytes)
+        let groups = stride(from: 0, to: 16, by: 2).map { Hex.encode(digest.bytes[$0..<$0 + 2]) }
+        return groups.joined(separator: "-")
+    }
+}

@@ -1,0 +1,204 @@
+import Algebra
+import Canonical
+import Chains
+import KeyGroups
+
+/// What a holder knows when it judges: all of it its own, none of it told by the platform.
+public struct HolderKnowledge: Sendable {
+    public let identity: IdentityPublicKey
+    /// The holder's clock, Unix seconds, which never runs back.
+    public let now: UInt64
+    /// The active keys of the group that the intent names, by epoch.
+    public let keys: [UInt64: SharedKey]
+    /// What was approved of an asset under this root key in the last 24 hours, this intent apart.
+    public let spent: [AssetID: Amount]
+    /// Whether a person has confirmed the ceremony's fingerprint here.
+    public let isCeremonyConfirmed: Bool
+    /// Set when the holder's operator must look before anything is signed.
+    public let isFrozen: Bool
+
+    public init(
+        identity: IdentityPublicKey, now: UInt64, keys: [UInt64: SharedKey],
+        spent: [AssetID: Amount], isCeremonyConfirmed: Bool, isFrozen: Bool
+    ) {
+        self.identity = identity
+        self.now = now
+        self.keys = keys
+        self.spent = spent
+        self.isCeremonyConfirmed = isCeremonyConfirmed
+        self.isFrozen = isFrozen
+    }
+}
+
+/// What an approved intent makes the holder do.
+public struct Approved: Equatable, Sendable {
+    /// What is signed, as the holder rebuilt it; empty for a ceremony.
+    public let items: [SigningItem]
+    /// What counts against the holder's limits, by asset, fees included.
+    public let spending: [AssetID: Amount]
+}
+
+/// How a holder judges an intent against its own rules. The order of the checks is the order of
+/// precedence of their codes.
+public struct Judge: Sendable {
+    /// By how much the platform's clock may be off from ours, in seconds.
+    public static let clockTolerance: UInt64 = 30
+
+    public let rules: HolderRules
+
+    public init(rules: HolderRules) { self.rules = rules }
+
+    public enum Finding: Equatable, Sendable {
+        case approve(Approved)
+        case refuse(Verdict.Reason)
+        case wait(Verdict.Reason)
+    }
+
+    private enum Stop: Error {
+        case refuse(Verdict.Reason)
+        case wait(Verdict.Reason)
+    }
+
+    public func judge(_ intent: Intent, knowing: HolderKnowledge) -> Finding {
+        do throws(Stop) {
+            try checkFrame(intent, knowing)
+            switch intent.purpose {
+            case .transfer(let order): return .approve(try approve(order, intent, knowing))
+            case .keyCeremony(let ceremony): return .approve(try approve(ceremony, knowing))
+            }
+        } catch {
+            switch error {
+            case .refuse(let reason): return .refuse(reason)
+            case .wait(let reason): return .wait(reason)
+            }
+        }
+    }
+
+    private func refuse(_ code: RefusalCode, _ sentence: String) -> Stop {
+        .refuse(Verdict.Reason(code, sentence))
+    }
+
+    /// Environment, policy and time.
+    private func checkFrame(_ intent: Intent, _ knowing: HolderKnowledge) throws(Stop) {
+        if knowing.isFrozen {
+            throw .wait(
+                Verdict.Reason(.frozen, "This holder is frozen until its operator has looked."))
+        }
+        guard intent.environment == rules.environment else {
+            throw refuse(
+                .wrongEnvironment,
+                "The intent is for \(intent.environment.name), this holder serves "
+                    + "\(rules.environment.name).")
+        }
+        if let policy = rules.policy, policy != intent.policy {
+            throw refuse(.policyMismatch, "The platform applied another policy than is pinned here.")
+        }
+        guard intent.notBefore <= intent.expires,
+            intent.expires - intent.notBefore <= Intent.lifetimeMost
+        else { throw refuse(.lifetime, "The intent lives longer than 24 hours, or ends early.") }
+        guard intent.expires + Self.clockTolerance >= knowing.now else {
+            throw refuse(.expired, "The intent expired at \(intent.expires), it is \(knowing.now).")
+        }
+        guard intent.notBefore <= knowing.now + Self.clockTolerance else {
+            throw .wait(Verdict.Reason(.notYet, "The intent begins at \(intent.notBefore)."))
+        }
+    }
+
+    private func approve(
+        _ ceremony: KeyCeremony, _ knowing: HolderKnowledge
+    ) throws(Stop) -> Approved {
+        guard ceremony.holders.identities.contains(knowing.identity) else {
+            throw refuse(.ceremonyNotForUs, "This holder is no member of the group.")
+        }
+        guard knowing.isCeremonyConfirmed else {
+            throw .wait(
+                Verdict.Reason(
+                    .ceremonyUnconfirmed,
+                    "A person must confirm the fingerprint \(ceremony.fingerprint) at this holder."))
+        }
+        return Approved(items: [], spending: [:])
+    }
+
+    private func approve(
+        _ order: TransferOrder, _ intent: Intent, _ knowing: HolderKnowledge
+    ) throws(Stop) -> Approved {
+        let limits = try limits(for: order)
+        let item = try rebuild(order, intent, knowing)
+        guard !order.output.amount.isZero else { throw refuse(.amountZero, "The amount is zero.") }
+        guard order.output.amount <= limits.perTransaction else {
+            throw refuse(
+                .amountAboveLimit,
+                "\(order.output.amount.baseUnitText) is above this holder's limit of "
+                    + "\(limits.perTransaction.baseUnitText) for one transaction.")
+        }
+        guard let fee = order.fee.most, fee <= limits.fee else {
+            throw refuse(
+                .feeAboveLimit,
+                "The fee may cost more than this holder's limit of \(limits.fee.baseUnitText).")
+        }
+        guard let total = order.output.amount.adding(fee) else {
+            throw refuse(.amountAboveLimit, "Amount and fee are more than an amount can be.")
+        }
+        let spent = knowing.spent[order.output.asset] ?? .zero
+        guard total <= limits.perDay else {
+            throw refuse(.dailyLimit, "Amount and fee are above this holder's limit for a day.")
+        }
+        guard let sum = spent.adding(total), sum <= limits.perDay else {
+            throw .wait(
+                Verdict.Reason(
+                    .dailyLimit,
+                    "With \(spent.baseUnitText) in the last 24 hours, this would be above the "
+                        + "limit of \(limits.perDay.baseUnitText) for a day."))
+        }
+        return Approved(items: [item], spending: [order.output.asset: total])
+    }
+
+    private func limits(for order: TransferOrder) throws(Stop) -> HolderRules.Limits {
+        if rules.environment == .production, order.chain.isTestNetwork {
+            throw refuse(.testNetwork, "\(order.chain.text) is a test network.")
+        }
+        guard rules.chains.contains(order.chain) else {
+            throw refuse(.chainNotServed, "This holder does not serve \(order.chain.text).")
+        }
+        guard order.output.asset.chain == order.chain,
+            let limits = rules.assets[order.output.asset]
+        else {
+            throw refuse(.assetNotServed, "This holder has no limits for \(order.output.asset.text).")
+        }
+        return limits
+    }
+
+    /// Builds the chain's transaction from the intent, under the key that this holder has.
+    private func rebuild(
+        _ order: TransferOrder, _ intent: Intent, _ knowing: HolderKnowledge
+    ) throws(Stop) -> SigningItem {
+        guard !knowing.keys.isEmpty else {
+            throw refuse(.unknownGroup, "This holder has no key of the group.")
+        }
+        guard let key = knowing.keys[intent.epoch] else {
+            let epochs = knowing.keys.keys.sorted().map(String.init).joined(separator: ", ")
+            throw refuse(
+                .wrongEpoch,
+                "The intent names epoch \(intent.epoch), this holder has epoch \(epochs).")
+        }
+        guard order.sourcePath.coin == order.chain.coinType,
+            let derived = DerivedKey(order.sourcePath.derivation, of: key),
+            EVMAddress(derived.publicKey).text == order.sourceAddress
+        else {
+            throw refuse(
+                .wrongSource,
+                "\(order.sourceAddress) is not the address at \(order.sourcePath.text).")
+        }
+        guard let destination = try? EVMAddress(text: order.output.address) else {
+            throw refuse(.wrongDestination, "The destination is no address of \(order.chain.text).")
+        }
+        switch order.chain {
+        case .eip155(let id):
+            let transaction = EVMTransaction(
+                chainID: id, nonce: order.nonce, fee: order.fee, to: destination,
+                value: order.output.amount)
+            return SigningItem(
+                path: order.sourcePath.derivation, digest: transaction.signingDigest)
+        }
+    }
+}

@@ -1,0 +1,30 @@
+import Algebra
+import Canonical
+import Chains
+import Holder
+import Intents
+import KeyGroups
+import TestKit
+import Testing
+import Threshold
+
+@Suite struct `A quorum of holders` {
+    @Test func `makes a key and signs what two of three approve`() throws {
+        let quorum = try SimulatedQuorum(SigningThreshold(2, of: 3)!, seed: "happy")
+        try quorum.generateKey()
+        #expect(quorum.certificates.count == 3)
+        let order = quorum.order()
+        let intent = quorum.intent(.transfer(order))
+        quorum.offer(intent)
+        try quorum.run()
+        let approvals = quorum.verdicts.filter { $0.verdict.intent == intent.digest }
+        #expect(approvals.count == 3)
+        quorum.proposeSigning(intent, order, [0, 2])
+        try quorum.run()
+        let signed = try #require(quorum.signatures[intent.digest])
+        #expect(Set(signed.keys) == [0, 2])
+        let (key, _) = quorum.certificate!.verified()!
+        let derived = DerivedKey(order.sourcePath.derivation, of: key)!
+        #expect(signed[0]![0].verifies(quorum.items(order)[0].digest, under: derived.publicKey))
+    }
+}

@@ -1,0 +1,261 @@
+import Algebra
+import Canonical
+import Chains
+import Holder
+import HolderStorage
+import Intents
+import KeyGroups
+import Threshold
+
+/// Holders with their real stores, in one process, and between them a relay that a test may make
+/// hostile. The platform's part is played by the test.
+public final class SimulatedQuorum {
+    public final class Member {
+        public let database: HolderDatabase
+        public internal(set) var core: HolderCore?
+        public let identity: IdentityPublicKey
+        let seed: SecretBox<SecretBytes>
+        public var rules: HolderRules
+        public var wall: UInt64 = SimulatedQuorum.start
+        public var monotonic: UInt64 = 1000
+
+        init(seed: consuming SecretBytes, rules: HolderRules) throws {
+            database = try HolderDatabase(path: nil)
+            identity = IdentityKey(seed: seed)!.publicKey
+            self.seed = SecretBox(seed)
+            self.rules = rules
+        }
+    }
+
+    /// A message to one member, as the relay has it in its hands.
+    public struct Transit: Sendable {
+        public let to: Int
+        public var input: HolderInput
+    }
+
+    /// What the relay delivers in place of what it was given.
+    public typealias Relay = (Transit) -> [Transit]
+
+    public static let start: UInt64 = 1_800_000_000
+    public static let asset = AssetID.native(.eip155(31337))
+
+    public private(set) var members: [Member] = []
+    public let threshold: SigningThreshold
+    public let group = GroupID(unchecked: [UInt8](repeating: 9, count: 16))
+    private let platformSeed: SecretBox<SecretBytes>
+    public let platformKey: IdentityPublicKey
+    public var relay: Relay = { [$0] }
+    private var queue: [Transit] = []
+    private var random: TestRandom
+    private var attempt: UInt16 = 0
+
+    // What the platform has heard, newest last, with who said it.
+    public private(set) var verdicts: [(member: Int, verdict: SignedVerdict)] = []
+    public private(set) var signatures: [Digest: [Int: [ECDSASignature]]] = [:]
+    public private(set) var reports: [(member: Int, report: RunReport)] = []
+    public private(set) var certificates: [(member: Int, certificate: KeyCertificate)] = []
+    public private(set) var notes: [(member: Int, text: String)] = []
+    /// Envelopes that left members, by sender.
+    public private(set) var envelopes: [(member: Int, envelope: Envelope)] = []
+
+    public static func rules(
+        perTransaction: UInt64 = 1_000_000, perDay: UInt64 = 1_000_000_000_000_000,
+        fee: UInt64 = 100_000_000_000_000
+    ) -> HolderRules {
+        HolderRules(
+            environment: .sandbox, chains: [.eip155(31337)],
+            assets: [
+                asset: HolderRules.Limits(
+                    perTransaction: Amount(UInt128(perTransaction))!,
+                    perDay: Amount(UInt128(perDay))!, fee: Amount(UInt128(fee))!)
+            ], digest: .sha256(Array("rules".utf8)))
+    }
+
+    public init(_ threshold: SigningThreshold, seed: String) throws {
+        self.threshold = threshold
+        random = TestRandom(seed)
+        platformSeed = SecretBox(SecretBytes(count: 32, from: &random))
+        platformKey = platformSeed.with { IdentityKey(seed: $0)!.publicKey }
+        var made: [Member] = []
+        for _ in 0..<threshold.holders {
+            made.append(
+                try Member(
+                    seed: SecretBytes(count: 32, from: &random),
+                    rules: Self.rules()))
+        }
+        members = made.sorted { $0.identity < $1.identity }
+        for index in members.indices { restart(index) }
+    }
+
+    /// Starts a member's process anew: only what it has stored is left.
+    public func restart(_ index: Int) {
+        let member = members[index]
+        let identity = member.seed.with { IdentityKey(seed: $0)! }
+        var sealingRandom = TestRandom("sealing/\(index)")
+        let sealing = SealingKey(SecretBytes(count: 32, from: &sealingRandom))
+        member.core = HolderCore(
+            identity: identity, sealing: sealing, platform: platformKey, rules: member.rules,
+            store: member.database)
+    }
+
+    public func stop(_ index: Int) { members[index].core = nil }
+
+    public func sign(_ digest: Digest) -> IdentitySignature {
+        platformSeed.with { IdentityKey(seed: $0)!.sign(digest) }
+    }
+
+    public func post(_ input: HolderInput, to index: Int) {
+        queue.append(Transit(to: index, input: input))
+    }
+
+    /// Delivers until nothing is on its way.
+    public func run() throws {
+        while !queue.isEmpty { try deliverOne(0) }
+    }
+
+    /// Delivers one message that seeded chance picks; false if there is none.
+    public func deliverAny() throws -> Bool {
+        guard !queue.isEmpty else { return false }
+        try deliverOne(random.integer(below: queue.count))
+        return true
+    }
+
+    private func deliverOne(_ at: Int) throws {
+        let transit = queue.remove(at: at)
+        for delivered in relay(transit) { try handle(delivered.input, by: delivered.to) }
+    }
+
+    /// Gives a member one input, as one batch.
+    public func handle(_ input: HolderInput, by index: Int) throws {
+        let member = members[index]
+        guard let core = member.core else { return }
+        let time = HolderTime(wall: member.wall, monotonic: member.monotonic)
+        for output in try core.handle([input], at: time) { collect(output, from: index) }
+    }
+
+    public func collect(_ output: HolderOutput, from index: Int) {
+        switch output {
+        case .verdict(let verdict): verdicts.append((index, verdict))
+        case .envelope(let recipients, let bytes):
+            if let envelope = try? Envelope(bytes) { envelopes.append((index, envelope)) }
+            for recipient in recipients { post(.envelope(bytes), to: member(recipient)) }
+        case .testimony(let recipients, let bytes):
+            for recipient in recipients { post(.testimony(bytes), to: member(recipient)) }
+        case .signatures(let intent, let made): signatures[intent, default: [:]][index] = made
+        case .keyReady(_, let certificate, _): certificates.append((index, certificate))
+        case .runEnded(let report): reports.append((index, report))
+        case .note(let text): notes.append((index, text))
+        }
+    }
+
+    private func member(_ identity: IdentityPublicKey) -> Int {
+        members.firstIndex { $0.identity == identity }!
+    }
+
+    public func tick(_ seconds: UInt64 = 1) throws {
+        for (index, member) in members.enumerated() {
+            member.wall += seconds
+            member.monotonic += seconds
+            try handle(.tick, by: index)
+        }
+    }
+
+    public var roster: Roster {
+        Roster(members.map(\.identity), TestKeys.indices(threshold.holders))!
+    }
+}
+
+// What the platform asks for.
+extension SimulatedQuorum {
+    public func intent(
+        _ purpose: Intent.Purpose, epoch: UInt64 = 1, lifetime: UInt64 = 3600, request: UInt8 = 1
+    ) -> Intent {
+        Intent(
+            environment: .sandbox, tenant: TenantID(unchecked: [UInt8](repeating: 2, count: 16)),
+            vault: VaultID(unchecked: [UInt8](repeating: 3, count: 16)),
+            request: RequestID(unchecked: [UInt8](repeating: request, count: 16)), group: group,
+            epoch: epoch, purpose: purpose, notBefore: Self.start - 10,
+            expires: Self.start + lifetime, policy: .sha256([]))
+    }
+
+    public func offer(_ intent: Intent, to indices: [Int]? = nil) {
+        for index in indices ?? Array(members.indices) {
+            post(.offer(intent: intent.bytes, signature: sign(intent.digest)), to: index)
+        }
+    }
+
+    /// Makes the group's key by the real ceremony, confirmed at every holder.
+    public func generateKey() throws {
+        let ceremony = KeyCeremony(
+            scheme: .ecdsaSecp256k1, kind: .main, threshold: threshold, holders: roster)!
+        for member in members {
+            try member.database.commit {
+                try member.database.confirm(fingerprint: ceremony.fingerprint)
+            }
+        }
+        let intent = intent(.keyCeremony(ceremony))
+        offer(intent)
+        try run()
+        propose(
+            intent, Array(members.indices),
+            .keyGeneration(kind: .main, threshold: threshold))
+        try run()
+    }
+
+    public var certificate: KeyCertificate? { certificates.first?.certificate }
+
+    public func order(
+        amount: UInt64 = 1000, nonce: UInt64 = 0, number: UInt32 = 0, priorityFee: UInt64 = 1,
+        maxFee: UInt64 = 1_000_000_000, gas: UInt64 = 21_000
+    ) -> TransferOrder {
+        let path = AccountPath(coin: 60, vaultIndex: 5, number: number)!
+        let (key, _) = certificate!.verified()!
+        let source = EVMAddress(DerivedKey(path.derivation, of: key)!.publicKey).text
+        return TransferOrder(
+            chain: .eip155(31337), sourcePath: path, sourceAddress: source,
+            output: .init(
+                asset: Self.asset, address: EVMAddress(unchecked: [UInt8](repeating: 4, count: 20)).text,
+                amount: Amount(UInt128(amount))!),
+            nonce: nonce,
+            fee: EVMFeeLimit(
+                gasLimit: gas, maxFeePerGas: maxFee, maxPriorityFeePerGas: priorityFee)!)
+    }
+
+    /// What an honest holder signs for the order.
+    public func items(_ order: TransferOrder) -> [SigningItem] {
+        guard case .eip155(let chain) = order.chain,
+            let to = try? EVMAddress(text: order.output.address)
+        else { return [] }
+        let transaction = EVMTransaction(
+            chainID: chain, nonce: order.nonce, fee: order.fee, to: to, value: order.output.amount)
+        return [
+            SigningItem(path: order.sourcePath.derivation, digest: transaction.signingDigest)
+        ]
+    }
+
+    @discardableResult
+    public func propose(
+        _ intent: Intent, _ quorum: [Int], _ purpose: RunDescriptor.Purpose,
+        expiresIn seconds: UInt64 = 60
+    ) -> RunDescriptor {
+        attempt += 1
+        let roster = Roster(
+            quorum.map { members[$0].identity }, quorum.map { self.roster.indices[$0] })!
+        let descriptor = RunDescriptor(
+            request: intent.request, attempt: attempt, intent: intent.digest, group: group,
+            epoch: intent.epoch, scheme: .ecdsaSecp256k1, roster: roster, purpose: purpose,
+            expires: members[0].wall + seconds)
+        for index in quorum { post(.run(descriptor: descriptor.bytes), to: index) }
+        return descriptor
+    }
+
+    @discardableResult
+    public func proposeSigning(
+        _ intent: Intent, _ order: TransferOrder, _ quorum: [Int], expiresIn seconds: UInt64 = 60
+    ) -> RunDescriptor {
+        propose(
+            intent, quorum,
+            .signing(certificate: certificate!.verified()!.digest, items: items(order)),
+            expiresIn: seconds)
+    }
+}
