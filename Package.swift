@@ -70,6 +70,12 @@ let package = Package(
         room("Threshold", ["Algebra", "Canonical", "KeyGroups"]),
         room("Chains", ["Algebra", "Canonical"]),
         room("Intents", ["Algebra", "Canonical", "Chains", "KeyGroups"]),
+        room("Identity", ["Algebra", "Canonical", crypto]),
+        room(
+            "Custody", ["Algebra", "Canonical", "Chains", "Identity", "Intents", "KeyGroups"]),
+        room(
+            "Storage",
+            ["Algebra", "Canonical", "Chains", "Custody", "Identity", "Intents", "KeyGroups", grdb]),
         room("Holder", ["Algebra", "Canonical", "Chains", "Intents", "KeyGroups", "Threshold"]),
         room(
             "HolderStorage",

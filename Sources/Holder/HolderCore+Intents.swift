@@ -145,11 +145,14 @@ extension HolderCore {
         }
     }
 
-    /// An intent can be closed only while no last message of it was made. Otherwise the answer is
-    /// what was said before, with the signatures if we have them.
+    /// An intent can be closed only while no last message of it was made. Otherwise the answer says
+    /// so, with the signatures if we have them.
     private func closeForGood(_ record: IntentRecord) throws {
         if try store.hasLast(for: record.digest) {
-            try answerAgain(record)
+            _ = send(.given, on: record.digest)
+            if let signatures = try store.signatures(of: record.digest) {
+                outputs.append(.signatures(intent: record.digest, signatures))
+            }
             return
         }
         guard record.state != .closed else {

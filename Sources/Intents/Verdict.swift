@@ -12,6 +12,9 @@ public enum Verdict: Equatable, Sendable {
     case waiting(Reason)
     /// The intent is closed at this holder for good: no last message of it was or will be sent.
     case closed
+    /// The holder gave its last message of the intent, so that a signature may exist: it cannot
+    /// close it any more.
+    case given
 
     /// A stable code, and a sentence for people.
     public struct Reason: Equatable, Sendable {
@@ -81,6 +84,7 @@ public struct SignedVerdict: Equatable, Sendable {
         case .refusal: "refusal"
         case .waiting: "waiting"
         case .closed: "closed"
+        case .given: "given"
         }
     }
 
@@ -100,7 +104,7 @@ public struct SignedVerdict: Equatable, Sendable {
         case .refusal(let reason), .waiting(let reason):
             fields[6] = .text(reason.code.rawValue)
             fields[7] = .text(reason.sentence)
-        case .closed: break
+        case .closed, .given: break
         }
         return CBOR.map(fields).encoded()
     }
@@ -138,6 +142,7 @@ public struct SignedVerdict: Equatable, Sendable {
         case "refusal": verdict = .refusal(try Self.reason(&fields))
         case "waiting": verdict = .waiting(try Self.reason(&fields))
         case "closed": verdict = .closed
+        case "given": verdict = .given
         default: throw MalformedBytes("unknown verdict")
         }
         try fields.finish()

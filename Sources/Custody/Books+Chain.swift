@@ -1,0 +1,109 @@
+import Canonical
+import Chains
+import Intents
+
+/// What a follower brings of one block: the transfers that concern us, with their receipts.
+public struct ObservedBlock: Sendable {
+    public let block: FollowedBlock
+    public let baseFee: UInt64
+    public let priorityFee: UInt64
+    public let transfers: [Transfer]
+
+    public struct Transfer: Sendable {
+        public let transaction: EVMBlock.Transaction
+        public let receipt: EVMReceipt
+
+        public init(transaction: EVMBlock.Transaction, receipt: EVMReceipt) {
+            self.transaction = transaction
+            self.receipt = receipt
+        }
+    }
+
+    public init(
+        block: FollowedBlock, baseFee: UInt64, priorityFee: UInt64, transfers: [Transfer]
+    ) {
+        self.block = block
+        self.baseFee = baseFee
+        self.priorityFee = priorityFee
+        self.transfers = transfers
+    }
+}
+
+/// Following a chain: what its blocks did to wallets, and undoing what a reorganisation took back.
+extension Books {
+    /// How many blocks back a reorganisation is followed.
+    public static let blocksKept: UInt64 = 512
+
+    /// Whether a transaction of a block is to or from an address of ours.
+    public func concerns(_ transaction: EVMBlock.Transaction, on chain: ChainID) throws -> Bool {
+        if try store.address(transaction.from.text, on: chain) != nil { return true }
+        guard let to = transaction.to else { return false }
+        return try store.address(to.text, on: chain) != nil
+    }
+
+    /// Takes in the next block.
+    public func apply(_ observed: ObservedBlock, on chain: ChainID) throws {
+        let block = observed.block
+        try store.put(
+            ChainState(
+                chain: chain, number: block.number, hash: block.hash, baseFee: observed.baseFee,
+                priorityFee: observed.priorityFee, at: now))
+        try store.insert(block, on: chain)
+        if block.number > Self.blocksKept {
+            try store.forgetBlocks(on: chain, below: block.number - Self.blocksKept)
+        }
+        for transfer in observed.transfers {
+            try applyOutgoing(transfer, block, chain)
+            try applyDeposit(transfer, block, chain)
+        }
+        try completeWhatIsDeepEnough(chain, tip: block.number)
+    }
+
+    /// Takes back the newest block, and all that it did.
+    public func revert(_ block: FollowedBlock, on chain: ChainID) throws {
+        for effect in try store.effects(ofBlock: block.hash, on: chain).reversed() {
+            switch effect.kind {
+            case .deposit: try revertDeposit(effect)
+            case .withdrawal: try revertWithdrawal(effect)
+            case .foreign: try revertForeign(effect)
+            }
+        }
+        try store.removeEffects(ofBlock: block.hash, on: chain)
+        try store.forgetBlocks(on: chain, from: block.number)
+        guard let state = try store.chainState(chain) else { return }
+        try store.put(
+            ChainState(
+                chain: chain, number: block.number - 1, hash: block.parent, baseFee: state.baseFee,
+                priorityFee: state.priorityFee, at: now))
+    }
+
+    /// Looks at every transaction that is in a block and as deep as its asset asks.
+    private func completeWhatIsDeepEnough(_ chain: ChainID, tip: UInt64) throws {
+        for kind in [Transaction.Kind.deposit, .withdrawal] {
+            for var transaction in try store.transactions(in: .confirming, kind: kind) {
+                guard let asset = settings.asset(transaction.asset), asset.asset.chain == chain
+                else { continue }
+                guard let number = transaction.blockNumber else {
+                    try failIfGone(&transaction)
+                    continue
+                }
+                guard tip >= number, tip - number + 1 >= asset.confirmations else { continue }
+                switch kind {
+                case .deposit: try complete(deposit: &transaction)
+                case .withdrawal: try complete(withdrawal: &transaction, chain)
+                case .internalTransfer: break
+                }
+            }
+        }
+    }
+
+    func changeFunds(
+        of text: String, on chain: ChainID, by amount: Amount, up: Bool
+    ) throws {
+        guard var address = try store.address(text, on: chain) else { return }
+        guard let funds = up ? address.funds.adding(amount) : address.funds.subtracting(amount)
+        else { throw LedgerFault.impossible("funds of \(text)") }
+        address.funds = funds
+        try store.updateFunds(of: address)
+    }
+}

@@ -1,0 +1,105 @@
+import Algebra
+import Canonical
+import Chains
+import Intents
+import KeyGroups
+
+/// Ending an intent without a signature: only when none of it can exist.
+extension Books {
+    /// Begins to close a request. Where no run was ever proposed, no holder has given anything and
+    /// it is closed at once; the holders are told in any case, so that they free their counters.
+    func close(
+        _ open: SigningRequest, _ keyVault: KeyVault, because failure: Failure,
+        _ signer: any IntentSigner
+    ) throws -> [HolderOrder] {
+        var request = open
+        request.state = .closing
+        request.closingBecause = failure
+        try store.update(request)
+        try settleClosing(request, keyVault)
+        let told = keyVault.holders.identities
+        return [
+            .close(
+                intent: request.digest,
+                signature: signer.sign(PlatformOrder.close(request.digest)), to: told)
+        ]
+    }
+
+    /// Closed is what every member of every run has closed. If one has given its last message, a
+    /// signature may exist that nobody shows: then the nonce is used again.
+    func settleClosing(_ closing: SigningRequest, _ keyVault: KeyVault) throws {
+        var request = closing
+        let members = Set(try store.runs(of: request.digest).flatMap(\.members))
+        var verdicts: [IdentityPublicKey: Verdict] = [:]
+        for verdict in try store.verdicts(on: request.digest) {
+            verdicts[verdict.holder] = verdict.verdict
+        }
+        if members.allSatisfy({ verdicts[$0] == .closed }) {
+            request.state = .closed
+            try store.update(request)
+            try failIfNothingIsLeft(request)
+        } else if request.state == .closing, members.contains(where: { verdicts[$0] == .given }) {
+            request.state = .unclear
+            try store.update(request)
+        }
+    }
+
+    /// Fails the transaction when none of its intents can be signed any more.
+    private func failIfNothingIsLeft(_ request: SigningRequest) throws {
+        guard let id = request.transaction, var transaction = try store.transaction(id),
+            transaction.status == .pendingSignature, let failure = request.closingBecause,
+            try store.signingRequests(of: id).allSatisfy({ $0.state == .closed })
+        else { return }
+        try fail(&transaction, failure)
+    }
+
+    /// Ends a withdrawal that has not left, and frees what was reserved for it.
+    func fail(_ transaction: inout Transaction, _ failure: Failure) throws {
+        guard let wallet = try store.wallet(transaction.wallet),
+            let total = transaction.amount.adding(transaction.feeLimit)
+        else { throw LedgerFault.impossible("withdrawal \(transaction.id)") }
+        try post(
+            "release:\(transaction.id)", debit: wallet.account(.reserved),
+            credit: wallet.account(.available), total, for: transaction.id)
+        transaction.failure = failure
+        try move(&transaction, to: .failed)
+        try recordBalance(of: wallet)
+    }
+
+    /// Writes down for whom a transaction waits, for people who ask why nothing happens.
+    func explain(
+        _ request: SigningRequest, _ keyVault: KeyVault, online: Set<IdentityPublicKey>
+    ) throws {
+        guard let id = request.transaction, var transaction = try store.transaction(id),
+            transaction.status == .pendingSignature
+        else { return }
+        let names = try holderNames()
+        func named(_ holders: [IdentityPublicKey]) -> [String] {
+            holders.map { names[$0] ?? $0.hex }.sorted()
+        }
+        var verdicts: [IdentityPublicKey: Verdict] = [:]
+        for verdict in try store.verdicts(on: request.digest) {
+            verdicts[verdict.holder] = verdict.verdict
+        }
+        let runs = try store.runs(of: request.digest)
+        switch request.state {
+        case .open:
+            if runs.contains(where: { $0.state == .live }) {
+                return try wait(&transaction, .run, who: [])
+            }
+            let awaited = keyVault.holders.identities.filter { holder in
+                switch verdicts[holder] {
+                case nil, .waiting: true
+                case .approval, .given: !online.contains(holder)
+                case .refusal, .closed: false
+                }
+            }
+            try wait(&transaction, .holders, who: named(awaited))
+        case .closing, .unclear:
+            let members = Set(runs.flatMap(\.members)).filter { verdicts[$0] != .closed }
+            try wait(&transaction, .closing, who: named(Array(members)))
+        case .done, .closed:
+            break
+        }
+    }
+}

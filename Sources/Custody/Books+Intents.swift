@@ -1,0 +1,174 @@
+import Canonical
+import Chains
+import Intents
+import KeyGroups
+
+/// Making intents: what leaves custody's hands to be judged by the holders.
+extension Books {
+    /// Makes an intent for every withdrawal and key ceremony that waits for one and can have it.
+    ///
+    /// One intent per source address is in the signing stage at a time, and its nonce is fixed here
+    /// (docs/decisions/0005-nonces.md).
+    public func makeIntents(signer: any IntentSigner) throws -> [SigningRequest] {
+        var made: [SigningRequest] = []
+        for keyVault in try store.pendingKeyVaults() {
+            if let request = try makeCeremonyIntent(keyVault, signer) { made.append(request) }
+        }
+        var busy = Set(
+            try store.signingRequests(in: [.open, .closing]).compactMap(\.source))
+        for transaction in try store.transactions(in: .pendingSignature, kind: .withdrawal) {
+            if let request = try makeIntentAgain(transaction, &busy, signer) { made.append(request) }
+        }
+        for transaction in try store.transactions(in: .submitted, kind: .withdrawal) {
+            if let request = try makeIntent(transaction, &busy, signer) { made.append(request) }
+        }
+        return made
+    }
+
+    private func makeCeremonyIntent(
+        _ keyVault: KeyVault, _ signer: any IntentSigner
+    ) throws -> SigningRequest? {
+        let before = try store.signingRequests(in: [.open, .closing]).filter {
+            $0.keyVault == keyVault.id
+        }
+        guard before.isEmpty,
+            let ceremony = KeyCeremony(
+                scheme: .ecdsaSecp256k1, kind: .main, threshold: keyVault.threshold,
+                holders: keyVault.holders)
+        else { return nil }
+        return try request(
+            for: keyVault, transaction: nil, vault: VaultID(unchecked: keyVault.id.bytes),
+            .keyCeremony(ceremony), attempt: 1, nil, signer)
+    }
+
+    private func makeIntent(
+        _ submitted: Transaction, _ busy: inout Set<String>, _ signer: any IntentSigner
+    ) throws -> SigningRequest? {
+        var transaction = submitted
+        let asset = try asset(transaction.asset)
+        let (keyVault, _) = try activeKeyVault(of: transaction.tenant)
+        guard let need = transaction.amount.adding(transaction.feeLimit) else {
+            throw LedgerFault.impossible("amount of \(transaction.id)")
+        }
+        let addresses = try store.addresses(of: transaction.tenant, on: asset.asset.chain)
+        let fitting = try addresses.filter { try spendable($0) >= need }
+        let free = fitting.filter { !busy.contains($0.text) }
+        // The wallet's own address first, then the fullest, so that change does not scatter.
+        let source = free.max { a, b in
+            (a.wallet == transaction.wallet ? 1 : 0, a.funds)
+                < (b.wallet == transaction.wallet ? 1 : 0, b.funds)
+        }
+        guard let source else {
+            try wait(&transaction, fitting.isEmpty ? .funds : .sourceAddress, who: [])
+            return nil
+        }
+        busy.insert(source.text)
+        let request = try request(
+            for: keyVault, transaction: transaction, vault: transaction.vault,
+            .transfer(try order(transaction, asset, source, nonce: source.nextNonce)), attempt: 1,
+            source, signer)
+        transaction.sourceAddress = source.text
+        try move(&transaction, to: .pendingSignature)
+        return request
+    }
+
+    /// A further intent for a transaction whose last one expired while a signature may exist: with
+    /// the same source and nonce, so that at most one of them can be mined.
+    private func makeIntentAgain(
+        _ transaction: Transaction, _ busy: inout Set<String>, _ signer: any IntentSigner
+    ) throws -> SigningRequest? {
+        let requests = try store.signingRequests(of: transaction.id)
+        guard let last = requests.max(by: { $0.attempt < $1.attempt }), last.state == .unclear,
+            last.closingBecause?.code == .expired, let source = last.source, let nonce = last.nonce,
+            !busy.contains(source)
+        else { return nil }
+        let asset = try asset(transaction.asset)
+        guard let address = try store.address(source, on: asset.asset.chain),
+            address.nextNonce == nonce
+        else { return nil }
+        busy.insert(source)
+        let (keyVault, _) = try activeKeyVault(of: transaction.tenant)
+        return try request(
+            for: keyVault, transaction: transaction, vault: transaction.vault,
+            .transfer(try order(transaction, asset, address, nonce: nonce)),
+            attempt: last.attempt + 1, address, signer)
+    }
+
+    /// What of the address's funds no signed transfer is about to take.
+    private func spendable(_ address: WalletAddress) throws -> Amount {
+        var left = address.funds
+        for transfer in try store.broadcasting(from: address.text, on: address.chain) {
+            guard let signed = SignedEVMTransaction(raw: transfer.raw),
+                let most = signed.transaction.fee.most?.adding(signed.transaction.value)
+            else { throw LedgerFault.impossible("transfer \(transfer.hash)") }
+            left = left.subtracting(most) ?? .zero
+        }
+        return left
+    }
+
+    private func order(
+        _ transaction: Transaction, _ asset: Asset, _ source: WalletAddress, nonce: UInt64
+    ) throws -> TransferOrder {
+        let gas = EVMFeeLimit.transferGas
+        let price = UInt64(transaction.feeLimit.baseUnits / UInt128(gas))
+        let tip = try store.chainState(asset.asset.chain).map {
+            FeePrices($0).tip(transaction.feeLevel ?? .medium)
+        }
+        guard let destination = transaction.destinationAddress,
+            let fee = EVMFeeLimit(
+                gasLimit: gas, maxFeePerGas: price, maxPriorityFeePerGas: min(tip ?? 1, price))
+        else { throw LedgerFault.impossible("withdrawal \(transaction.id)") }
+        return TransferOrder(
+            chain: asset.asset.chain, sourcePath: source.path, sourceAddress: source.text,
+            output: .init(asset: asset.asset, address: destination, amount: transaction.amount),
+            nonce: nonce, fee: fee)
+    }
+
+    private func request(
+        for keyVault: KeyVault, transaction: Transaction?, vault: VaultID,
+        _ purpose: Intent.Purpose, attempt: Int, _ source: WalletAddress?,
+        _ signer: any IntentSigner
+    ) throws -> SigningRequest {
+        let seconds = UInt64(now.seconds)
+        let expires = now.adding(seconds: settings.intentLifetime)
+        let intent = Intent(
+            environment: settings.environment, tenant: keyVault.tenant, vault: vault,
+            request: RequestID(unchecked: transaction?.id.bytes ?? keyVault.id.bytes),
+            group: keyVault.group, epoch: keyVault.epoch, purpose: purpose,
+            notBefore: seconds - 1, expires: UInt64(expires.seconds), policy: settings.policy)
+        let nonce: UInt64? =
+            if case .transfer(let order) = purpose { order.nonce } else { nil }
+        let request = SigningRequest(
+            digest: intent.digest, bytes: intent.bytes, signature: signer.sign(intent.digest),
+            keyVault: keyVault.id, transaction: transaction?.id, attempt: attempt,
+            source: source?.text, nonce: nonce, state: .open, createdAt: now, expiresAt: expires)
+        try store.insert(request)
+        return request
+    }
+
+    /// Notes why a transaction does not move; since when stays as it was while the reason is one.
+    func wait(_ transaction: inout Transaction, _ cause: Waiting.Cause, who: [String]) throws {
+        let next = switch cause {
+        case .sourceAddress:
+            "It follows the withdrawal that is being signed for the same source address."
+        case .funds:
+            "No one address holds enough until other withdrawals are final or funds come in."
+        case .holders:
+            "Signing goes on by itself when enough of these holders answer; start them, or look at "
+                + "their logs."
+        case .run: "The holders are signing."
+        case .closing:
+            "Each of these holders must confirm that no signature exists; start it. Until then the "
+                + "funds stay reserved."
+        case .chain: "The node is asked again and the same bytes are sent again."
+        case .block:
+            "A reorganisation removed its block. It counts again when it is mined again, and fails "
+                + "if it is not within an hour."
+        }
+        let waiting = Waiting(cause, who: who, since: now, next: next)
+        guard !waiting.isSame(as: transaction.waiting) else { return }
+        transaction.waiting = waiting
+        transaction.updatedAt = now
+        try store.update(transaction)
+    }
+}

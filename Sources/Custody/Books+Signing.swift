@@ -1,0 +1,340 @@
+import Algebra
+import Canonical
+import Chains
+import Intents
+import KeyGroups
+
+/// Following an intent through the holders: verdicts, runs, signatures, closing.
+///
+/// Everything here can be said twice: a verdict, a report or a signature that comes again changes
+/// nothing, so whoever may not have been heard is simply asked again.
+extension Books {
+    /// First pause before another run for an intent, doubled each time.
+    private static let runPauseMilliseconds: Int64 = 200
+    private static let runPauseMost: Int64 = 10_000
+
+    public func holderNames() throws -> [IdentityPublicKey: String] {
+        Dictionary(
+            try store.holders().map { ($0.identity, $0.name) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// What a holder that came online must be told: open intents, and orders to close.
+    public func orders(
+        for holder: IdentityPublicKey, signer: any IntentSigner
+    ) throws -> [HolderOrder] {
+        var orders: [HolderOrder] = []
+        for request in try store.signingRequests(in: [.open, .closing, .unclear]) {
+            guard let keyVault = try store.keyVault(request.keyVault),
+                keyVault.holders.identities.contains(holder)
+            else { continue }
+            if request.state == .open {
+                orders.append(
+                    .offer(intent: request.bytes, signature: request.signature, to: [holder]))
+            } else {
+                orders.append(try closeOrder(request, to: [holder], signer))
+            }
+        }
+        return orders
+    }
+
+    private func closeOrder(
+        _ request: SigningRequest, to holders: [IdentityPublicKey], _ signer: any IntentSigner
+    ) throws -> HolderOrder {
+        .close(
+            intent: request.digest, signature: signer.sign(PlatformOrder.close(request.digest)),
+            to: holders)
+    }
+
+    /// Takes in a holder's verdict. A no after a yes counts, a yes after a no does not.
+    public func take(
+        _ verdict: SignedVerdict, online: Set<IdentityPublicKey>, signer: any IntentSigner
+    ) throws -> [HolderOrder] {
+        guard let request = try store.signingRequest(verdict.intent),
+            let keyVault = try store.keyVault(request.keyVault),
+            keyVault.holders.identities.contains(verdict.holder)
+        else { return [] }
+        let before = try store.verdicts(on: request.digest).first { $0.holder == verdict.holder }
+        guard Self.supersedes(verdict.verdict, before?.verdict) else { return [] }
+        if verdict != before { try store.put(verdict) }
+        return try advance(request, keyVault, online: online, signer: signer)
+    }
+
+    private static func supersedes(_ verdict: Verdict, _ before: Verdict?) -> Bool {
+        func rank(_ verdict: Verdict) -> Int {
+            switch verdict {
+            case .waiting: 0
+            case .approval: 1
+            case .refusal: 2
+            case .given: 3
+            case .closed: 4
+            }
+        }
+        guard let before else { return true }
+        return rank(verdict) >= rank(before)
+    }
+
+    /// Looks at everything that is open: what has expired, which runs took too long, whom to ask
+    /// again, and what a transaction waits for.
+    public func tend(
+        online: Set<IdentityPublicKey>, signer: any IntentSigner
+    ) throws -> [HolderOrder] {
+        var orders: [HolderOrder] = []
+        for request in try store.signingRequests(in: [.open, .closing, .unclear]) {
+            guard let keyVault = try store.keyVault(request.keyVault) else { continue }
+            orders += try advance(request, keyVault, online: online, signer: signer)
+            guard let current = try store.signingRequest(request.digest) else { continue }
+            orders += try askAgain(current, keyVault, online: online, signer)
+            try explain(current, keyVault, online: online)
+        }
+        return orders
+    }
+
+    /// Whoever is online and has not said its last word is asked again.
+    private func askAgain(
+        _ request: SigningRequest, _ keyVault: KeyVault, online: Set<IdentityPublicKey>,
+        _ signer: any IntentSigner
+    ) throws -> [HolderOrder] {
+        let verdicts = try verdicts(on: request)
+        let undecided = keyVault.holders.identities.filter { holder in
+            guard online.contains(holder) else { return false }
+            switch (request.state, verdicts[holder]) {
+            case (.open, nil), (.open, .waiting): return true
+            case (.open, .approval): return request.transaction == nil
+            case (.closing, .closed), (.closing, .given), (.closing, nil): return false
+            case (.closing, _): return true
+            case (.unclear, .closed), (.unclear, nil): return false
+            case (.unclear, _): return true
+            case (.open, _), (.done, _), (.closed, _): return false
+            }
+        }
+        guard !undecided.isEmpty else { return [] }
+        return request.state == .open
+            ? [.offer(intent: request.bytes, signature: request.signature, to: undecided)]
+            : [try closeOrder(request, to: undecided, signer)]
+    }
+
+    private func verdicts(on request: SigningRequest) throws -> [IdentityPublicKey: Verdict] {
+        Dictionary(
+            try store.verdicts(on: request.digest).map { ($0.holder, $0.verdict) },
+            uniquingKeysWith: { _, last in last })
+    }
+
+    /// Moves a request on by what is known of it.
+    private func advance(
+        _ request: SigningRequest, _ keyVault: KeyVault, online: Set<IdentityPublicKey>,
+        signer: any IntentSigner
+    ) throws -> [HolderOrder] {
+        switch request.state {
+        case .open:
+            let verdicts = try verdicts(on: request)
+            let required = request.transaction == nil
+                ? keyVault.threshold.holders : keyVault.threshold.required
+            let lost = verdicts.values.count { verdict in
+                switch verdict {
+                case .refusal, .closed: true
+                case .approval, .waiting, .given: false
+                }
+            }
+            if keyVault.threshold.holders - lost < required {
+                let failure = Failure(
+                    .refusedByHolders,
+                    "\(lost) of \(keyVault.threshold.holders) holders refused; \(required) must sign.")
+                return try close(request, keyVault, because: failure, signer)
+            }
+            if now >= request.expiresAt {
+                return try close(
+                    request, keyVault,
+                    because: Failure(.expired, "The intent expired before enough holders signed."),
+                    signer)
+            }
+            return try proposeRun(request, keyVault, verdicts, online: online, required: required)
+        case .closing, .unclear:
+            try settleClosing(request, keyVault)
+            return []
+        case .done, .closed:
+            return []
+        }
+    }
+
+    private func proposeRun(
+        _ request: SigningRequest, _ keyVault: KeyVault,
+        _ verdicts: [IdentityPublicKey: Verdict], online: Set<IdentityPublicKey>, required: Int
+    ) throws -> [HolderOrder] {
+        var runs = try store.runs(of: request.digest)
+        for (at, run) in runs.enumerated() where run.state == .live && now >= run.expiresAt {
+            runs[at].state = .failed
+            runs[at].reason = "timeout"
+            runs[at].endedAt = now
+            try store.update(runs[at])
+        }
+        guard !runs.contains(where: { $0.state == .live }) else { return [] }
+        let last = runs.max { $0.attempt < $1.attempt }
+        if let last, let ended = last.endedAt {
+            let pause = min(
+                Self.runPauseMost, Self.runPauseMilliseconds << Int64(min(last.attempt, 10)))
+            guard now.milliseconds >= ended.milliseconds + pause else { return [] }
+        }
+        let ready = keyVault.holders.identities.filter {
+            guard online.contains($0) else { return false }
+            switch verdicts[$0] {
+            case .approval, .given: return true
+            case .refusal, .waiting, .closed, nil: return false
+            }
+        }
+        let bans = try store.bannedPairs(in: keyVault.group)
+        guard let members = Self.quorum(
+            of: required, among: ready, last: last?.silent ?? [], apart: bans),
+            let descriptor = try descriptor(
+                request, keyVault, members, attempt: (last?.attempt ?? 0) + 1)
+        else { return [] }
+        try store.insert(
+            SigningRun(
+                descriptor: descriptor.digest, intent: request.digest, attempt: descriptor.attempt,
+                members: members, state: .live, startedAt: now,
+                expiresAt: now.adding(seconds: settings.runSeconds)))
+        return [.run(descriptor: descriptor.bytes, to: members)]
+    }
+
+    /// The first so many in order, those that kept silent before last, no banned pair together.
+    private static func quorum(
+        of required: Int, among ready: [IdentityPublicKey], last silent: [IdentityPublicKey],
+        apart bans: [Set<IdentityPublicKey>]
+    ) -> [IdentityPublicKey]? {
+        let ordered = ready.filter { !silent.contains($0) } + ready.filter(silent.contains)
+        func extend(_ chosen: [IdentityPublicKey], _ rest: ArraySlice<IdentityPublicKey>)
+            -> [IdentityPublicKey]?
+        {
+            if chosen.count == required { return chosen }
+            guard chosen.count + rest.count >= required, let next = rest.first else { return nil }
+            let fits = chosen.allSatisfy { !bans.contains([$0, next]) }
+            return (fits ? extend(chosen + [next], rest.dropFirst()) : nil)
+                ?? extend(chosen, rest.dropFirst())
+        }
+        return extend([], ordered[...])?.sorted()
+    }
+
+    private func descriptor(
+        _ request: SigningRequest, _ keyVault: KeyVault, _ members: [IdentityPublicKey],
+        attempt: UInt16
+    ) throws -> RunDescriptor? {
+        let indices = members.compactMap { member in
+            keyVault.holders.position(of: member).flatMap { keyVault.holders.index(at: $0) }
+        }
+        guard let roster = Roster(members, indices), let intent = try? Intent(request.bytes) else {
+            return nil
+        }
+        let purpose: RunDescriptor.Purpose
+        switch intent.purpose {
+        case .transfer(let order):
+            guard let (_, digest) = keyVault.certificate?.verified(),
+                let transaction = Self.transaction(order)
+            else { return nil }
+            purpose = .signing(
+                certificate: digest,
+                items: [
+                    SigningItem(
+                        path: order.sourcePath.derivation, digest: transaction.signingDigest)
+                ])
+        case .keyCeremony(let ceremony):
+            purpose = .keyGeneration(kind: ceremony.kind, threshold: ceremony.threshold)
+        }
+        return RunDescriptor(
+            request: intent.request, attempt: attempt, intent: request.digest,
+            group: keyVault.group, epoch: keyVault.epoch, scheme: .ecdsaSecp256k1, roster: roster,
+            purpose: purpose, expires: UInt64(now.adding(seconds: settings.runSeconds).seconds))
+    }
+
+    private static func transaction(_ order: TransferOrder) -> EVMTransaction? {
+        guard let to = try? EVMAddress(text: order.output.address) else { return nil }
+        switch order.chain {
+        case .eip155(let id):
+            return EVMTransaction(
+                chainID: id, nonce: order.nonce, fee: order.fee, to: to,
+                value: order.output.amount)
+        }
+    }
+
+    /// A run has ended without a result for one of its members, so for all of them.
+    public func runEnded(
+        _ descriptor: Digest, reason: String, culprits: [IdentityPublicKey],
+        missing: [IdentityPublicKey], isBan: Bool, heardFrom holder: IdentityPublicKey,
+        online: Set<IdentityPublicKey>, signer: any IntentSigner
+    ) throws -> [HolderOrder] {
+        guard var run = try store.run(descriptor), run.members.contains(holder),
+            let request = try store.signingRequest(run.intent),
+            let keyVault = try store.keyVault(request.keyVault)
+        else { return [] }
+        if isBan {
+            for culprit in culprits where run.members.contains(culprit) {
+                try store.insertBannedPair(holder, culprit, in: keyVault.group)
+            }
+        }
+        guard run.state == .live else { return [] }
+        run.state = .failed
+        run.reason = reason
+        run.silent = (culprits + missing).filter(run.members.contains)
+        run.endedAt = now
+        try store.update(run)
+        return try advance(request, keyVault, online: online, signer: signer)
+    }
+
+    /// Takes in the signature of an intent: verified under the key that the intent names, whoever
+    /// brings it.
+    ///
+    /// - Returns: whether it is new and good.
+    public func take(signature: ECDSASignature, of digest: Digest) throws -> Bool {
+        guard var request = try store.signingRequest(digest), request.state != .done,
+            let id = request.transaction, var transaction = try store.transaction(id),
+            let intent = try? Intent(request.bytes), case .transfer(let order) = intent.purpose,
+            let unsigned = Self.transaction(order)
+        else { return false }
+        let (_, key) = try activeKeyVault(of: transaction.tenant)
+        guard let derived = DerivedKey(order.sourcePath.derivation, of: key),
+            signature.verifies(unsigned.signingDigest, under: derived.publicKey),
+            signature.recoveryID < 2,
+            var source = try store.address(order.sourceAddress, on: order.chain)
+        else { return false }
+        let signed = unsigned.signed(signature)
+        request.state = .done
+        try store.update(request)
+        guard transaction.status == .pendingSignature else { return false }
+        try store.insert(
+            OutgoingTransfer(
+                chain: order.chain, hash: signed.hash, transaction: id,
+                source: order.sourceAddress, nonce: order.nonce, raw: signed.raw,
+                state: .broadcasting, nextBroadcast: now, broadcasts: 0))
+        source.nextNonce = max(source.nextNonce, order.nonce + 1)
+        try store.updateFunds(of: source)
+        transaction.hash = signed.hash
+        try move(&transaction, to: .broadcasting)
+        return true
+    }
+
+    /// Takes in a new key's certificate, signed and confirmed by every holder.
+    public func take(
+        _ certificate: KeyCertificate, activations: [IdentitySignature]
+    ) throws -> Bool {
+        let descriptor = certificate.descriptor
+        guard var keyVault = try store.keyVault(of: descriptor.group), keyVault.status == .pending,
+            descriptor.epoch == keyVault.epoch, descriptor.roster == keyVault.holders,
+            let (key, digest) = certificate.verified(), key.threshold == keyVault.threshold
+        else { return false }
+        let activation = KeyActivation.digest(
+            group: keyVault.group, scheme: descriptor.scheme, epoch: keyVault.epoch,
+            certificate: digest)
+        guard activations.count == keyVault.holders.identities.count,
+            zip(keyVault.holders.identities, activations).allSatisfy({
+                $0.verifies($1, of: activation)
+            })
+        else { return false }
+        keyVault.status = .active
+        keyVault.certificate = certificate
+        try store.update(keyVault)
+        for var request in try store.signingRequests(in: [.open, .closing])
+        where request.keyVault == keyVault.id && request.transaction == nil {
+            request.state = .done
+            try store.update(request)
+        }
+        return true
+    }
+}

@@ -1,0 +1,188 @@
+import Canonical
+import Chains
+import Intents
+
+/// What a caller says of an internal transfer.
+public struct TransferDraft: Sendable {
+    public let sourceWallet: WalletID?
+    public let destinationWallet: WalletID?
+    public let amount: String?
+    public let note: String?
+    public let externalID: String?
+
+    public init(
+        sourceWallet: WalletID?, destinationWallet: WalletID?, amount: String?, note: String?,
+        externalID: String?
+    ) {
+        self.sourceWallet = sourceWallet
+        self.destinationWallet = destinationWallet
+        self.amount = amount
+        self.note = note
+        self.externalID = externalID
+    }
+}
+
+/// Transfers off the chain, and what all transactions share.
+extension Books {
+    /// Moves an amount between two wallets of the tenant, at once and on the ledger alone.
+    public func transfer(_ draft: TransferDraft, for tenant: TenantID) throws -> Transaction {
+        var validation = Validation()
+        if draft.sourceWallet == nil {
+            validation.reject("sourceWalletId", "'sourceWalletId' is required.")
+        }
+        if draft.destinationWallet == nil {
+            validation.reject("destinationWalletId", "'destinationWalletId' is required.")
+        }
+        validation.money(draft.amount, draft.note, draft.externalID)
+        try validation.finish()
+        guard let sourceID = draft.sourceWallet, let destinationID = draft.destinationWallet else {
+            throw Refusal.notFound("wallet")
+        }
+        let source = try wallet(sourceID, of: tenant)
+        let destination = try wallet(destinationID, of: tenant)
+        let amount = try amount(draft.amount ?? "", of: try asset(source.asset))
+        if let existing = try existing(draft.externalID, .internalTransfer, tenant) {
+            guard existing.wallet == source.id, existing.destinationWallet == destination.id,
+                existing.amount == amount, existing.note == draft.note
+            else { throw externalIDReused(draft.externalID) }
+            return existing
+        }
+        guard source.id != destination.id else {
+            throw Refusal(
+                .sameWallet, field: "destinationWalletId", "Source and destination are the same.")
+        }
+        guard source.asset == destination.asset else {
+            throw Refusal(
+                .differentAssets, field: "destinationWalletId",
+                "The destination wallet is for another asset.")
+        }
+        try checkSpendable(source, amount)
+        let transaction = Transaction(
+            id: newID(), tenant: tenant, kind: .internalTransfer, status: .completed,
+            vault: source.vault, wallet: source.id, destinationWallet: destination.id,
+            asset: source.asset, amount: amount, fee: .zero, note: draft.note,
+            externalID: draft.externalID, createdAt: now, updatedAt: now)
+        try store.insert(transaction)
+        try store.append(
+            TimelineEntry(status: .completed, at: now), to: transaction.id)
+        try post(
+            "transfer:\(transaction.id)", debit: source.account(.available),
+            credit: destination.account(.available), amount, for: transaction.id)
+        try record(.transactionCreated(try view(transaction)), of: tenant)
+        try recordBalance(of: source)
+        try recordBalance(of: destination)
+        return transaction
+    }
+
+    func externalIDReused(_ id: String?) -> Refusal {
+        Refusal(
+            .externalIDReused, field: "externalId",
+            "Another transaction has the external id '\(id ?? "")'.")
+    }
+
+    func existing(
+        _ externalID: String?, _ kind: Transaction.Kind, _ tenant: TenantID
+    ) throws -> Transaction? {
+        guard let externalID else { return nil }
+        return try store.transaction(externalID: externalID, kind: kind, of: tenant)
+    }
+
+    /// An amount of the asset above zero, or a refusal that says what is wrong with it.
+    func amount(_ text: String, of asset: Asset, field: String = "amount") throws(Refusal) -> Amount {
+        let amount: Amount
+        do throws(Amount.Malformed) {
+            amount = try Amount(text: text, decimals: asset.decimals)
+        } catch {
+            let sentence = switch error {
+            case .notANumber: "'\(field)' must be a decimal number in plain digits, such as \"1.5\"."
+            case .negative: "'\(field)' must be greater than 0."
+            case .tooManyDecimals: "'\(field)' must have at most \(asset.decimals) decimals."
+            case .tooLarge: "'\(field)' is larger than any amount can be."
+            }
+            throw Refusal(.invalid, field: field, sentence)
+        }
+        guard !amount.isZero else {
+            throw Refusal(.invalid, field: field, "'\(field)' must be greater than 0.")
+        }
+        return amount
+    }
+
+    func checkSpendable(_ wallet: Wallet, _ amount: Amount) throws {
+        guard wallet.status == .active else {
+            throw Refusal(.frozen, "The wallet is frozen: a reorganisation took funds back.")
+        }
+        let available = try store.balance(of: wallet.account(.available))
+        guard amount <= available else {
+            let asset = try asset(wallet.asset)
+            throw Refusal(
+                .insufficientFunds, field: "amount",
+                "\(amount.text(decimals: asset.decimals)) \(asset.symbol) are needed, "
+                    + "\(available.text(decimals: asset.decimals)) are available.")
+        }
+    }
+
+    public func transaction(_ id: TransactionID, of tenant: TenantID) throws -> TransactionView {
+        guard let transaction = try store.transaction(id, of: tenant) else {
+            throw Refusal.notFound("transaction")
+        }
+        return try view(transaction)
+    }
+
+    public func transactions(
+        of tenant: TenantID, matching filter: TransactionFilter, _ page: PageRequest
+    ) throws -> Page<TransactionView> {
+        try store.transactions(of: tenant, matching: filter, page).map { try view($0) }
+    }
+
+    /// The transaction with its timeline, its refusals and how deep its block lies.
+    public func view(_ transaction: Transaction) throws -> TransactionView {
+        let asset = settings.asset(transaction.asset)
+        var confirmations: UInt64 = 0
+        if let block = transaction.blockNumber, let chain = asset?.asset.chain,
+            let tip = try store.chainState(chain)?.number, tip >= block
+        {
+            confirmations = tip - block + 1
+        }
+        let isOnChain = transaction.kind != .internalTransfer
+        return TransactionView(
+            transaction: transaction, timeline: try store.timeline(of: transaction.id),
+            refusals: try refusals(of: transaction), confirmations: confirmations,
+            requiredConfirmations: isOnChain ? asset?.confirmations ?? 0 : 0)
+    }
+
+    private func refusals(of transaction: Transaction) throws -> [HolderRefusal] {
+        guard transaction.kind == .withdrawal else { return [] }
+        var refusals: [HolderRefusal] = []
+        let names = try holderNames()
+        for request in try store.signingRequests(of: transaction.id) {
+            for verdict in try store.verdicts(on: request.digest) {
+                guard case .refusal(let reason) = verdict.verdict else { continue }
+                refusals.append(
+                    HolderRefusal(
+                        holder: names[verdict.holder] ?? verdict.holder.hex,
+                        code: reason.code.rawValue, sentence: reason.sentence,
+                        at: Timestamp(milliseconds: Int64(verdict.at) * 1000)))
+            }
+        }
+        return refusals
+    }
+
+    /// Takes a new status: timeline and event with it.
+    func move(_ transaction: inout Transaction, to status: Transaction.Status) throws {
+        transaction.status = status
+        transaction.waiting = nil
+        transaction.updatedAt = now
+        try store.update(transaction)
+        try store.append(TimelineEntry(status: status, at: now), to: transaction.id)
+        try record(.transactionStatusUpdated(try view(transaction)), of: transaction.tenant)
+    }
+}
+
+extension Validation {
+    /// The fields that everything that moves money has.
+    mutating func money(_ amount: String?, _ note: String?, _ externalID: String?) {
+        if amount == nil { reject("amount", "'amount' is required.") }
+        text("note", note, most: Transaction.noteMost, required: false)
+        text("externalId", externalID, most: Transaction.externalIDMost, required: false)
+    }
+}

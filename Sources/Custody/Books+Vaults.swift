@@ -1,0 +1,160 @@
+import Canonical
+import Chains
+import Identity
+import Intents
+import KeyGroups
+
+/// What a caller says of a new vault.
+public struct VaultDraft: Sendable {
+    public let externalID: String?
+    public let name: String?
+    public let metadata: [String: String]
+
+    public init(externalID: String?, name: String?, metadata: [String: String]) {
+        self.externalID = externalID
+        self.name = name
+        self.metadata = metadata
+    }
+}
+
+/// What a caller says of a new wallet.
+public struct WalletDraft: Sendable {
+    public let asset: String?
+    public let label: String?
+
+    public init(asset: String?, label: String?) {
+        self.asset = asset
+        self.label = label
+    }
+}
+
+/// Vaults, wallets and their addresses.
+extension Books {
+    /// Opens a vault. The same external id with the same content gives the vault that it named.
+    public func openVault(_ draft: VaultDraft, for tenant: TenantID) throws -> Vault {
+        var validation = Validation()
+        validation.text("externalId", draft.externalID, most: Vault.externalIDMost)
+        validation.text("name", draft.name, most: Vault.nameMost)
+        if draft.metadata.count > Vault.metadataEntriesMost {
+            validation.reject(
+                "metadata", "'metadata' must have at most \(Vault.metadataEntriesMost) entries.")
+        }
+        for (key, value) in draft.metadata {
+            if key.isEmpty || key.unicodeScalars.count > Vault.metadataKeyMost
+                || value.unicodeScalars.count > Vault.metadataValueMost
+            {
+                validation.reject(
+                    "metadata",
+                    "A key of 'metadata' has 1 to \(Vault.metadataKeyMost) characters, a value at "
+                        + "most \(Vault.metadataValueMost).")
+            }
+        }
+        try validation.finish()
+        let (externalID, name) = (draft.externalID ?? "", draft.name ?? "")
+        if let existing = try store.vault(externalID: externalID, of: tenant) {
+            guard existing.name == name, existing.metadata == draft.metadata else {
+                throw Refusal(
+                    .externalIDReused, field: "externalId",
+                    "Another vault has the external id '\(externalID)'.")
+            }
+            return existing
+        }
+        guard let keyVault = try store.keyVault(of: tenant) else {
+            throw Refusal(.keyNotReady, "The tenant has no key vault.")
+        }
+        let vault = Vault(
+            id: newID(), tenant: tenant, keyVault: keyVault.id,
+            index: try store.nextVaultIndex(under: keyVault.id), externalID: externalID,
+            name: name, metadata: draft.metadata, createdAt: now)
+        try store.insert(vault)
+        return vault
+    }
+
+    public func vault(_ id: VaultID, of tenant: TenantID) throws -> Vault {
+        guard let vault = try store.vault(id, of: tenant) else { throw Refusal.notFound("vault") }
+        return vault
+    }
+
+    /// Creates the vault's wallet for an asset, with its first deposit address.
+    public func createWallet(
+        _ draft: WalletDraft, in vaultID: VaultID, of tenant: TenantID
+    ) throws -> Wallet {
+        var validation = Validation()
+        validation.text("assetId", draft.asset, most: 64)
+        validation.text("label", draft.label, most: Wallet.labelMost, required: false)
+        try validation.finish()
+        let vault = try vault(vaultID, of: tenant)
+        let asset = try asset(draft.asset ?? "")
+        guard try store.wallet(in: vault.id, asset: asset.id) == nil else {
+            throw Refusal(
+                .walletExists, field: "assetId", "The vault has a wallet for '\(asset.id)' already.")
+        }
+        let (_, key) = try activeKeyVault(of: tenant)
+        let id = newID(WalletID.self)
+        let address = try deriveAddress(of: vault, for: id, asset: asset, key)
+        let wallet = Wallet(
+            id: id, tenant: tenant, vault: vault.id, asset: asset.id, label: draft.label,
+            depositAddress: address.text, status: .active, createdAt: now)
+        try store.insert(wallet)
+        try store.insert(address)
+        try record(.walletCreated(wallet, try balance(of: wallet), asset), of: tenant)
+        return wallet
+    }
+
+    /// The next address of the vault on the asset's chain: m/44/coin/vault/0/n, never hardened.
+    private func deriveAddress(
+        of vault: Vault, for wallet: WalletID, asset: Asset, _ key: SharedKey
+    ) throws -> WalletAddress {
+        let chain = asset.asset.chain
+        let number = try store.nextAddressNumber(of: vault.id, coin: chain.coinType)
+        guard
+            let path = AccountPath(
+                coin: chain.coinType, vaultIndex: vault.index, number: number),
+            let derived = DerivedKey(path.derivation, of: key)
+        else { throw Refusal(.keyNotReady, "There is no further address under this vault.") }
+        return WalletAddress(
+            chain: chain, text: EVMAddress(derived.publicKey).text, tenant: vault.tenant,
+            wallet: wallet, path: path, funds: .zero, nextNonce: 0)
+    }
+
+    public func wallet(_ id: WalletID, of tenant: TenantID) throws -> Wallet {
+        guard let wallet = try store.wallet(id, of: tenant) else {
+            throw Refusal.notFound("wallet")
+        }
+        return wallet
+    }
+
+    public func balance(of wallet: Wallet) throws -> Balance {
+        Balance(
+            available: try store.balance(of: wallet.account(.available)),
+            pending: try store.balance(of: wallet.account(.pending)),
+            reserved: try store.balance(of: wallet.account(.reserved)))
+    }
+
+    /// Records that a wallet's balance has changed.
+    func recordBalance(of wallet: Wallet) throws {
+        try record(
+            .balanceUpdated(wallet, try balance(of: wallet), try asset(wallet.asset)),
+            of: wallet.tenant)
+    }
+
+    /// Moves an amount between two accounts of the ledger; nothing where it is zero.
+    func post(
+        _ key: String, debit: LedgerAccount, credit: LedgerAccount, _ amount: Amount,
+        for transaction: TransactionID
+    ) throws {
+        guard !amount.isZero else { return }
+        let entry = LedgerEntry(
+            key: key, debit: debit, credit: credit, amount: amount, transaction: transaction,
+            at: now)
+        guard try store.post(entry) else { throw LedgerFault.bookedTwice(key) }
+    }
+}
+
+/// What must not happen: a bug, not something that a caller did.
+public enum LedgerFault: Error, Equatable {
+    /// The same thing was about to be booked a second time; nothing was.
+    case bookedTwice(String)
+    /// A stored value is impossible.
+    case impossible(String)
+}

@@ -1,0 +1,138 @@
+import Algebra
+import Canonical
+import Chains
+import Intents
+
+/// What an installation is set to.
+public struct CustodySettings: Sendable {
+    public let environment: CustodyEnvironment
+    public let assets: [Asset]
+    /// How long holders may sign an intent, in seconds; at most 24 hours.
+    public let intentLifetime: Int64
+    /// How long one run may take, in seconds.
+    public let runSeconds: Int64
+    /// Whether webhooks may go to plain HTTP and to private addresses: for development only.
+    public let allowsLocalWebhooks: Bool
+    /// SHA-256 of the policy that is applied; there is none yet but the address book.
+    public let policy: Digest
+
+    public init(
+        environment: CustodyEnvironment, assets: [Asset], intentLifetime: Int64 = 3600,
+        runSeconds: Int64 = 30, allowsLocalWebhooks: Bool = false
+    ) {
+        self.environment = environment
+        self.assets = assets
+        self.intentLifetime = intentLifetime
+        self.runSeconds = runSeconds
+        self.allowsLocalWebhooks = allowsLocalWebhooks
+        policy = .sha256(Array("quorumkeep/policy/address-book/v1".utf8))
+    }
+
+    public func asset(_ id: String) -> Asset? { assets.first { $0.id == id } }
+}
+
+/// The key under which the platform keeps API and webhook secrets: apart from the database.
+public final class PlatformVaultKey: Sendable {
+    let key: SealingKey
+    public init(_ key: consuming SealingKey) { self.key = key }
+}
+
+/// The rules of the business: every face and every worker goes through here.
+///
+/// A verb of `Books` is one piece of a transaction; `read` and `write` give them a transaction.
+public struct Custody: Sendable {
+    public let database: any CustodyDatabase
+    public let settings: CustodySettings
+    public let bells: Bells
+    private let vaultKey: PlatformVaultKey
+    private let events: any EventWriter
+    private let clock: @Sendable () -> Timestamp
+
+    public init(
+        database: any CustodyDatabase, settings: CustodySettings, vaultKey: PlatformVaultKey,
+        events: any EventWriter, clock: @escaping @Sendable () -> Timestamp
+    ) {
+        self.database = database
+        self.settings = settings
+        self.vaultKey = vaultKey
+        self.events = events
+        self.clock = clock
+        bells = Bells()
+    }
+
+    public var now: Timestamp { clock() }
+
+    public func read<Result: Sendable>(
+        _ body: @escaping @Sendable (Books) throws -> Result
+    ) async throws -> Result {
+        let (settings, vaultKey, events, now) = (settings, vaultKey, events, clock())
+        return try await database.read { store in
+            try body(
+                Books(store: store, settings: settings, vaultKey: vaultKey, events: events, now: now))
+        }
+    }
+
+    public func write<Result: Sendable>(
+        _ body: @escaping @Sendable (Books) throws -> Result
+    ) async throws -> Result {
+        let (settings, vaultKey, events, clock) = (settings, vaultKey, events, clock)
+        return try await database.write { store in
+            try body(
+                Books(
+                    store: store, settings: settings, vaultKey: vaultKey, events: events,
+                    now: clock()))
+        }
+    }
+}
+
+/// Wakes workers when there may be something to do; they look by themselves now and then as well,
+/// so a ring that is lost loses no work.
+public struct Bells: Sendable {
+    public let signing = Bell()
+    public let broadcasting = Bell()
+    public let deliveries = Bell()
+}
+
+/// One worker's bell. Ringing while it is awake wakes it once more.
+public struct Bell: Sendable {
+    public let rings: AsyncStream<Void>
+    private let continuation: AsyncStream<Void>.Continuation
+
+    init() {
+        (rings, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    public func ring() { continuation.yield() }
+}
+
+/// Custody's verbs within one transaction.
+public struct Books {
+    public let store: any CustodyStore
+    public let settings: CustodySettings
+    let vaultKey: PlatformVaultKey
+    let events: any EventWriter
+    public let now: Timestamp
+
+    func newID<ID: EntityID>(_ type: ID.Type = ID.self) -> ID {
+        var random = SystemRandom()
+        return ID(random: random.bytes(ID.byteCount))
+    }
+
+    /// Records an event, and queues its delivery if the tenant has an endpoint.
+    func record(_ event: DomainEvent, of tenant: TenantID) throws {
+        let frame = EventFrame(
+            id: newID(), type: event.type, createdAt: now,
+            sequence: try store.nextSequence(of: event.resource, tenant: tenant), tenant: tenant,
+            environment: settings.environment)
+        let body = events.body(of: event, in: frame)
+        let hasEndpoint = try store.endpoint(of: tenant) != nil
+        try store.insert(event: frame, resource: event.resource, body: body, deliver: hasEndpoint)
+    }
+
+    func asset(_ id: String) throws -> Asset {
+        guard let asset = settings.asset(id) else {
+            throw Refusal(.unknownAsset, field: "assetId", "There is no enabled asset '\(id)'.")
+        }
+        return asset
+    }
+}

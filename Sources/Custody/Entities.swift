@@ -1,0 +1,267 @@
+import Algebra
+import Canonical
+import Chains
+import Identity
+import Intents
+import KeyGroups
+
+/// An organisation, in one environment.
+public struct Tenant: Equatable, Sendable {
+    public static let nameMost = 100
+
+    public let id: TenantID
+    public let name: String
+    public let environment: CustodyEnvironment
+    public let createdAt: Timestamp
+
+    public init(
+        id: TenantID, name: String, environment: CustodyEnvironment, createdAt: Timestamp
+    ) {
+        self.id = id
+        self.name = name
+        self.environment = environment
+        self.createdAt = createdAt
+    }
+}
+
+/// Owns a tenant's key share holder group and root key. Made once, by a key generation.
+public struct KeyVault: Equatable, Sendable {
+    public enum Status: String, Sendable {
+        case pending
+        case active
+    }
+
+    public let id: KeyVaultID
+    public let tenant: TenantID
+    public let group: GroupID
+    public let epoch: UInt64
+    public let threshold: SigningThreshold
+    public let holders: Roster
+    public var status: Status
+    /// Once the holders have made the key.
+    public var certificate: KeyCertificate?
+    public let createdAt: Timestamp
+
+    public init(
+        id: KeyVaultID, tenant: TenantID, group: GroupID, epoch: UInt64,
+        threshold: SigningThreshold, holders: Roster, status: Status,
+        certificate: KeyCertificate?, createdAt: Timestamp
+    ) {
+        self.id = id
+        self.tenant = tenant
+        self.group = group
+        self.epoch = epoch
+        self.threshold = threshold
+        self.holders = holders
+        self.status = status
+        self.certificate = certificate
+        self.createdAt = createdAt
+    }
+}
+
+/// A key share holder that this installation knows: its relay accepts no other.
+public struct RegisteredHolder: Equatable, Sendable {
+    public let identity: IdentityPublicKey
+    public let name: String
+    public let createdAt: Timestamp
+
+    public init(identity: IdentityPublicKey, name: String, createdAt: Timestamp) {
+        self.identity = identity
+        self.name = name
+        self.createdAt = createdAt
+    }
+}
+
+/// A key by which a tenant's back end calls. Its secret is kept sealed.
+public struct APIKey: Equatable, Sendable {
+    public let id: APIKeyID
+    public let tenant: TenantID
+    public let name: String
+    public let scopes: Set<Scope>
+    public let sealedSecret: [UInt8]
+    public let createdAt: Timestamp
+    public var revokedAt: Timestamp?
+
+    public init(
+        id: APIKeyID, tenant: TenantID, name: String, scopes: Set<Scope>, sealedSecret: [UInt8],
+        createdAt: Timestamp, revokedAt: Timestamp? = nil
+    ) {
+        self.id = id
+        self.tenant = tenant
+        self.name = name
+        self.scopes = scopes
+        self.sealedSecret = sealedSecret
+        self.createdAt = createdAt
+        self.revokedAt = revokedAt
+    }
+}
+
+/// One end customer's container: an account index under the tenant's key vault.
+public struct Vault: Equatable, Sendable {
+    public static let externalIDMost = 128
+    public static let nameMost = 100
+    public static let metadataEntriesMost = 32
+    public static let metadataKeyMost = 64
+    public static let metadataValueMost = 512
+
+    public let id: VaultID
+    public let tenant: TenantID
+    public let keyVault: KeyVaultID
+    public let index: UInt32
+    public let externalID: String
+    public let name: String
+    public let metadata: [String: String]
+    public let createdAt: Timestamp
+
+    public init(
+        id: VaultID, tenant: TenantID, keyVault: KeyVaultID, index: UInt32, externalID: String,
+        name: String, metadata: [String: String], createdAt: Timestamp
+    ) {
+        self.id = id
+        self.tenant = tenant
+        self.keyVault = keyVault
+        self.index = index
+        self.externalID = externalID
+        self.name = name
+        self.metadata = metadata
+        self.createdAt = createdAt
+    }
+}
+
+/// An asset that this installation keeps, from its configuration.
+public struct Asset: Equatable, Sendable {
+    /// What the API calls it.
+    public let id: String
+    public let symbol: String
+    public let name: String
+    public let asset: AssetID
+    public let decimals: Int
+    /// Blocks, its own included, after which a transaction is final for us.
+    public let confirmations: UInt64
+    public let minimumWithdrawal: Amount
+
+    public init(
+        id: String, symbol: String, name: String, asset: AssetID, decimals: Int,
+        confirmations: UInt64, minimumWithdrawal: Amount
+    ) {
+        self.id = id
+        self.symbol = symbol
+        self.name = name
+        self.asset = asset
+        self.decimals = decimals
+        self.confirmations = confirmations
+        self.minimumWithdrawal = minimumWithdrawal
+    }
+}
+
+/// One asset inside a vault: the ledger's account.
+public struct Wallet: Equatable, Sendable {
+    public static let labelMost = 100
+
+    public enum Status: String, Sendable {
+        case active = "Active"
+        /// A reorganisation took funds that were spent already; nothing leaves until it is settled.
+        case frozen = "Frozen"
+    }
+
+    public let id: WalletID
+    public let tenant: TenantID
+    public let vault: VaultID
+    public let asset: String
+    public let label: String?
+    public let depositAddress: String
+    public var status: Status
+    public let createdAt: Timestamp
+
+    public init(
+        id: WalletID, tenant: TenantID, vault: VaultID, asset: String, label: String?,
+        depositAddress: String, status: Status, createdAt: Timestamp
+    ) {
+        self.id = id
+        self.tenant = tenant
+        self.vault = vault
+        self.asset = asset
+        self.label = label
+        self.depositAddress = depositAddress
+        self.status = status
+        self.createdAt = createdAt
+    }
+}
+
+/// A derived place on a chain that belongs to a wallet.
+public struct WalletAddress: Equatable, Sendable {
+    public let chain: ChainID
+    public let text: String
+    public let tenant: TenantID
+    public let wallet: WalletID
+    public let path: AccountPath
+    /// What the chain says it holds of the chain's own coin.
+    public var funds: Amount
+    /// The next nonce that has not been given to a signed transaction.
+    public var nextNonce: UInt64
+
+    public init(
+        chain: ChainID, text: String, tenant: TenantID, wallet: WalletID, path: AccountPath,
+        funds: Amount, nextNonce: UInt64
+    ) {
+        self.chain = chain
+        self.text = text
+        self.tenant = tenant
+        self.wallet = wallet
+        self.path = path
+        self.funds = funds
+        self.nextNonce = nextNonce
+    }
+}
+
+/// An outside address that withdrawals may go to.
+public struct AddressBookEntry: Equatable, Sendable {
+    public static let labelMost = 100
+
+    public enum Status: String, Sendable {
+        case active = "Active"
+        case removed = "Removed"
+    }
+
+    public let id: AddressBookEntryID
+    public let tenant: TenantID
+    public let network: String
+    public let address: String
+    public var label: String
+    public let externalID: String?
+    public var status: Status
+    public let activatesAt: Timestamp
+    public let createdAt: Timestamp
+
+    public init(
+        id: AddressBookEntryID, tenant: TenantID, network: String, address: String, label: String,
+        externalID: String?, status: Status, activatesAt: Timestamp, createdAt: Timestamp
+    ) {
+        self.id = id
+        self.tenant = tenant
+        self.network = network
+        self.address = address
+        self.label = label
+        self.externalID = externalID
+        self.status = status
+        self.activatesAt = activatesAt
+        self.createdAt = createdAt
+    }
+}
+
+/// Where a tenant hears of its events.
+public struct WebhookEndpoint: Equatable, Sendable {
+    public static let urlMost = 2048
+
+    public let tenant: TenantID
+    public let url: String
+    public let sealedSecret: [UInt8]
+    public let createdAt: Timestamp
+
+    public init(tenant: TenantID, url: String, sealedSecret: [UInt8], createdAt: Timestamp) {
+        self.tenant = tenant
+        self.url = url
+        self.sealedSecret = sealedSecret
+        self.createdAt = createdAt
+    }
+}

@@ -1,0 +1,72 @@
+import Intents
+
+/// Something that a tenant hears of, recorded in the same transaction as what happened.
+public enum DomainEvent: Sendable {
+    case transactionCreated(TransactionView)
+    case transactionStatusUpdated(TransactionView)
+    case walletCreated(Wallet, Balance, Asset)
+    case balanceUpdated(Wallet, Balance, Asset)
+    case addressBookEntryCreated(AddressBookEntry)
+    case addressBookEntryDeleted(AddressBookEntry)
+
+    public var type: String {
+        switch self {
+        case .transactionCreated: "transaction.created"
+        case .transactionStatusUpdated: "transaction.status.updated"
+        case .walletCreated: "wallet.created"
+        case .balanceUpdated: "balance.updated"
+        case .addressBookEntryCreated: "addressbook.entry.created"
+        case .addressBookEntryDeleted: "addressbook.entry.deleted"
+        }
+    }
+
+    /// What the event is about: events of one resource are delivered in order.
+    public var resource: [UInt8] {
+        switch self {
+        case .transactionCreated(let view), .transactionStatusUpdated(let view):
+            view.transaction.id.bytes
+        case .walletCreated(let wallet, _, _), .balanceUpdated(let wallet, _, _): wallet.id.bytes
+        case .addressBookEntryCreated(let entry), .addressBookEntryDeleted(let entry):
+            entry.id.bytes
+        }
+    }
+}
+
+/// What an event's delivery carries beside its data.
+public struct EventFrame: Sendable {
+    public let id: EventID
+    public let type: String
+    public let createdAt: Timestamp
+    /// Gap-free per resource, from 1.
+    public let sequence: Int64
+    public let tenant: TenantID
+    public let environment: CustodyEnvironment
+}
+
+/// Writes an event as its receivers read it. A face implements it; the bytes are stored with the
+/// event, so that every try of a delivery sends the same.
+public protocol EventWriter: Sendable {
+    func body(of event: DomainEvent, in frame: EventFrame) -> [UInt8]
+}
+
+/// An event on its way to its tenant's endpoint.
+public struct Delivery: Equatable, Sendable {
+    /// Pauses after each failed try, in seconds; after the last the delivery is dead.
+    public static let pauses: [Int64] = [
+        5, 30, 120, 600, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600,
+    ]
+
+    public let event: EventID
+    public let type: String
+    public let tenant: TenantID
+    public let body: [UInt8]
+    public let attempts: Int
+
+    public init(event: EventID, type: String, tenant: TenantID, body: [UInt8], attempts: Int) {
+        self.event = event
+        self.type = type
+        self.tenant = tenant
+        self.body = body
+        self.attempts = attempts
+    }
+}

@@ -1,0 +1,71 @@
+import Canonical
+import Identity
+import Intents
+
+/// What a caller may repeat without it happening twice.
+public struct Once: Sendable {
+    public static let keyMost = 255
+    /// How long an answer is kept, in seconds.
+    public static let keptSeconds: Int64 = 48 * 3600
+
+    /// The caller's key; nil if it sent none.
+    public let key: String?
+    /// Hash over method, path and body: what the key stands for.
+    public let fingerprint: Digest
+
+    public init(key: String?, fingerprint: Digest) throws(Refusal) {
+        if let key {
+            let isPlain = key.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7f }
+            guard isPlain, (1...Self.keyMost).contains(key.utf8.count) else {
+                throw Refusal(
+                    .invalid, field: "Idempotency-Key",
+                    "'Idempotency-Key' must have 1 to \(Self.keyMost) printable ASCII characters.")
+            }
+        }
+        self.key = key
+        self.fingerprint = fingerprint
+    }
+}
+
+/// A signature that must not be accepted again, and until when.
+public struct SignatureClaim: Sendable {
+    public let signature: [UInt8]
+    public let until: Timestamp
+
+    public init(signature: [UInt8], until: Timestamp) {
+        self.signature = signature
+        self.until = until
+    }
+}
+
+/// The signature of this request was seen before, and it carries no known idempotency key.
+public struct Replayed: Error, Equatable {
+    public init() {}
+}
+
+extension Books {
+    /// Does `work` unless it was done before: what is stored is the answer, in the same transaction
+    /// as the effect. A repeated idempotency key gets the stored answer; a repeated signature
+    /// without one is a replay. A refusal stores nothing.
+    public func once(
+        _ once: Once, by caller: APIKeyID, claiming claim: SignatureClaim,
+        _ work: (Books) throws -> (status: Int, body: [UInt8])
+    ) throws -> StoredAnswer {
+        if let key = once.key, let stored = try store.storedAnswer(key, of: caller) {
+            guard stored.fingerprint == once.fingerprint else {
+                throw Refusal(
+                    .idempotencyKeyReused, field: "Idempotency-Key",
+                    "The idempotency key was used for another request.")
+            }
+            return stored
+        }
+        guard try store.claim(signature: claim.signature, of: caller, until: claim.until) else {
+            throw Replayed()
+        }
+        let result = try work(self)
+        let answer = StoredAnswer(
+            fingerprint: once.fingerprint, status: result.status, body: result.body, at: now)
+        if let key = once.key { try store.insert(answer, key: key, of: caller) }
+        return answer
+    }
+}

@@ -1,0 +1,227 @@
+import Algebra
+import Canonical
+import Chains
+import Identity
+import Intents
+import KeyGroups
+
+/// Opens transactions on the platform's database.
+public protocol CustodyDatabase: Sendable {
+    /// Runs `body` on a snapshot.
+    func read<Result: Sendable>(
+        _ body: @escaping @Sendable (any CustodyStore) throws -> Result
+    ) async throws -> Result
+
+    /// Runs `body` in a transaction that is on disk when this returns, or, if it throws, has left
+    /// nothing. Concurrent writers share one commit; each can fail alone.
+    func write<Result: Sendable>(
+        _ body: @escaping @Sendable (any CustodyStore) throws -> Result
+    ) async throws -> Result
+}
+
+/// What custody keeps, within one transaction. Lookups that name a tenant find nothing of another.
+public protocol CustodyStore {
+    // Tenants and their keys.
+    func insert(_ tenant: Tenant) throws
+    func tenant(_ id: TenantID) throws -> Tenant?
+    func tenants() throws -> [Tenant]
+    func insert(_ keyVault: KeyVault) throws
+    func update(_ keyVault: KeyVault) throws
+    func keyVault(_ id: KeyVaultID) throws -> KeyVault?
+    func keyVault(of tenant: TenantID) throws -> KeyVault?
+    func keyVault(of group: GroupID) throws -> KeyVault?
+    func pendingKeyVaults() throws -> [KeyVault]
+    func insert(_ holder: RegisteredHolder) throws
+    func holders() throws -> [RegisteredHolder]
+    func insert(_ key: APIKey) throws
+    func revoke(_ key: APIKeyID, at: Timestamp) throws -> Bool
+    func apiKey(_ id: APIKeyID) throws -> APIKey?
+    func apiKeys(of tenant: TenantID) throws -> [APIKey]
+
+    // Vaults, wallets, addresses.
+    func insert(_ vault: Vault) throws
+    func vault(_ id: VaultID, of tenant: TenantID) throws -> Vault?
+    func vault(externalID: String, of tenant: TenantID) throws -> Vault?
+    func vaults(of tenant: TenantID, _ page: PageRequest) throws -> Page<Vault>
+    func nextVaultIndex(under keyVault: KeyVaultID) throws -> UInt32
+    func insert(_ wallet: Wallet) throws
+    func setStatus(_ status: Wallet.Status, of wallet: WalletID) throws
+    func wallet(_ id: WalletID) throws -> Wallet?
+    func wallet(_ id: WalletID, of tenant: TenantID) throws -> Wallet?
+    func wallet(in vault: VaultID, asset: String) throws -> Wallet?
+    func wallets(in vault: VaultID, _ page: PageRequest) throws -> Page<Wallet>
+    func nextAddressNumber(of vault: VaultID, coin: UInt32) throws -> UInt32
+    func insert(_ address: WalletAddress) throws
+    func address(_ text: String, on chain: ChainID) throws -> WalletAddress?
+    func addresses(of tenant: TenantID, on chain: ChainID) throws -> [WalletAddress]
+    func updateFunds(of address: WalletAddress) throws
+
+    // Ledger.
+    /// False if an entry with this key stands already.
+    func post(_ entry: LedgerEntry) throws -> Bool
+    func balance(of account: LedgerAccount) throws -> Amount
+    func ledgerSums() throws -> [LedgerSum]
+
+    // Transactions.
+    func insert(_ transaction: Transaction) throws
+    func update(_ transaction: Transaction) throws
+    func transaction(_ id: TransactionID) throws -> Transaction?
+    func transaction(_ id: TransactionID, of tenant: TenantID) throws -> Transaction?
+    func transaction(
+        externalID: String, kind: Transaction.Kind, of tenant: TenantID
+    ) throws -> Transaction?
+    func transactions(
+        of tenant: TenantID, matching filter: TransactionFilter, _ page: PageRequest
+    ) throws -> Page<Transaction>
+    func transactions(in status: Transaction.Status, kind: Transaction.Kind) throws -> [Transaction]
+    func append(_ entry: TimelineEntry, to transaction: TransactionID) throws
+    func timeline(of transaction: TransactionID) throws -> [TimelineEntry]
+
+    // Address book.
+    func insert(_ entry: AddressBookEntry) throws
+    func update(_ entry: AddressBookEntry) throws
+    func addressBookEntry(_ id: AddressBookEntryID, of tenant: TenantID) throws -> AddressBookEntry?
+    func addressBookEntry(
+        network: String, address: String, of tenant: TenantID
+    ) throws -> AddressBookEntry?
+    func addressBookEntry(externalID: String, of tenant: TenantID) throws -> AddressBookEntry?
+    func addressBook(of tenant: TenantID, _ page: PageRequest) throws -> Page<AddressBookEntry>
+
+    // Signing.
+    func insert(_ request: SigningRequest) throws
+    func update(_ request: SigningRequest) throws
+    func signingRequest(_ intent: Digest) throws -> SigningRequest?
+    func signingRequests(of transaction: TransactionID) throws -> [SigningRequest]
+    func signingRequests(in states: [SigningRequest.State]) throws -> [SigningRequest]
+    func put(_ verdict: SignedVerdict) throws
+    func verdicts(on intent: Digest) throws -> [SignedVerdict]
+    func insert(_ run: SigningRun) throws
+    func update(_ run: SigningRun) throws
+    func runs(of intent: Digest) throws -> [SigningRun]
+    func run(_ descriptor: Digest) throws -> SigningRun?
+    /// Remembers that two holders do not sign together any more, as one of them says.
+    func insertBannedPair(_ one: IdentityPublicKey, _ other: IdentityPublicKey, in group: GroupID)
+        throws
+    func bannedPairs(in group: GroupID) throws -> [Set<IdentityPublicKey>]
+
+    // Chains.
+    func insert(_ outgoing: OutgoingTransfer) throws
+    func update(_ outgoing: OutgoingTransfer) throws
+    func outgoing(_ hash: Digest, on chain: ChainID) throws -> OutgoingTransfer?
+    func outgoing(of transaction: TransactionID) throws -> [OutgoingTransfer]
+    /// Every transfer of the source that is not final: broadcasting ones, or those with the nonce.
+    func outgoing(from source: String, nonce: UInt64, on chain: ChainID) throws -> [OutgoingTransfer]
+    func broadcasting(from source: String, on chain: ChainID) throws -> [OutgoingTransfer]
+    func outgoingToBroadcast(on chain: ChainID, before: Timestamp) throws -> [OutgoingTransfer]
+    func chainState(_ chain: ChainID) throws -> ChainState?
+    func put(_ state: ChainState) throws
+    func insert(_ block: FollowedBlock, on chain: ChainID) throws
+    func followedBlock(_ number: UInt64, on chain: ChainID) throws -> FollowedBlock?
+    func forgetBlocks(on chain: ChainID, from number: UInt64) throws
+    func forgetBlocks(on chain: ChainID, below number: UInt64) throws
+    func insert(_ effect: ChainEffect) throws
+    func effects(ofBlock hash: Digest, on chain: ChainID) throws -> [ChainEffect]
+    func removeEffects(ofBlock hash: Digest, on chain: ChainID) throws
+    func deposit(of hash: Digest, on chain: ChainID) throws -> TransactionID?
+
+    // Idempotency and replay.
+    func storedAnswer(_ key: String, of caller: APIKeyID) throws -> StoredAnswer?
+    func insert(_ answer: StoredAnswer, key: String, of caller: APIKeyID) throws
+    /// False if the signature was seen in its window already.
+    func claim(signature: [UInt8], of caller: APIKeyID, until: Timestamp) throws -> Bool
+    /// Forgets what is too old to matter.
+    func purge(answersBefore: Timestamp, signaturesBefore: Timestamp) throws
+
+    // Events.
+    func nextSequence(of resource: [UInt8], tenant: TenantID) throws -> Int64
+    func insert(event frame: EventFrame, resource: [UInt8], body: [UInt8], deliver: Bool) throws
+    func setEndpoint(_ endpoint: WebhookEndpoint) throws
+    func removeEndpoint(of tenant: TenantID) throws -> Bool
+    func endpoint(of tenant: TenantID) throws -> WebhookEndpoint?
+    func dueDeliveries(at now: Timestamp, most: Int) throws -> [Delivery]
+    func finish(delivery: EventID, at: Timestamp, answer: String) throws
+    func postpone(delivery: EventID, until: Timestamp, attempts: Int, answer: String) throws
+    func bury(delivery: EventID, attempts: Int, answer: String) throws
+}
+
+/// Which part of a list is asked for: newest first, after a cursor.
+public struct PageRequest: Equatable, Sendable {
+    public static let limitMost = 200
+    public static let limitUsual = 50
+
+    public let limit: Int
+    public let after: PageCursor?
+
+    /// Throws unless the limit is in 1…200.
+    public init(limit: Int? = nil, after: PageCursor? = nil) throws(Refusal) {
+        let limit = limit ?? Self.limitUsual
+        guard (1...Self.limitMost).contains(limit) else {
+            throw Refusal(.invalid, field: "limit", "'limit' must be from 1 to \(Self.limitMost).")
+        }
+        self.limit = limit
+        self.after = after
+    }
+}
+
+/// A place in a list, stable while others are inserted: the number that the last item got when it
+/// was stored. Callers see it as an opaque text.
+public struct PageCursor: Equatable, Sendable {
+    public let number: Int64
+
+    public init(number: Int64) { self.number = number }
+
+    public init?(text: String) {
+        guard text.utf8.count == 16, let bytes = Hex.decode(text) else { return nil }
+        let word = bytes.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        guard let number = Int64(exactly: word), number > 0 else { return nil }
+        self.number = number
+    }
+
+    public var text: String { Hex.encode(UInt64(number).bigEndianBytes) }
+}
+
+public struct Page<Item: Sendable>: Sendable {
+    public let items: [Item]
+    public let next: PageCursor?
+
+    public init(items: [Item], next: PageCursor?) {
+        self.items = items
+        self.next = next
+    }
+
+    public func map<Other: Sendable>(_ transform: (Item) throws -> Other) rethrows -> Page<Other> {
+        Page<Other>(items: try items.map(transform), next: next)
+    }
+}
+
+public struct TransactionFilter: Equatable, Sendable {
+    public var wallet: WalletID?
+    public var vault: VaultID?
+    public var kind: Transaction.Kind?
+    public var status: Transaction.Status?
+
+    public init(
+        wallet: WalletID? = nil, vault: VaultID? = nil, kind: Transaction.Kind? = nil,
+        status: Transaction.Status? = nil
+    ) {
+        self.wallet = wallet
+        self.vault = vault
+        self.kind = kind
+        self.status = status
+    }
+}
+
+/// The answer that a repeated request gets.
+public struct StoredAnswer: Equatable, Sendable {
+    public let fingerprint: Digest
+    public let status: Int
+    public let body: [UInt8]
+    public let at: Timestamp
+
+    public init(fingerprint: Digest, status: Int, body: [UInt8], at: Timestamp) {
+        self.fingerprint = fingerprint
+        self.status = status
+        self.body = body
+        self.at = at
+    }
+}

@@ -1,0 +1,183 @@
+import Canonical
+import Chains
+import Intents
+
+/// Any movement of value that involves a wallet.
+public struct Transaction: Equatable, Sendable {
+    public static let noteMost = 500
+    public static let externalIDMost = 128
+
+    public enum Kind: String, Sendable, CaseIterable {
+        case deposit = "Deposit"
+        case internalTransfer = "InternalTransfer"
+        case withdrawal = "Withdrawal"
+    }
+
+    public enum Status: String, Sendable, CaseIterable {
+        /// Accepted, funds reserved; no intent made yet.
+        case submitted = "Submitted"
+        /// An intent is with the holders.
+        case pendingSignature = "PendingSignature"
+        /// Signed; on its way into a block.
+        case broadcasting = "Broadcasting"
+        /// In a block.
+        case confirming = "Confirming"
+        case completed = "Completed"
+        case failed = "Failed"
+
+        public var isFinal: Bool { self == .completed || self == .failed }
+    }
+
+    public let id: TransactionID
+    public let tenant: TenantID
+    public let kind: Kind
+    public var status: Status
+    public let vault: VaultID
+    /// The wallet that it is from, or a deposit's wallet.
+    public let wallet: WalletID
+    /// The other wallet of an internal transfer.
+    public let destinationWallet: WalletID?
+    public let asset: String
+    public let amount: Amount
+    /// What is reserved for the fee at most.
+    public let feeLimit: Amount
+    public let feeLevel: FeeLevel?
+    /// What the fee was, once known.
+    public var fee: Amount?
+    public var sourceAddress: String?
+    public let destinationAddress: String?
+    public var hash: Digest?
+    /// The block that it is in.
+    public var blockNumber: UInt64?
+    public var waiting: Waiting?
+    public var failure: Failure?
+    public let note: String?
+    public let externalID: String?
+    public let createdAt: Timestamp
+    public var updatedAt: Timestamp
+
+    public init(
+        id: TransactionID, tenant: TenantID, kind: Kind, status: Status, vault: VaultID,
+        wallet: WalletID, destinationWallet: WalletID? = nil, asset: String, amount: Amount,
+        feeLimit: Amount = .zero, feeLevel: FeeLevel? = nil, fee: Amount? = nil, sourceAddress: String? = nil,
+        destinationAddress: String? = nil, hash: Digest? = nil, blockNumber: UInt64? = nil,
+        waiting: Waiting? = nil, failure: Failure? = nil, note: String? = nil,
+        externalID: String? = nil, createdAt: Timestamp, updatedAt: Timestamp
+    ) {
+        self.id = id
+        self.tenant = tenant
+        self.kind = kind
+        self.status = status
+        self.vault = vault
+        self.wallet = wallet
+        self.destinationWallet = destinationWallet
+        self.asset = asset
+        self.amount = amount
+        self.feeLimit = feeLimit
+        self.feeLevel = feeLevel
+        self.fee = fee
+        self.sourceAddress = sourceAddress
+        self.destinationAddress = destinationAddress
+        self.hash = hash
+        self.blockNumber = blockNumber
+        self.waiting = waiting
+        self.failure = failure
+        self.note = note
+        self.externalID = externalID
+        self.createdAt = createdAt
+        self.updatedAt = updatedAt
+    }
+}
+
+/// How much a withdrawal offers for being mined soon.
+public enum FeeLevel: String, Sendable, CaseIterable {
+    case slow = "Slow"
+    case medium = "Medium"
+    case fast = "Fast"
+}
+
+/// Why a transaction does not move: for whom it waits, since when, and what happens next.
+public struct Waiting: Equatable, Sendable {
+    public enum Cause: String, Sendable {
+        case sourceAddress = "SourceAddressBusy"
+        case funds = "FundsOnOneAddress"
+        case holders = "KeyShareHolders"
+        case run = "SigningRun"
+        case closing = "ClosingAtHolders"
+        case chain = "Chain"
+        case block = "BlockAfterReorganisation"
+    }
+
+    public let cause: Cause
+    /// Names of whom or what is awaited.
+    public let who: [String]
+    public let since: Timestamp
+    /// A sentence that says what happens next, or what to do.
+    public let next: String
+
+    public init(_ cause: Cause, who: [String], since: Timestamp, next: String) {
+        self.cause = cause
+        self.who = who
+        self.since = since
+        self.next = next
+    }
+
+    /// Whether it is the same wait, whenever it began.
+    func isSame(as other: Waiting?) -> Bool {
+        other?.cause == cause && other?.who == who && other?.next == next
+    }
+}
+
+/// Why a transaction failed, and what each holder that refused has said.
+public struct Failure: Equatable, Sendable {
+    public enum Code: String, Sendable {
+        case refusedByHolders = "RefusedByHolders"
+        case expired = "Expired"
+        case rejectedByChain = "RejectedByChain"
+        case nonceSpent = "NonceSpent"
+        case reorganised = "Reorganised"
+    }
+
+    public let code: Code
+    public let message: String
+
+    public init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+}
+
+/// A holder's no, as it stands on a transaction.
+public struct HolderRefusal: Equatable, Sendable {
+    public let holder: String
+    public let code: String
+    public let sentence: String
+    public let at: Timestamp
+
+    public init(holder: String, code: String, sentence: String, at: Timestamp) {
+        self.holder = holder
+        self.code = code
+        self.sentence = sentence
+        self.at = at
+    }
+}
+
+/// A status that a transaction took, and when.
+public struct TimelineEntry: Equatable, Sendable {
+    public let status: Transaction.Status
+    public let at: Timestamp
+
+    public init(status: Transaction.Status, at: Timestamp) {
+        self.status = status
+        self.at = at
+    }
+}
+
+/// A transaction with what only reading needs.
+public struct TransactionView: Equatable, Sendable {
+    public let transaction: Transaction
+    public let timeline: [TimelineEntry]
+    public let refusals: [HolderRefusal]
+    public let confirmations: UInt64
+    public let requiredConfirmations: UInt64
+}

@@ -1,0 +1,85 @@
+import Chains
+import Custody
+import Foundation
+import GRDB
+
+extension SQLStore {
+    func post(_ entry: LedgerEntry) throws -> Bool {
+        let amount = entry.amount.columns
+        return try changes(
+            """
+            INSERT INTO ledger_entries (key, debit, credit, high, low, movement, at)
+            VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING
+            """,
+            [
+                entry.key, try id(of: entry.debit), try id(of: entry.credit), amount.high,
+                amount.low, entry.transaction.data, entry.at.milliseconds,
+            ])
+    }
+
+    /// The account's row, made when it is first needed.
+    private func id(of account: LedgerAccount) throws -> Int64 {
+        if let row = try found(account) { return row["id"] }
+        try run(
+            """
+            INSERT INTO ledger_accounts (tenant, asset, wallet, role, debit_normal)
+            VALUES (?, ?, ?, ?, ?)
+            """,
+            [
+                account.tenant.data, account.asset, account.wallet?.data ?? Data(),
+                account.role.rawValue, account.role.isDebitNormal ? 1 : 0,
+            ])
+        return db.lastInsertedRowID
+    }
+
+    private func found(_ account: LedgerAccount) throws -> Row? {
+        try row(
+            """
+            SELECT * FROM ledger_accounts
+            WHERE tenant = ? AND asset = ? AND wallet = ? AND role = ?
+            """,
+            [
+                account.tenant.data, account.asset, account.wallet?.data ?? Data(),
+                account.role.rawValue,
+            ])
+    }
+
+    func balance(of account: LedgerAccount) throws -> Amount {
+        guard let row = try found(account) else { return .zero }
+        return try Self.balance(row)
+    }
+
+    private static func balance(_ row: Row) throws -> Amount {
+        let debits = try turnover(row, "debits")
+        let credits = try turnover(row, "credits")
+        let isDebitNormal = row["debit_normal"] as Int64 == 1
+        let (more, less) = isDebitNormal ? (debits, credits) : (credits, debits)
+        guard more >= less, let balance = Amount(more - less) else {
+            throw row.corrupt("debits_high")
+        }
+        return balance
+    }
+
+    /// All that ever went one way; it may be above what one amount can be.
+    private static func turnover(_ row: Row, _ side: String) throws -> UInt128 {
+        let high = UInt128(try row.number("\(side)_high"))
+        return high * UInt128(Amount.columnBase) + UInt128(try row.number("\(side)_low"))
+    }
+
+    func ledgerSums() throws -> [LedgerSum] {
+        var sums: [String: (owned: Amount, owed: Amount)] = [:]
+        for row in try rows("SELECT * FROM ledger_accounts") {
+            let balance = try Self.balance(row)
+            var sum = sums[row["asset"], default: (.zero, .zero)]
+            if row["debit_normal"] as Int64 == 1 {
+                sum.owned = sum.owned.adding(balance) ?? .most
+            } else {
+                sum.owed = sum.owed.adding(balance) ?? .most
+            }
+            sums[row["asset"]] = sum
+        }
+        return sums.sorted { $0.key < $1.key }.map {
+            LedgerSum(asset: $0.key, owned: $0.value.owned, owed: $0.value.owed)
+        }
+    }
+}

@@ -1,0 +1,150 @@
+import Algebra
+import Canonical
+import Custody
+import GRDB
+import Identity
+import Intents
+import KeyGroups
+
+extension SQLStore {
+    func insert(_ tenant: Tenant) throws {
+        try run(
+            "INSERT INTO tenants (id, name, environment, created_at) VALUES (?, ?, ?, ?)",
+            [
+                tenant.id.data, tenant.name, Int64(tenant.environment.rawValue),
+                tenant.createdAt.milliseconds,
+            ])
+    }
+
+    func tenant(_ id: TenantID) throws -> Tenant? {
+        try row("SELECT * FROM tenants WHERE id = ?", [id.data]).map(Self.tenant)
+    }
+
+    func tenants() throws -> [Tenant] {
+        try rows("SELECT * FROM tenants ORDER BY seq").map(Self.tenant)
+    }
+
+    private static func tenant(_ row: Row) throws -> Tenant {
+        guard let environment = CustodyEnvironment(rawValue: try row.number("environment")) else {
+            throw row.corrupt("environment")
+        }
+        return Tenant(
+            id: try row.value("id"), name: row["name"], environment: environment,
+            createdAt: row.time("created_at"))
+    }
+
+    func insert(_ keyVault: KeyVault) throws {
+        try run(
+            """
+            INSERT INTO key_vaults
+                (id, tenant, group_id, epoch, required, identities, status, created_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                keyVault.id.data, keyVault.tenant.data, keyVault.group.data,
+                Int64(keyVault.epoch), keyVault.threshold.required,
+                keyVault.holders.identities.flatMap(\.bytes).data, keyVault.status.rawValue,
+                keyVault.createdAt.milliseconds,
+            ])
+    }
+
+    func update(_ keyVault: KeyVault) throws {
+        try run(
+            "UPDATE key_vaults SET status = ?, certificate = ? WHERE id = ?",
+            [keyVault.status.rawValue, keyVault.certificate?.bytes.data, keyVault.id.data])
+    }
+
+    func keyVault(_ id: KeyVaultID) throws -> KeyVault? {
+        try row("SELECT * FROM key_vaults WHERE id = ?", [id.data]).map(Self.keyVault)
+    }
+
+    func keyVault(of tenant: TenantID) throws -> KeyVault? {
+        try row("SELECT * FROM key_vaults WHERE tenant = ?", [tenant.data]).map(Self.keyVault)
+    }
+
+    func keyVault(of group: GroupID) throws -> KeyVault? {
+        try row("SELECT * FROM key_vaults WHERE group_id = ?", [group.data]).map(Self.keyVault)
+    }
+
+    func pendingKeyVaults() throws -> [KeyVault] {
+        try rows("SELECT * FROM key_vaults WHERE status = 'pending'").map(Self.keyVault)
+    }
+
+    private static func keyVault(_ row: Row) throws -> KeyVault {
+        let identities = try keys(row, "identities")
+        let indices = (1...identities.count).compactMap { ParticipantIndex($0) }
+        guard let threshold = SigningThreshold(row["required"], of: identities.count),
+            let holders = Roster(identities, indices)
+        else { throw row.corrupt("identities") }
+        let certificate = row["certificate"] == nil
+            ? nil : try KeyCertificate(try row.bytes("certificate"))
+        return KeyVault(
+            id: try row.value("id"), tenant: try row.value("tenant"),
+            group: try row.value("group_id"), epoch: try row.number("epoch"), threshold: threshold,
+            holders: holders, status: try row.text("status"), certificate: certificate,
+            createdAt: row.time("created_at"))
+    }
+
+    /// Identity keys that stand one after the other in a column.
+    static func keys(_ row: Row, _ column: String) throws -> [IdentityPublicKey] {
+        let bytes = try row.bytes(column)
+        let size = IdentityPublicKey.byteCount
+        guard bytes.count.isMultiple(of: size) else { throw row.corrupt(column) }
+        return stride(from: 0, to: bytes.count, by: size).map {
+            IdentityPublicKey(unchecked: Array(bytes[$0..<$0 + size]))
+        }
+    }
+
+    func insert(_ holder: RegisteredHolder) throws {
+        try run(
+            "INSERT INTO holders VALUES (?, ?, ?)",
+            [holder.identity.data, holder.name, holder.createdAt.milliseconds])
+    }
+
+    func holders() throws -> [RegisteredHolder] {
+        try rows("SELECT * FROM holders ORDER BY name").map { row in
+            RegisteredHolder(
+                identity: try row.value("identity"), name: row["name"],
+                createdAt: row.time("created_at"))
+        }
+    }
+
+    func insert(_ key: APIKey) throws {
+        try run(
+            """
+            INSERT INTO api_keys (id, tenant, name, scopes, sealed_secret, created_at)
+            VALUES (?, ?, ?, ?, ?, ?)
+            """,
+            [
+                key.id.text, key.tenant.data, key.name,
+                key.scopes.map(\.rawValue).sorted().joined(separator: " "), key.sealedSecret.data,
+                key.createdAt.milliseconds,
+            ])
+    }
+
+    func revoke(_ key: APIKeyID, at: Timestamp) throws -> Bool {
+        try changes(
+            "UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL",
+            [at.milliseconds, key.text])
+    }
+
+    func apiKey(_ id: APIKeyID) throws -> APIKey? {
+        try row("SELECT * FROM api_keys WHERE id = ?", [id.text]).map(Self.apiKey)
+    }
+
+    func apiKeys(of tenant: TenantID) throws -> [APIKey] {
+        try rows("SELECT * FROM api_keys WHERE tenant = ? ORDER BY created_at", [tenant.data])
+            .map(Self.apiKey)
+    }
+
+    private static func apiKey(_ row: Row) throws -> APIKey {
+        guard let id = APIKeyID(text: row["id"]) else { throw row.corrupt("id") }
+        let scopes = (row["scopes"] as String).split(separator: " ").compactMap {
+            Scope(rawValue: String($0))
+        }
+        return APIKey(
+            id: id, tenant: try row.value("tenant"), name: row["name"], scopes: Set(scopes),
+            sealedSecret: try row.bytes("sealed_secret"), createdAt: row.time("created_at"),
+            revokedAt: row.optionalTime("revoked_at"))
+    }
+}

@@ -1,0 +1,181 @@
+import Canonical
+import Chains
+import Custody
+import Foundation
+import GRDB
+import Intents
+
+extension SQLStore {
+    func insert(_ transaction: Transaction) throws {
+        let (amount, limit) = (transaction.amount.columns, transaction.feeLimit.columns)
+        let fee = transaction.fee?.columns
+        try run(
+            """
+            INSERT INTO transactions
+                (id, tenant, kind, status, vault, wallet, destination_wallet, asset, high, low,
+                 fee_limit_high, fee_limit_low, fee_level, fee_high, fee_low, source_address,
+                 destination_address, hash, block_number, waiting, failure_code, failure_message,
+                 note, external_id, created_at, updated_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                transaction.id.data, transaction.tenant.data, transaction.kind.rawValue,
+                transaction.status.rawValue, transaction.vault.data, transaction.wallet.data,
+                transaction.destinationWallet?.data, transaction.asset, amount.high, amount.low,
+                limit.high, limit.low, transaction.feeLevel?.rawValue, fee?.high, fee?.low,
+                transaction.sourceAddress, transaction.destinationAddress, transaction.hash?.data,
+                transaction.blockNumber.map { Int64($0) }, try Self.text(transaction.waiting),
+                transaction.failure?.code.rawValue, transaction.failure?.message,
+                transaction.note, transaction.externalID, transaction.createdAt.milliseconds,
+                transaction.updatedAt.milliseconds,
+            ])
+        if transaction.kind == .deposit, let hash = transaction.hash {
+            try run(
+                "INSERT INTO deposits (chain, hash, movement) VALUES (?, ?, ?)",
+                [try chain(of: transaction), hash.data, transaction.id.data])
+        }
+    }
+
+    /// The chain of a deposit's address.
+    private func chain(of transaction: Transaction) throws -> String {
+        guard
+            let row = try row(
+                "SELECT chain FROM addresses WHERE text = ? AND wallet = ?",
+                [transaction.destinationAddress, transaction.wallet.data])
+        else { throw CorruptRow(description: "a deposit to no address of its wallet") }
+        return row["chain"]
+    }
+
+    func update(_ transaction: Transaction) throws {
+        let fee = transaction.fee?.columns
+        try run(
+            """
+            UPDATE transactions SET status = ?, fee_high = ?, fee_low = ?, source_address = ?,
+                hash = ?, block_number = ?, waiting = ?, failure_code = ?, failure_message = ?,
+                updated_at = ? WHERE id = ?
+            """,
+            [
+                transaction.status.rawValue, fee?.high, fee?.low, transaction.sourceAddress,
+                transaction.hash?.data, transaction.blockNumber.map { Int64($0) },
+                try Self.text(transaction.waiting), transaction.failure?.code.rawValue,
+                transaction.failure?.message, transaction.updatedAt.milliseconds,
+                transaction.id.data,
+            ])
+    }
+
+    /// How a wait is stored: as JSON, since it is only shown.
+    private struct StoredWaiting: Codable {
+        let cause: String
+        let who: [String]
+        let since: Int64
+        let next: String
+    }
+
+    private static func text(_ waiting: Waiting?) throws -> String? {
+        guard let waiting else { return nil }
+        let stored = StoredWaiting(
+            cause: waiting.cause.rawValue, who: waiting.who, since: waiting.since.milliseconds,
+            next: waiting.next)
+        return String(decoding: try JSONEncoder().encode(stored), as: UTF8.self)
+    }
+
+    private static func waiting(_ row: Row) throws -> Waiting? {
+        guard let text = row["waiting"] as String? else { return nil }
+        let stored = try JSONDecoder().decode(StoredWaiting.self, from: Data(text.utf8))
+        guard let cause = Waiting.Cause(rawValue: stored.cause) else { throw row.corrupt("waiting") }
+        return Waiting(
+            cause, who: stored.who, since: Timestamp(milliseconds: stored.since), next: stored.next)
+    }
+
+    static func transaction(_ row: Row) throws -> Transaction {
+        var failure: Failure?
+        if row["failure_code"] as String? != nil {
+            failure = Failure(try row.text("failure_code"), row["failure_message"])
+        }
+        let fee = row["fee_high"] as Int64? == nil ? nil : try row.amount("fee_high", "fee_low")
+        let level: FeeLevel? = (row["fee_level"] as String?).flatMap { FeeLevel(rawValue: $0) }
+        let block = row["block_number"] as Int64? == nil ? nil : try row.number("block_number")
+        return Transaction(
+            id: try row.value("id"), tenant: try row.value("tenant"), kind: try row.text("kind"),
+            status: try row.text("status"), vault: try row.value("vault"),
+            wallet: try row.value("wallet"),
+            destinationWallet: try row.optional("destination_wallet"), asset: row["asset"],
+            amount: try row.amount("high", "low"),
+            feeLimit: try row.amount("fee_limit_high", "fee_limit_low"), feeLevel: level, fee: fee,
+            sourceAddress: row["source_address"], destinationAddress: row["destination_address"],
+            hash: try row.optional("hash"), blockNumber: block, waiting: try waiting(row),
+            failure: failure, note: row["note"], externalID: row["external_id"],
+            createdAt: row.time("created_at"), updatedAt: row.time("updated_at"))
+    }
+
+    func transaction(_ id: TransactionID) throws -> Transaction? {
+        try row("SELECT * FROM transactions WHERE id = ?", [id.data]).map(Self.transaction)
+    }
+
+    func transaction(_ id: TransactionID, of tenant: TenantID) throws -> Transaction? {
+        try row("SELECT * FROM transactions WHERE id = ? AND tenant = ?", [id.data, tenant.data])
+            .map(Self.transaction)
+    }
+
+    func transaction(
+        externalID: String, kind: Transaction.Kind, of tenant: TenantID
+    ) throws -> Transaction? {
+        try row(
+            "SELECT * FROM transactions WHERE tenant = ? AND kind = ? AND external_id = ?",
+            [tenant.data, kind.rawValue, externalID]
+        ).map(Self.transaction)
+    }
+
+    func transactions(
+        of tenant: TenantID, matching filter: TransactionFilter, _ request: PageRequest
+    ) throws -> Page<Transaction> {
+        var condition = "tenant = ?"
+        var arguments: StatementArguments = [tenant.data]
+        if let wallet = filter.wallet {
+            condition += " AND (wallet = ? OR destination_wallet = ?)"
+            arguments += [wallet.data, wallet.data]
+        }
+        if let vault = filter.vault {
+            condition += " AND vault = ?"
+            arguments += [vault.data]
+        }
+        if let kind = filter.kind {
+            condition += " AND kind = ?"
+            arguments += [kind.rawValue]
+        }
+        if let status = filter.status {
+            condition += " AND status = ?"
+            arguments += [status.rawValue]
+        }
+        return try page(
+            request, "SELECT * FROM transactions", where: condition, arguments, Self.transaction)
+    }
+
+    func transactions(
+        in status: Transaction.Status, kind: Transaction.Kind
+    ) throws -> [Transaction] {
+        try rows(
+            """
+            SELECT * FROM transactions WHERE status = ? AND kind = ?
+                AND status NOT IN ('Completed', 'Failed') ORDER BY seq
+            """, [status.rawValue, kind.rawValue]
+        ).map(Self.transaction)
+    }
+
+    func append(_ entry: TimelineEntry, to transaction: TransactionID) throws {
+        try run(
+            """
+            INSERT INTO timeline (movement, number, status, at)
+            SELECT ?, coalesce(max(number), 0) + 1, ?, ? FROM timeline WHERE movement = ?
+            """,
+            [
+                transaction.data, entry.status.rawValue, entry.at.milliseconds, transaction.data,
+            ])
+    }
+
+    func timeline(of transaction: TransactionID) throws -> [TimelineEntry] {
+        try rows(
+            "SELECT status, at FROM timeline WHERE movement = ? ORDER BY number", [transaction.data]
+        ).map { TimelineEntry(status: try $0.text("status"), at: $0.time("at")) }
+    }
+}
