@@ -28,6 +28,8 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
 
+let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+
 /// One room of the house: ARCHITECTURE.md says what each is for and what it may import.
 func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: settings)
@@ -76,10 +78,41 @@ let package = Package(
         room(
             "Storage",
             ["Algebra", "Canonical", "Chains", "Custody", "Identity", "Intents", "KeyGroups", grdb]),
-        room("Holder", ["Algebra", "Canonical", "Chains", "Intents", "KeyGroups", "Threshold"]),
+        room("Wire", [protobuf] + grpc),
+        room(
+            "Holder",
+            [
+                "Algebra", "Canonical", "Chains", "Intents", "KeyGroups", "Threshold", "Wire",
+                grpcTransport, logging, protobuf,
+            ] + grpc),
         room(
             "HolderStorage",
             ["Algebra", "Canonical", "Chains", "Holder", "Intents", "KeyGroups", "Threshold", grdb]),
+        room(
+            "Workers",
+            [
+                "Algebra", "Canonical", "Chains", "Custody", "Identity", "Intents", "KeyGroups",
+                "Wire", logging, protobuf,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ] + grpc),
+        room("SimulatedChains", ["Algebra", "Canonical", "Chains"] + hummingbird),
+        room(
+            "Gateway",
+            [
+                "Algebra", "Canonical", "Chains", "Custody", "Identity", "Intents", logging,
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ] + hummingbird),
+        room("Housekeeping", []),
+        .executableTarget(
+            name: "quorumkeep-node",
+            dependencies: [
+                "Algebra", "Canonical", "Holder", "HolderStorage", "Housekeeping", "Intents",
+                "KeyGroups", arguments, logging, signals,
+            ], swiftSettings: settings),
         .target(
             name: "TestKit", dependencies: [
                 "Algebra", "Canonical", "Chains", "Holder", "HolderStorage", "Intents", "KeyGroups",

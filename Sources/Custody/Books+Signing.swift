@@ -226,7 +226,7 @@ extension Books {
         let purpose: RunDescriptor.Purpose
         switch intent.purpose {
         case .transfer(let order):
-            guard let (_, digest) = keyVault.certificate?.verified(),
+            guard let (_, digest) = keyVault.certificate?.claimed(),
                 let transaction = Self.transaction(order)
             else { return nil }
             purpose = .signing(
@@ -307,6 +307,8 @@ extension Books {
         try store.updateFunds(of: source)
         transaction.hash = signed.hash
         try move(&transaction, to: .broadcasting)
+        stirred.broadcasting = true
+        stirred.signing = true  // the source address is free for the next
         return true
     }
 

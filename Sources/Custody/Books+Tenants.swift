@@ -34,6 +34,7 @@ extension Books {
             createdAt: now)
         try store.insert(tenant)
         try store.insert(keyVault)
+        stirred.signing = true
         return (tenant, keyVault)
     }
 
@@ -88,7 +89,7 @@ extension Books {
     /// The tenant's key, or a refusal that says that its holders have not made it yet.
     func activeKeyVault(of tenant: TenantID) throws -> (KeyVault, SharedKey) {
         guard let keyVault = try store.keyVault(of: tenant), keyVault.status == .active,
-            let (key, _) = keyVault.certificate?.verified()
+            let (key, _) = keyVault.certificate?.claimed()
         else {
             throw Refusal(
                 .keyNotReady, "The key share holders have not made this tenant's key yet.")

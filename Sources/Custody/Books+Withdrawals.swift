@@ -71,6 +71,7 @@ extension Books {
             credit: source.account(.reserved), total, for: transaction.id)
         try record(.transactionCreated(try view(transaction)), of: tenant)
         try recordBalance(of: source)
+        stirred.signing = true
         return transaction
     }
 

@@ -76,12 +76,16 @@ public struct Custody: Sendable {
         _ body: @escaping @Sendable (Books) throws -> Result
     ) async throws -> Result {
         let (settings, vaultKey, events, clock) = (settings, vaultKey, events, clock)
-        return try await database.write { store in
-            try body(
-                Books(
-                    store: store, settings: settings, vaultKey: vaultKey, events: events,
-                    now: clock()))
+        let (result, needsSigning, needsBroadcasting) = try await database.write { store in
+            let books = Books(
+                store: store, settings: settings, vaultKey: vaultKey, events: events, now: clock())
+            let result = try body(books)
+            return (result, books.stirred.signing, books.stirred.broadcasting)
         }
+        if needsSigning { bells.signing.ring() }
+        if needsBroadcasting { bells.broadcasting.ring() }
+        bells.deliveries.ring()
+        return result
     }
 }
 
@@ -112,6 +116,13 @@ public struct Books {
     let vaultKey: PlatformVaultKey
     let events: any EventWriter
     public let now: Timestamp
+    /// Which workers have something to do when this is committed.
+    let stirred = Stirred()
+
+    final class Stirred {
+        var signing = false
+        var broadcasting = false
+    }
 
     func newID<ID: EntityID>(_ type: ID.Type = ID.self) -> ID {
         var random = SystemRandom()

@@ -64,11 +64,17 @@ public struct RegisteredHolder: Equatable, Sendable {
     public let identity: IdentityPublicKey
     public let name: String
     public let createdAt: Timestamp
+    /// Since when its line to the relay stands; nil while there is none.
+    public let onlineSince: Timestamp?
 
-    public init(identity: IdentityPublicKey, name: String, createdAt: Timestamp) {
+    public init(
+        identity: IdentityPublicKey, name: String, createdAt: Timestamp,
+        onlineSince: Timestamp? = nil
+    ) {
         self.identity = identity
         self.name = name
         self.createdAt = createdAt
+        self.onlineSince = onlineSince
     }
 }
 

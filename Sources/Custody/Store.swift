@@ -33,6 +33,10 @@ public protocol CustodyStore {
     func pendingKeyVaults() throws -> [KeyVault]
     func insert(_ holder: RegisteredHolder) throws
     func holders() throws -> [RegisteredHolder]
+    /// Notes that a holder's line stands since then, or that there is none.
+    func setOnline(_ holder: IdentityPublicKey, since: Timestamp?) throws
+    /// At start nobody is online.
+    func setAllOffline() throws
     func insert(_ key: APIKey) throws
     func revoke(_ key: APIKeyID, at: Timestamp) throws -> Bool
     func apiKey(_ id: APIKeyID) throws -> APIKey?

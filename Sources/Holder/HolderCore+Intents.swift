@@ -119,7 +119,8 @@ extension HolderCore {
                     since: now - min(now, Self.window), except: digest)
             }
         case .keyCeremony(let ceremony):
-            isConfirmed = try store.isConfirmed(fingerprint: ceremony.fingerprint)
+            isConfirmed = try confirmsCeremonies
+                || store.isConfirmed(fingerprint: ceremony.fingerprint)
         }
         return HolderKnowledge(
             identity: identity.publicKey, now: now,

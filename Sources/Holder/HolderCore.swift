@@ -27,6 +27,7 @@ public final class HolderCore {
     let platform: IdentityPublicKey
     let judge: Judge
     let store: any HolderStore
+    let confirmsCeremonies: Bool
     var runs: [Digest: LiveRun] = [:]
     var outputs: [HolderOutput] = []
     private var lastTime: HolderTime?
@@ -35,15 +36,18 @@ public final class HolderCore {
     /// - Parameters:
     ///   - sealing: the key that shares are sealed under at rest, kept apart from the store.
     ///   - platform: the platform's intent key, which the operator has pinned.
+    ///   - dangerouslyConfirmsCeremonies: development: no person is asked before a key is made.
     public init(
         identity: consuming IdentityKey, sealing: consuming SealingKey,
-        platform: IdentityPublicKey, rules: HolderRules, store: any HolderStore
+        platform: IdentityPublicKey, rules: HolderRules, store: any HolderStore,
+        dangerouslyConfirmsCeremonies: Bool = false
     ) {
         self.identity = identity
         self.sealing = sealing
         self.platform = platform
         judge = Judge(rules: rules)
         self.store = store
+        confirmsCeremonies = dangerouslyConfirmsCeremonies
     }
 
     /// Handles inputs in order, as one transaction.

@@ -77,32 +77,33 @@ public struct HolderRulesFile: Codable, Sendable {
     /// A value of the file that cannot be, with where it stands and what was expected.
     public struct Invalid: Error, Equatable, CustomStringConvertible, Sendable {
         public let description: String
+        public init(_ description: String) { self.description = description }
     }
 
     /// - Parameter bytes: the file's content, whose hash names the rules.
     public func rules(hashing bytes: [UInt8]) throws(Invalid) -> HolderRules {
         guard version == Self.version else {
-            throw Invalid(description: "version: \(Self.version) expected, not \(version)")
+            throw Invalid("version: \(Self.version) expected, not \(version)")
         }
         guard let environment = CustodyEnvironment(name: environment) else {
-            throw Invalid(description: "environment: sandbox or production expected")
+            throw Invalid("environment: sandbox or production expected")
         }
         var chains: Set<ChainID> = []
         for text in self.chains {
             guard let chain = ChainID(text) else {
-                throw Invalid(description: "chains: \(text) is no chain in CAIP-2 form")
+                throw Invalid("chains: \(text) is no chain in CAIP-2 form")
             }
             chains.insert(chain)
         }
         var assets: [AssetID: HolderRules.Limits] = [:]
         for (text, limits) in self.assets {
             guard let asset = AssetID(text) else {
-                throw Invalid(description: "assets: \(text) is no asset in CAIP-19 form")
+                throw Invalid("assets: \(text) is no asset in CAIP-19 form")
             }
             func amount(_ name: String, _ value: String) throws(Invalid) -> Amount {
                 guard let amount = Amount(baseUnits: value) else {
                     throw Invalid(
-                        description: "assets.\(text).\(name): an integer in base units expected")
+                        "assets.\(text).\(name): an integer in base units expected")
                 }
                 return amount
             }
@@ -113,7 +114,7 @@ public struct HolderRulesFile: Codable, Sendable {
         }
         let policy = policyHash.map { Digest(hex: $0) }
         if case .some(.none) = policy {
-            throw Invalid(description: "policyHash: 64 hexadecimal digits expected")
+            throw Invalid("policyHash: 64 hexadecimal digits expected")
         }
         return HolderRules(
             environment: environment, chains: chains, assets: assets,

@@ -46,24 +46,31 @@ public struct KeyCertificate: Equatable, Sendable {
         self.signatures = signatures
     }
 
-    /// The key that the certificate speaks of, or nil unless every holder has signed for it and the
-    /// verifying shares lie on one polynomial that gives the public key.
+    /// The key that the certificate speaks of and the digest that was signed, or nil unless every
+    /// holder has signed for it and the verifying shares lie on one polynomial that gives the
+    /// public key.
     public func verified() -> (key: SharedKey, digest: Digest)? {
+        guard let (key, digest) = claimed(), signatures.count == descriptor.roster.identities.count,
+            key.isConsistent,
+            zip(descriptor.roster.identities, signatures).allSatisfy({ $0.verifies($1, of: digest) })
+        else { return nil }
+        return (key, digest)
+    }
+
+    /// As `verified`, without the proof: for a certificate that comes from one's own database and
+    /// was verified before it went there.
+    public func claimed() -> (key: SharedKey, digest: Digest)? {
         let roster = descriptor.roster
         guard case .keyGeneration(_, let threshold) = descriptor.purpose,
             contributions.count == roster.identities.count,
-            signatures.count == roster.identities.count,
             verifyingShares.count == roster.identities.count,
             let key = SharedKey(
                 threshold: threshold, publicKey: publicKey, chainCode: chainCode,
                 verifyingShares: Dictionary(
-                    uniqueKeysWithValues: zip(roster.indices, verifyingShares))),
-            key.isConsistent
+                    uniqueKeysWithValues: zip(roster.indices, verifyingShares)))
         else { return nil }
         let run = RunID(descriptor.digest, contributions)
-        let digest = Self.digest(run: run, key: key, echo: echo)
-        let allSigned = zip(roster.identities, signatures).allSatisfy { $0.verifies($1, of: digest) }
-        return allSigned ? (key, digest) : nil
+        return (key, Self.digest(run: run, key: key, echo: echo))
     }
 
     public var bytes: [UInt8] {

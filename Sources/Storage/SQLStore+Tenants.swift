@@ -97,7 +97,7 @@ extension SQLStore {
 
     func insert(_ holder: RegisteredHolder) throws {
         try run(
-            "INSERT INTO holders VALUES (?, ?, ?)",
+            "INSERT INTO holders (identity, name, created_at) VALUES (?, ?, ?)",
             [holder.identity.data, holder.name, holder.createdAt.milliseconds])
     }
 
@@ -105,9 +105,17 @@ extension SQLStore {
         try rows("SELECT * FROM holders ORDER BY name").map { row in
             RegisteredHolder(
                 identity: try row.value("identity"), name: row["name"],
-                createdAt: row.time("created_at"))
+                createdAt: row.time("created_at"), onlineSince: row.optionalTime("online_since"))
         }
     }
+
+    func setOnline(_ holder: IdentityPublicKey, since: Timestamp?) throws {
+        try run(
+            "UPDATE holders SET online_since = ? WHERE identity = ?",
+            [since?.milliseconds, holder.data])
+    }
+
+    func setAllOffline() throws { try run("UPDATE holders SET online_since = NULL") }
 
     func insert(_ key: APIKey) throws {
         try run(

@@ -21,7 +21,8 @@ enum Schema {
             environment INTEGER NOT NULL, created_at INTEGER NOT NULL
         ) STRICT;
         CREATE TABLE holders (
-            identity BLOB PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL
+            identity BLOB PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL,
+            online_since INTEGER
         ) STRICT;
         CREATE TABLE key_vaults (
             id BLOB PRIMARY KEY, tenant BLOB NOT NULL UNIQUE REFERENCES tenants (id),

@@ -1,0 +1,92 @@
+import Custody
+import Intents
+
+/// Takes the members of a request's object one by one; a member that nobody takes is refused by
+/// name, so that a misspelt one is never silently without effect.
+struct RequestFields {
+    private var members: [String: JSONValue]
+    private var problems: [String: [String]] = [:]
+
+    init(_ body: [UInt8]) throws(Refusal) {
+        let value: JSONValue
+        do throws(MalformedJSON) {
+            value = try JSONParser.parse(body)
+        } catch {
+            throw Refusal(
+                .invalid, "The body is no JSON that is read here: \(error.reason) (byte \(error.at)).")
+        }
+        guard case .object(let members) = value else {
+            throw Refusal(.invalid, "The body must be a JSON object.")
+        }
+        self.members = Dictionary(uniqueKeysWithValues: members.map { ($0.name, $0.value) })
+    }
+
+    /// A string; nil where it is missing or null.
+    mutating func string(_ name: String) -> String? {
+        switch members.removeValue(forKey: name) {
+        case .string(let text): return text
+        case nil, .null: return nil
+        case .number where name == "amount" || name == "maxFee":
+            reject(name, "'\(name)' must be a string such as \"1.5\", so that no digit is lost.")
+        case .number, .bool, .array, .object: reject(name, "'\(name)' must be a string.")
+        }
+        return nil
+    }
+
+    mutating func id<ID: EntityID>(_ name: String, _ type: ID.Type = ID.self) -> ID? {
+        guard let text = string(name) else { return nil }
+        guard let id = ID(text: text.lowercased()) else {
+            reject(name, "'\(name)' must be a UUID.")
+            return nil
+        }
+        return id
+    }
+
+    mutating func choice<Value: RawRepresentable<String> & CaseIterable>(
+        _ name: String, _ type: Value.Type = Value.self
+    ) -> Value? {
+        guard let text = string(name) else { return nil }
+        guard let value = Value(rawValue: text) else {
+            let allowed = Value.allCases.map(\.rawValue).joined(separator: ", ")
+            reject(name, "'\(name)' must be one of \(allowed).")
+            return nil
+        }
+        return value
+    }
+
+    /// An object of strings; empty where it is missing or null.
+    mutating func strings(_ name: String) -> [String: String] {
+        switch members.removeValue(forKey: name) {
+        case nil, .null: return [:]
+        case .object(let entries):
+            var found: [String: String] = [:]
+            for entry in entries {
+                guard case .string(let text) = entry.value else {
+                    reject(name, "Every value of '\(name)' must be a string.")
+                    return [:]
+                }
+                found[entry.name] = text
+            }
+            return found
+        case .string, .number, .bool, .array:
+            reject(name, "'\(name)' must be an object of strings.")
+            return [:]
+        }
+    }
+
+    private mutating func reject(_ name: String, _ sentence: String) {
+        problems[name, default: []].append(sentence)
+    }
+
+    /// Refuses what was of the wrong type, and what nobody took.
+    func finish() throws(Refusal) {
+        var problems = problems
+        for name in members.keys {
+            problems[String(name.prefix(64)), default: []].append(
+                "'\(name.prefix(64))' is not known here.")
+        }
+        guard let first = problems.sorted(by: { $0.key < $1.key }).first?.value.first else { return }
+        let message = problems.count == 1 ? first : "Several fields are invalid."
+        throw Refusal(.invalid, message, fields: problems)
+    }
+}

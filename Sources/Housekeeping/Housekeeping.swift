@@ -1,0 +1,101 @@
+import Foundation
+
+/// What each of our processes does for itself.
+public enum Housekeeping {
+    /// No crash dump of this process is written: it would hold secrets.
+    ///
+    /// A limit of one byte, not zero, since the kernel asks a dump program on a pipe unless the
+    /// limit is one (core(5), fs/coredump.c).
+    public static func forbidCrashDumps() throws {
+        var limit = rlimit(rlim_cur: 1, rlim_max: 1)
+        guard setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &limit) == 0 else {
+            throw Failure("crash dumps cannot be forbidden: \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// Keeps this process's memory out of swap, where that is allowed.
+    ///
+    /// - Returns: whether it is.
+    public static func lockMemory() -> Bool {
+        mlockall(Int32(MCL_CURRENT | MCL_FUTURE)) == 0
+    }
+
+    /// Ends this process when its standard input ends: the parent holds the other end, so it ends
+    /// with the parent, however that dies.
+    public static func endWithParent() {
+        Thread.detachNewThread {
+            var byte: UInt8 = 0
+            while true {
+                let count = read(STDIN_FILENO, &byte, 1)
+                if count == 0 || (count < 0 && errno != EINTR) { break }
+            }
+            kill(getpid(), SIGTERM)
+            sleep(3)  // for what is running to finish
+            _exit(0)
+        }
+    }
+
+    public struct Failure: Error, CustomStringConvertible {
+        public let description: String
+        public init(_ description: String) { self.description = description }
+    }
+}
+
+/// A file that its owner alone can read.
+public enum PrivateFile {
+    public static let mode: mode_t = 0o600
+
+    /// Writes the file as a whole or not at all: to a new file beside it that takes its name.
+    public static func write(_ content: Data, to url: URL) throws {
+        let temporary = url.appendingPathExtension("new")
+        unlink(temporary.path)
+        let descriptor = open(temporary.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        guard descriptor >= 0 else {
+            throw Housekeeping.Failure("cannot write \(url.path): \(String(cString: strerror(errno)))")
+        }
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        try handle.write(contentsOf: content)
+        try handle.synchronize()
+        try handle.close()
+        guard rename(temporary.path, url.path) == 0 else {
+            throw Housekeeping.Failure("cannot write \(url.path): \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// Reads a file that holds a secret; refuses one that others can read.
+    public static func read(_ url: URL) throws -> Data {
+        var info = stat()
+        guard stat(url.path, &info) == 0 else {
+            throw Housekeeping.Failure("cannot read \(url.path): \(String(cString: strerror(errno)))")
+        }
+        guard info.st_mode & 0o077 == 0 else {
+            throw Housekeeping.Failure(
+                "\(url.path) can be read by others: chmod 600 it, and consider what it held as known")
+        }
+        return try Data(contentsOf: url)
+    }
+
+    public static func makeDirectory(_ url: URL) throws {
+        try FileManager.default.createDirectory(
+            at: url, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    }
+}
+
+/// Held while this process uses a data directory, so that no two do.
+public final class DirectoryLock: Sendable {
+    private let descriptor: Int32
+
+    public init(_ directory: URL, name: String) throws {
+        let path = directory.appending(path: name).path
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, PrivateFile.mode)
+        guard descriptor >= 0 else {
+            throw Housekeeping.Failure("cannot open \(path): \(String(cString: strerror(errno)))")
+        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            throw Housekeeping.Failure("\(directory.path) is in use by another process")
+        }
+    }
+
+    deinit { close(descriptor) }
+}

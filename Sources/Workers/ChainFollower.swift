@@ -1,0 +1,130 @@
+import Canonical
+import Chains
+import Custody
+import Foundation
+import Logging
+
+/// Follows one chain block by block, and takes back what a reorganisation took back.
+public struct ChainFollower: Sendable {
+    private let custody: Custody
+    private let chain: ChainID
+    private let node: EVMNode
+    private let pause: Duration
+    private let log: Logger
+    private let complaints = Complaints()
+
+    /// - Parameter pause: how long to wait when there is no new block.
+    public init(custody: Custody, chain: ChainID, node: EVMNode, pause: Duration, log: Logger) {
+        self.custody = custody
+        self.chain = chain
+        self.node = node
+        self.pause = pause
+        self.log = log
+    }
+
+    /// The node is on another chain than it was set up for, or the chain was replaced further back
+    /// than is kept: nothing is booked until a person has looked.
+    public enum Halted: Error, CustomStringConvertible {
+        case wrongChain(UInt64)
+        case reorganisedTooDeep(UInt64)
+
+        public var description: String {
+            switch self {
+            case .wrongChain(let id): "the node serves chain \(id)"
+            case .reorganisedTooDeep(let block): "the chain was replaced below block \(block)"
+            }
+        }
+    }
+
+    /// Follows until cancelled.
+    public func run() async {
+        var isChecked = false
+        while !Task.isCancelled {
+            do {
+                if !isChecked {
+                    try await checkChain()
+                    isChecked = true
+                }
+                while try await step(), !Task.isCancelled {}
+            } catch let halted as Halted {
+                if complaints.isNew("\(halted)") {
+                    log.error("following is halted: \(halted)", metadata: ["chain": "\(chain.text)"])
+                }
+            } catch {
+                if complaints.isNew("\(error)") {
+                    log.warning("following waits: \(error)", metadata: ["chain": "\(chain.text)"])
+                }
+            }
+            try? await Task.sleep(for: pause)
+        }
+    }
+
+    private func checkChain() async throws {
+        let id = try await node.ask(EVMRPC.chainID())
+        guard chain == .eip155(id) else { throw Halted.wrongChain(id) }
+    }
+
+    /// Takes in one block or takes one back.
+    ///
+    /// - Returns: whether there may be more to do at once.
+    private func step() async throws -> Bool {
+        let chain = chain
+        let tip = try await node.ask(EVMRPC.blockNumber())
+        guard let state = try await custody.read({ try $0.store.chainState(chain) }) else {
+            // Nobody has an address yet: what happened before does not concern us.
+            return try await takeIn(tip)
+        }
+        guard let current = try await node.ask(EVMRPC.block(state.number)),
+            current.hash == state.hash
+        else {
+            try await takeBack(state)
+            return true
+        }
+        guard tip > state.number else { return false }
+        return try await takeIn(state.number + 1, after: state.hash)
+    }
+
+    private func takeBack(_ state: ChainState) async throws {
+        let chain = chain
+        log.info(
+            "a reorganisation removes block \(state.number)", metadata: ["chain": "\(chain.text)"])
+        try await custody.write { books in
+            guard state.number > 0,
+                let block = try books.store.followedBlock(state.number, on: chain),
+                try books.store.followedBlock(state.number - 1, on: chain) != nil
+            else { throw Halted.reorganisedTooDeep(state.number) }
+            try books.revert(block, on: chain)
+        }
+        custody.bells.broadcasting.ring()
+    }
+
+    private func takeIn(_ number: UInt64, after parent: Digest? = nil) async throws -> Bool {
+        let chain = chain
+        guard let block = try await node.ask(EVMRPC.block(number)) else { return false }
+        if let parent, block.parent != parent { return true }  // the next look takes back
+        let priorityFee = try await node.ask(EVMRPC.priorityFee())
+        let relevant = try await custody.read { books in
+            try block.transactions.filter { try books.concerns($0, on: chain) }
+        }
+        var transfers: [ObservedBlock.Transfer] = []
+        for transaction in relevant {
+            guard let receipt = try await node.ask(EVMRPC.receipt(transaction.hash)),
+                receipt.block == block.hash
+            else { return false }  // the node is between two views; look again
+            transfers.append(.init(transaction: transaction, receipt: receipt))
+        }
+        let observed = ObservedBlock(
+            block: FollowedBlock(number: block.number, hash: block.hash, parent: block.parent),
+            baseFee: block.baseFee ?? 0, priorityFee: priorityFee, transfers: transfers)
+        let known = Set(transfers.map(\.transaction.hash))
+        try await custody.write { books in
+            let missed = try block.transactions.contains {
+                try !known.contains($0.hash) && books.concerns($0, on: chain)
+            }
+            // An address came to be meanwhile: its deposit is found at the next look.
+            guard !missed else { throw EVMNode.Failure.unclear("an address is new") }
+            try books.apply(observed, on: chain)
+        }
+        return true
+    }
+}

@@ -1,0 +1,30 @@
+import Custody
+import Logging
+
+/// Forgets what is too old to matter: answers to idempotency keys, and signatures past their window.
+public struct Janitor: Sendable {
+    private static let pause = Duration.seconds(600)
+
+    private let custody: Custody
+    private let log: Logger
+
+    public init(custody: Custody, log: Logger) {
+        self.custody = custody
+        self.log = log
+    }
+
+    public func run() async {
+        while !Task.isCancelled {
+            do {
+                try await custody.write { books in
+                    try books.store.purge(
+                        answersBefore: books.now.adding(seconds: -Once.keptSeconds),
+                        signaturesBefore: books.now)
+                }
+            } catch {
+                log.error("purging failed: \(error)")
+            }
+            try? await Task.sleep(for: Self.pause)
+        }
+    }
+}

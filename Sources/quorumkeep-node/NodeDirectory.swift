@@ -1,0 +1,111 @@
+import Algebra
+import Canonical
+import Foundation
+import Holder
+import HolderStorage
+import Housekeeping
+import Intents
+
+/// A holder's data directory: its configuration, its two keys, its rules and its store.
+struct NodeDirectory {
+    static let configurationName = "node.json"
+
+    /// What the operator has set, and pinned.
+    struct Configuration: Codable {
+        static let version = 1
+
+        var version = Configuration.version
+        var name: String
+        var relay: Relay
+        /// The platform's intent key, hexadecimal: intents that it did not sign are dropped.
+        var platformKey: String
+
+        struct Relay: Codable {
+            var host: String
+            var port: Int
+            /// The name in the relay's certificate.
+            var serverName: String
+        }
+    }
+
+    let url: URL
+
+    init(_ path: String) { url = URL(filePath: path).absoluteURL }
+
+    private var identityFile: URL { url.appending(path: "identity.key") }
+    private var sealingFile: URL { url.appending(path: "sealing.key") }
+    var rulesFile: URL { url.appending(path: "rules.json") }
+    var authorityFile: URL { url.appending(path: "relay-ca.pem") }
+    private var configurationFile: URL { url.appending(path: Self.configurationName) }
+    private var databaseFile: URL { url.appending(path: "holder.sqlite") }
+
+    /// Makes the directory with fresh keys. An existing one is left as it is.
+    func create(_ configuration: Configuration, rules: Data, authority: Data) throws {
+        guard !FileManager.default.fileExists(atPath: configurationFile.path) else {
+            throw Housekeeping.Failure("\(url.path) holds a holder already")
+        }
+        try PrivateFile.makeDirectory(url)
+        _ = try HolderRulesFile.read(rules)
+        var random = SystemRandom()
+        for file in [identityFile, sealingFile] {
+            let key = SecretBytes(count: 32, from: &random)
+            try key.withBytes { try PrivateFile.write(Data($0), to: file) }
+        }
+        try PrivateFile.write(rules, to: rulesFile)
+        try PrivateFile.write(authority, to: authorityFile)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        try PrivateFile.write(try encoder.encode(configuration), to: configurationFile)
+    }
+
+    func configuration() throws -> Configuration {
+        guard let data = try? Data(contentsOf: configurationFile) else {
+            throw Housekeeping.Failure(
+                "\(url.path) holds no holder: make one with quorumkeep-node init")
+        }
+        return try JSONDecoder().decode(Configuration.self, from: data)
+    }
+
+    func identity() throws -> IdentityKey {
+        let seed = SecretBytes(copying: try PrivateFile.read(identityFile))
+        guard let identity = IdentityKey(seed: seed) else {
+            throw Housekeeping.Failure("\(identityFile.path) is no key of 32 bytes")
+        }
+        return identity
+    }
+
+    func sealingKey() throws -> SealingKey {
+        let key = SecretBytes(copying: try PrivateFile.read(sealingFile))
+        guard key.count == SealingKey.byteCount else {
+            throw Housekeeping.Failure("\(sealingFile.path) is no key of 32 bytes")
+        }
+        return SealingKey(key)
+    }
+
+    func rules() throws -> HolderRules { try HolderRulesFile.read(try Data(contentsOf: rulesFile)) }
+
+    func database() throws -> HolderDatabase {
+        umask(0o077)
+        return try HolderDatabase(path: databaseFile.path)
+    }
+}
+
+extension HolderRulesFile {
+    /// Reads a rules file, or says what is wrong with it and where.
+    static func read(_ data: Data) throws -> HolderRules {
+        guard data.count <= byteLimit else { throw Invalid("rules.json is over \(byteLimit) bytes") }
+        let file: HolderRulesFile
+        do {
+            file = try JSONDecoder().decode(HolderRulesFile.self, from: data)
+        } catch let DecodingError.keyNotFound(key, context) {
+            let path = (context.codingPath.map(\.stringValue) + [key.stringValue]).joined(separator: ".")
+            throw Invalid("rules.json lacks '\(path)'")
+        } catch let DecodingError.typeMismatch(_, context) {
+            let path = context.codingPath.map(\.stringValue).joined(separator: ".")
+            throw Invalid("rules.json: '\(path)' is of the wrong type")
+        } catch {
+            throw Invalid("rules.json is no JSON of the form in docs/operations.md")
+        }
+        return try file.rules(hashing: Array(data))
+    }
+}
