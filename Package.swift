@@ -113,6 +113,19 @@ let package = Package(
                 "Algebra", "Canonical", "Holder", "HolderStorage", "Housekeeping", "Intents",
                 "KeyGroups", arguments, logging, signals,
             ], swiftSettings: settings),
+        .executableTarget(
+            name: "quorumkeep",
+            dependencies: [
+                "Algebra", "Canonical", "Chains", "Custody", "Gateway", "Housekeeping", "Identity",
+                "Intents", "KeyGroups", "SimulatedChains", "Storage", "Wire", "Workers", arguments,
+                crypto, grpcTransport, logging, signals,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+                .product(name: "X509", package: "swift-certificates"),
+            ] + grpc + hummingbird, swiftSettings: settings),
         .target(
             name: "TestKit", dependencies: [
                 "Algebra", "Canonical", "Chains", "Holder", "HolderStorage", "Intents", "KeyGroups",

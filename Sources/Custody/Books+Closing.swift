@@ -30,10 +30,7 @@ extension Books {
     func settleClosing(_ closing: SigningRequest, _ keyVault: KeyVault) throws {
         var request = closing
         let members = Set(try store.runs(of: request.digest).flatMap(\.members))
-        var verdicts: [IdentityPublicKey: Verdict] = [:]
-        for verdict in try store.verdicts(on: request.digest) {
-            verdicts[verdict.holder] = verdict.verdict
-        }
+        let verdicts = try standing(on: request.digest)
         if members.allSatisfy({ verdicts[$0] == .closed }) {
             request.state = .closed
             try store.update(request)
@@ -77,10 +74,7 @@ extension Books {
         func named(_ holders: [IdentityPublicKey]) -> [String] {
             holders.map { names[$0] ?? $0.hex }.sorted()
         }
-        var verdicts: [IdentityPublicKey: Verdict] = [:]
-        for verdict in try store.verdicts(on: request.digest) {
-            verdicts[verdict.holder] = verdict.verdict
-        }
+        let verdicts = try standing(on: request.digest)
         let runs = try store.runs(of: request.digest)
         switch request.state {
         case .open:

@@ -53,9 +53,9 @@ extension Books {
             let keyVault = try store.keyVault(request.keyVault),
             keyVault.holders.identities.contains(verdict.holder)
         else { return [] }
-        let before = try store.verdicts(on: request.digest).first { $0.holder == verdict.holder }
-        guard Self.supersedes(verdict.verdict, before?.verdict) else { return [] }
-        if verdict != before { try store.put(verdict) }
+        guard Self.supersedes(verdict.verdict, try standing(on: request.digest)[verdict.holder])
+        else { return [] }
+        try store.put(verdict)
         return try advance(request, keyVault, online: online, signer: signer)
     }
 
@@ -71,6 +71,16 @@ extension Books {
         }
         guard let before else { return true }
         return rank(verdict) >= rank(before)
+    }
+
+    /// What each holder's word on the intent is now.
+    func standing(on intent: Digest) throws -> [IdentityPublicKey: Verdict] {
+        var standing: [IdentityPublicKey: Verdict] = [:]
+        for verdict in try store.verdicts(on: intent)
+        where Self.supersedes(verdict.verdict, standing[verdict.holder]) {
+            standing[verdict.holder] = verdict.verdict
+        }
+        return standing
     }
 
     /// Looks at everything that is open: what has expired, which runs took too long, whom to ask
@@ -94,7 +104,7 @@ extension Books {
         _ request: SigningRequest, _ keyVault: KeyVault, online: Set<IdentityPublicKey>,
         _ signer: any IntentSigner
     ) throws -> [HolderOrder] {
-        let verdicts = try verdicts(on: request)
+        let verdicts = try standing(on: request.digest)
         let undecided = keyVault.holders.identities.filter { holder in
             guard online.contains(holder) else { return false }
             switch (request.state, verdicts[holder]) {
@@ -113,12 +123,6 @@ extension Books {
             : [try closeOrder(request, to: undecided, signer)]
     }
 
-    private func verdicts(on request: SigningRequest) throws -> [IdentityPublicKey: Verdict] {
-        Dictionary(
-            try store.verdicts(on: request.digest).map { ($0.holder, $0.verdict) },
-            uniquingKeysWith: { _, last in last })
-    }
-
     /// Moves a request on by what is known of it.
     private func advance(
         _ request: SigningRequest, _ keyVault: KeyVault, online: Set<IdentityPublicKey>,
@@ -126,7 +130,7 @@ extension Books {
     ) throws -> [HolderOrder] {
         switch request.state {
         case .open:
-            let verdicts = try verdicts(on: request)
+            let verdicts = try standing(on: request.digest)
             let required = request.transaction == nil
                 ? keyVault.threshold.holders : keyVault.threshold.required
             let lost = verdicts.values.count { verdict in

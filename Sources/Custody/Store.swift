@@ -97,6 +97,7 @@ public protocol CustodyStore {
     func signingRequest(_ intent: Digest) throws -> SigningRequest?
     func signingRequests(of transaction: TransactionID) throws -> [SigningRequest]
     func signingRequests(in states: [SigningRequest.State]) throws -> [SigningRequest]
+    /// Keeps a verdict beside the holder's others on the same intent; one of each kind.
     func put(_ verdict: SignedVerdict) throws
     func verdicts(on intent: Digest) throws -> [SignedVerdict]
     func insert(_ run: SigningRun) throws

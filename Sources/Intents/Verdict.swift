@@ -16,6 +16,17 @@ public enum Verdict: Equatable, Sendable {
     /// close it any more.
     case given
 
+    /// What the verdict is called in its bytes and in stores.
+    public var name: String {
+        switch self {
+        case .approval: "approval"
+        case .refusal: "refusal"
+        case .waiting: "waiting"
+        case .closed: "closed"
+        case .given: "given"
+        }
+    }
+
     /// A stable code, and a sentence for people.
     public struct Reason: Equatable, Sendable {
         public static let sentenceMost = 300
@@ -78,25 +89,15 @@ public struct SignedVerdict: Equatable, Sendable {
         signature = identity.sign(Self.digest(verdict, Self.content(verdict, intent, rules, at)))
     }
 
-    private static func name(_ verdict: Verdict) -> String {
-        switch verdict {
-        case .approval: "approval"
-        case .refusal: "refusal"
-        case .waiting: "waiting"
-        case .closed: "closed"
-        case .given: "given"
-        }
-    }
-
     private static func digest(_ verdict: Verdict, _ content: [UInt8]) -> Digest {
-        TaggedHash.digest("quorumkeep/verdict/\(name(verdict))/v1", content)
+        TaggedHash.digest("quorumkeep/verdict/\(verdict.name)/v1", content)
     }
 
     private static func content(
         _ verdict: Verdict, _ intent: Digest, _ rules: Digest, _ at: UInt64
     ) -> [UInt8] {
         var fields: [UInt64: CBOR] = [
-            1: .text(name(verdict)), 2: .bytes(intent.bytes), 3: .bytes(rules.bytes),
+            1: .text(verdict.name), 2: .bytes(intent.bytes), 3: .bytes(rules.bytes),
             4: .unsigned(at),
         ]
         switch verdict {

@@ -73,9 +73,12 @@ extension SQLStore {
     func put(_ verdict: SignedVerdict) throws {
         try run(
             """
-            INSERT INTO verdicts VALUES (?, ?, ?)
+            INSERT INTO verdicts VALUES (?, ?, ?, ?)
             ON CONFLICT DO UPDATE SET bytes = excluded.bytes
-            """, [verdict.intent.data, verdict.holder.data, verdict.bytes.data])
+            """,
+            [
+                verdict.intent.data, verdict.holder.data, verdict.verdict.name, verdict.bytes.data,
+            ])
     }
 
     func verdicts(on intent: Digest) throws -> [SignedVerdict] {

@@ -162,8 +162,8 @@ enum Schema {
         CREATE INDEX signing_requests_under_way ON signing_requests (state, seq)
             WHERE state NOT IN ('done', 'closed');
         CREATE TABLE verdicts (
-            intent BLOB NOT NULL, holder BLOB NOT NULL, bytes BLOB NOT NULL,
-            PRIMARY KEY (intent, holder)
+            intent BLOB NOT NULL, holder BLOB NOT NULL, kind TEXT NOT NULL, bytes BLOB NOT NULL,
+            PRIMARY KEY (intent, holder, kind)
         ) STRICT;
         CREATE TABLE runs (
             descriptor BLOB PRIMARY KEY, intent BLOB NOT NULL, attempt INTEGER NOT NULL,

@@ -68,6 +68,11 @@ public final class Relay: RelayWire.Service {
         return false
     }
 
+    /// Ends every line; holders dial again by themselves.
+    public func disconnectAll() {
+        for session in sessions.withLock({ $0.values.map(\.queue) }) { session.close() }
+    }
+
     public func connect(
         request: StreamingServerRequest<RelayWire.FromNode>, context: ServerContext
     ) async throws -> StreamingServerResponse<RelayWire.FromRelay> {

@@ -1,0 +1,101 @@
+import ArgumentParser
+import Custody
+import Foundation
+import Housekeeping
+import Intents
+
+struct TenantCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tenant", abstract: "Tenants of a running installation.",
+        subcommands: [Create.self, List.self])
+
+    struct Create: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make a tenant; its holders then make its key.")
+
+        @OptionGroup var options: PlatformOption
+
+        @Option(help: "The tenant's name.")
+        var name: String
+
+        @Option(help: "A holder of its key, by name; repeat for each. All that are known if left out.")
+        var holder: [String] = []
+
+        @Option(help: "How many of them must sign.")
+        var threshold = 2
+
+        @Option(help: "How long to wait for the key, in seconds; 0 not to wait.")
+        var wait = 300
+
+        func run() async throws {
+            let (custody, _) = try options.directory.custody()
+            let (names, threshold, name) = (holder, threshold, name)
+            let tenant = try await refusing {
+                try await custody.write { books in
+                    let known = try books.store.holders()
+                    let chosen = try names.isEmpty
+                        ? known
+                        : names.map { name in
+                            guard let holder = known.first(where: { $0.name == name }) else {
+                                throw Refusal(.notFound, "There is no holder '\(name)'.")
+                            }
+                            return holder
+                        }
+                    return try books.createTenant(
+                        name: name, threshold: threshold, holders: chosen
+                    ).0
+                }
+            }
+            print(tenant.id.text)
+            try await waitForKey(of: tenant.id, custody)
+        }
+
+        private func waitForKey(of tenant: TenantID, _ custody: Custody) async throws {
+            guard wait > 0 else { return }
+            let deadline = ContinuousClock.now + .seconds(wait)
+            Progress.say("waiting for the holders to make the key")
+            while ContinuousClock.now < deadline {
+                let status = try await custody.read { try $0.store.keyVault(of: tenant)?.status }
+                if status == .active { return Progress.say("the key is made") }
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            throw Housekeeping.Failure(
+                "the key is not made yet: every holder must be online and have confirmed the "
+                    + "ceremony (quorumkeep-node pending); it goes on by itself")
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show all tenants.")
+
+        @OptionGroup var options: PlatformOption
+
+        func run() async throws {
+            let (custody, _) = try options.directory.custody()
+            let tenants = try await custody.read { books in
+                try books.store.tenants().map { tenant in
+                    (tenant, try books.store.keyVault(of: tenant.id)?.status.rawValue ?? "no")
+                }
+            }
+            for (tenant, key) in tenants {
+                print("\(tenant.id)  \(tenant.environment.name)  key \(key)  \(tenant.name)")
+            }
+        }
+    }
+}
+
+/// Runs work and shows a refusal's sentence in place of its structure.
+func refusing<Result>(_ work: () async throws -> Result) async throws -> Result {
+    do {
+        return try await work()
+    } catch let refusal as Refusal {
+        throw ValidationError(refusal.message)
+    }
+}
+
+/// Says on standard error what is going on, for people who wait.
+enum Progress {
+    static func say(_ text: String) {
+        FileHandle.standardError.write(Data("\(text)\n".utf8))
+    }
+}

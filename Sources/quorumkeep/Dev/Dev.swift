@@ -1,0 +1,97 @@
+import Algebra
+import ArgumentParser
+import AsyncHTTPClient
+import Chains
+import Custody
+import Foundation
+import Housekeeping
+import NIOCore
+import NIOSSL
+import SimulatedChains
+import UnixSignals
+import Workers
+
+struct Dev: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run the whole stack on this machine: platform, holders, simulated chain.",
+        discussion: """
+            A second start on the same data finds everything as it was. A child that dies stays dead \
+            until `dev start NAME`. Where everything is stands in dev.json in the data directory.
+            """,
+        subcommands: [Run.self, StartOne.self, StopOne.self], defaultSubcommand: Run.self)
+
+    static let webhookPauses = Delivery.pauses
+    static let usualData = ".quorumkeep-dev"
+
+    struct StartOne: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "start", abstract: "Start a child of a running stack again.")
+
+        @Argument(help: "platform, or a holder's name.")
+        var name: String
+
+        @Option(help: "The stack's data directory.")
+        var data = Dev.usualData
+
+        func run() async throws {
+            try await ControlSocket.ask("start", name, in: URL(filePath: data).absoluteURL)
+        }
+    }
+
+    struct StopOne: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "stop", abstract: "Stop a child of a running stack.")
+
+        @Argument(help: "platform, or a holder's name.")
+        var name: String
+
+        @Option(help: "The stack's data directory.")
+        var data = Dev.usualData
+
+        func run() async throws {
+            try await ControlSocket.ask("stop", name, in: URL(filePath: data).absoluteURL)
+        }
+    }
+
+    struct Run: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Run the stack (the default).")
+
+        @Option(help: "Where everything is kept.")
+        var data = Dev.usualData
+
+        @Option(help: "First of the ports: HTTP, then HTTPS, relay (+3) and chain (+10).")
+        var portBase = 7400
+
+        @Option(help: "JSON-RPC of an EVM node, in place of the simulated chain.")
+        var evmRpc: String?
+
+        @Option(help: "How many key share holders.")
+        var holders = 3
+
+        @Option(help: "Milliseconds between blocks of the simulated chain.")
+        var blockTime = 250
+
+        @Flag(help: "When ready, print dev.json as one line.")
+        var json = false
+
+        func validate() throws {
+            guard (1024...65_000).contains(portBase) else {
+                throw ValidationError("--port-base must be from 1024 to 65000")
+            }
+            guard (2...20).contains(holders) else {
+                throw ValidationError("--holders must be from 2 to 20")
+            }
+            guard (10...60_000).contains(blockTime) else {
+                throw ValidationError("--block-time must be from 10 to 60000")
+            }
+        }
+
+        func run() async throws {
+            try Housekeeping.forbidCrashDumps()
+            try await DevStack(
+                directory: URL(filePath: data).absoluteURL, portBase: portBase, evmRPC: evmRpc,
+                holders: holders, blockTime: .milliseconds(blockTime), printsJSON: json
+            ).run()
+        }
+    }
+}

@@ -1,0 +1,186 @@
+import Algebra
+import Canonical
+import Chains
+import Custody
+import Foundation
+import Housekeeping
+import Identity
+import Intents
+import KeyGroups
+
+/// Lays out the local stack's data directory the first time, and finds everything as it was after.
+struct DevSetup {
+    /// A holder of the local stack, with limits of its own so that refusals can be seen.
+    struct HolderPlan {
+        let name: String
+        let type: String
+        /// In whole coins.
+        let perTransaction: String
+        let perDay: String
+    }
+
+    static let plans = [
+        HolderPlan(name: "operator", type: "Platform", perTransaction: "100", perDay: "1000"),
+        HolderPlan(name: "customer", type: "Customer", perTransaction: "10", perDay: "1000"),
+        HolderPlan(name: "guardian", type: "ThirdParty", perTransaction: "10", perDay: "1000"),
+    ]
+    private static let feeMost = "0.1"
+    private static let decimals = 18
+    private static let confirmations: UInt64 = 3
+
+    let directory: URL
+    let portBase: Int
+    let rpcURL: String
+    let chainID: UInt64
+    let holderCount: Int
+    let nodeBinary: URL
+
+    var platform: PlatformDirectory { PlatformDirectory(directory.appending(path: "platform").path) }
+    func holderDirectory(_ number: Int) -> URL { directory.appending(path: "holder-\(number)") }
+    private var keysFile: URL { directory.appending(path: "dev-keys.json") }
+    private var faucetFile: URL { directory.appending(path: "faucet.key") }
+    var caPath: String { platform.path("ca.pem") }
+
+    static func plan(_ number: Int) -> HolderPlan {
+        number <= plans.count
+            ? plans[number - 1]
+            : HolderPlan(
+                name: "holder-\(number)", type: "Customer", perTransaction: "10", perDay: "1000")
+    }
+
+    /// Makes what is not there yet. Ports and node may be others than last time.
+    func prepare() throws {
+        try PrivateFile.makeDirectory(directory)
+        let isNew = !platform.exists
+        try platform.create(configuration)
+        if isNew { try DevCertificates.write(to: platform.url) }
+        for number in 1...holderCount {
+            let folder = holderDirectory(number)
+            if FileManager.default.fileExists(atPath: folder.appending(path: "node.json").path) {
+                try setRelay(of: folder)
+            } else {
+                try makeHolder(number)
+            }
+        }
+    }
+
+    private var configuration: PlatformConfiguration {
+        let chain = "eip155:\(chainID)"
+        return PlatformConfiguration(
+            environment: "sandbox",
+            custody: .init(host: "127.0.0.1", tlsPort: portBase + 1, plainPort: portBase),
+            relay: .init(host: "127.0.0.1", port: portBase + 3),
+            tls: .init(
+                certificate: "server.pem", privateKey: "server-key.pem", authority: "ca.pem"),
+            chains: [.init(id: chain, rpcUrl: rpcURL, pollMilliseconds: 100)],
+            assets: [
+                .init(
+                    id: "ETH", symbol: "ETH", name: "Ether (simulated)", asset: "\(chain)/slip44:60",
+                    decimals: Self.decimals, confirmations: Self.confirmations,
+                    minWithdrawal: "0.000001")
+            ], intentLifetimeSeconds: 3600,
+            webhooks: .init(allowLocal: true, pausesSeconds: Dev.webhookPauses))
+    }
+
+    private func makeHolder(_ number: Int) throws {
+        let plan = Self.plan(number)
+        func wei(_ coins: String) -> String {
+            (try? Amount(text: coins, decimals: Self.decimals))?.baseUnitText ?? "0"
+        }
+        let chain = ChainID.eip155(chainID)
+        let rules = HolderRulesFile(
+            environment: .sandbox, chains: [chain],
+            assets: [
+                .native(chain): .init(
+                    mostPerTransaction: wei(plan.perTransaction), mostPerDay: wei(plan.perDay),
+                    mostFee: wei(Self.feeMost))
+            ])
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        let draft = directory.appending(path: "rules-\(number).json")
+        try PrivateFile.write(try encoder.encode(rules), to: draft)
+        defer { try? FileManager.default.removeItem(at: draft) }
+        let output = try Self.output(
+            of: nodeBinary,
+            [
+                "init", "--data", holderDirectory(number).path, "--name", plan.name, "--relay",
+                "127.0.0.1:\(portBase + 3)", "--server-name", "localhost", "--ca", caPath,
+                "--platform-key", try platform.intentKey().publicKey.hex, "--rules", draft.path,
+            ])
+        let identity = output.trimmingCharacters(in: .whitespacesAndNewlines)
+        try PrivateFile.write(
+            Data(identity.utf8), to: holderDirectory(number).appending(path: "identity.txt"))
+    }
+
+    /// Points an existing holder to the relay's port of this start.
+    private func setRelay(of folder: URL) throws {
+        let file = folder.appending(path: "node.json")
+        guard
+            var object = try JSONSerialization.jsonObject(with: try Data(contentsOf: file))
+                as? [String: Any], var relay = object["relay"] as? [String: Any]
+        else { throw Housekeeping.Failure("\(file.path) cannot be read") }
+        relay["port"] = portBase + 3
+        object["relay"] = relay
+        try PrivateFile.write(
+            try JSONSerialization.data(withJSONObject: object, options: [.prettyPrinted, .sortedKeys]),
+            to: file)
+    }
+
+    private static func output(of binary: URL, _ arguments: [String]) throws -> String {
+        let process = Process()
+        let pipe = Pipe()
+        process.executableURL = binary
+        process.arguments = arguments
+        process.standardOutput = pipe
+        try process.run()
+        let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else {
+            throw Housekeeping.Failure("\(binary.lastPathComponent) \(arguments[0]) failed")
+        }
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    func identity(_ number: Int) throws -> IdentityPublicKey {
+        let text = try String(
+            contentsOf: holderDirectory(number).appending(path: "identity.txt"), encoding: .utf8)
+        guard let key = IdentityPublicKey(hex: text) else {
+            throw Housekeeping.Failure("holder \(number) has no readable identity")
+        }
+        return key
+    }
+
+    /// The stranger's key on the simulated chain: made once, and published in `dev.json`.
+    func faucetKey() throws -> SecretBytes {
+        if !FileManager.default.fileExists(atPath: faucetFile.path) {
+            var random = SystemRandom()
+            let key = SecretScalar(random: &random).encoded()
+            try key.withBytes { try PrivateFile.write(Data($0), to: faucetFile) }
+        }
+        return SecretBytes(copying: try PrivateFile.read(faucetFile))
+    }
+
+    /// Two tenants, so that isolation can be tried, with an API key each.
+    func tenants(_ custody: Custody) async throws -> [DevFile.Tenant] {
+        if let data = try? PrivateFile.read(keysFile) {
+            return try JSONDecoder().decode([DevFile.Tenant].self, from: data)
+        }
+        let holders = try (1...holderCount).map { number in
+            (identity: try identity(number), name: Self.plan(number).name)
+        }
+        let tenants = try await custody.write { books in
+            let registered = try holders.map { try books.register($0.identity, name: $0.name) }
+            return try ["Demo", "Other"].map { name in
+                let (tenant, _) = try books.createTenant(
+                    name: name, threshold: min(2, registered.count), holders: registered)
+                let (key, secret) = try books.createAPIKey(
+                    for: tenant.id, name: "dev", scopes: Set(Scope.allCases))
+                return DevFile.Tenant(
+                    id: tenant.id.text, name: name, environment: tenant.environment.name,
+                    keys: .init(hmac: .init(keyId: key.id.text, secret: secret)))
+            }
+        }
+        try PrivateFile.write(try JSONEncoder().encode(tenants), to: keysFile)
+        return tenants
+    }
+}

@@ -1,0 +1,103 @@
+import Chains
+import Custody
+import Foundation
+import Housekeeping
+import Intents
+
+/// The installation's configuration file, `platform.json`, read once when it starts.
+struct PlatformConfiguration: Codable {
+    static let version = 1
+
+    var version = PlatformConfiguration.version
+    /// `sandbox` or `production`.
+    var environment: String
+    var custody: Doors
+    var relay: Listener
+    /// Paths relative to the data directory: the certificate of both doors, its key, and the
+    /// authority that holders pin.
+    var tls: Certificates
+    var chains: [Chain]
+    var assets: [AssetEntry]
+    /// How long holders may sign an intent, in seconds.
+    var intentLifetimeSeconds: Int64
+    var webhooks: Webhooks
+
+    struct Doors: Codable {
+        var host: String
+        var tlsPort: Int
+        /// Plain HTTP on loopback; left out but in development.
+        var plainPort: Int?
+    }
+
+    struct Listener: Codable {
+        var host: String
+        var port: Int
+    }
+
+    struct Certificates: Codable {
+        var certificate: String
+        var privateKey: String
+        var authority: String
+    }
+
+    struct Chain: Codable {
+        /// CAIP-2.
+        var id: String
+        var rpcUrl: String
+        var pollMilliseconds: Int
+    }
+
+    struct AssetEntry: Codable {
+        var id: String
+        var symbol: String
+        var name: String
+        /// CAIP-19.
+        var asset: String
+        var decimals: Int
+        var confirmations: UInt64
+        /// In whole coins.
+        var minWithdrawal: String
+    }
+
+    struct Webhooks: Codable {
+        /// Allows plain HTTP and private addresses: for development.
+        var allowLocal: Bool
+        var pausesSeconds: [Int64]
+    }
+
+    func settings() throws -> CustodySettings {
+        guard version == Self.version else {
+            throw Housekeeping.Failure("platform.json: version \(Self.version) expected")
+        }
+        guard let environment = CustodyEnvironment(name: environment) else {
+            throw Housekeeping.Failure("platform.json: environment is sandbox or production")
+        }
+        guard (60...Int64(Intent.lifetimeMost)).contains(intentLifetimeSeconds) else {
+            throw Housekeeping.Failure("platform.json: intentLifetimeSeconds is from 60 to 86400")
+        }
+        let assets = try self.assets.map { entry in
+            guard let asset = AssetID(entry.asset), (0...18).contains(entry.decimals),
+                let least = try? Amount(text: entry.minWithdrawal, decimals: entry.decimals),
+                entry.confirmations >= 1, entry.confirmations < Books.blocksKept
+            else { throw Housekeeping.Failure("platform.json: asset \(entry.id) is impossible") }
+            return Asset(
+                id: entry.id, symbol: entry.symbol, name: entry.name, asset: asset,
+                decimals: entry.decimals, confirmations: entry.confirmations,
+                minimumWithdrawal: least)
+        }
+        guard Set(assets.map(\.id)).count == assets.count else {
+            throw Housekeeping.Failure("platform.json: an asset's id stands twice")
+        }
+        if environment == .production {
+            guard !webhooks.allowLocal, custody.plainPort == nil,
+                !assets.contains(where: { $0.asset.chain.isTestNetwork })
+            else {
+                throw Housekeeping.Failure(
+                    "platform.json: production has no plain HTTP, local webhooks or test networks")
+            }
+        }
+        return CustodySettings(
+            environment: environment, assets: assets, intentLifetime: intentLifetimeSeconds,
+            allowsLocalWebhooks: webhooks.allowLocal)
+    }
+}

@@ -1,0 +1,96 @@
+import Algebra
+import Canonical
+import Custody
+import Foundation
+import Gateway
+import Housekeeping
+import Intents
+import Storage
+
+/// The platform's data directory: configuration, database, and the keys that are not in it.
+struct PlatformDirectory {
+    let url: URL
+
+    init(_ path: String) { url = URL(filePath: path).absoluteURL }
+
+    private var configurationFile: URL { url.appending(path: "platform.json") }
+    private var vaultKeyFile: URL { url.appending(path: "vault.key") }
+    private var intentKeyFile: URL { url.appending(path: "intent.key") }
+    private var databaseFile: URL { url.appending(path: "platform.sqlite") }
+
+    var exists: Bool { FileManager.default.fileExists(atPath: configurationFile.path) }
+
+    func path(_ name: String) -> String { url.appending(path: name).path }
+
+    /// Writes the configuration, and makes the keys that are not there yet.
+    func create(_ configuration: PlatformConfiguration) throws {
+        try PrivateFile.makeDirectory(url)
+        var random = SystemRandom()
+        for file in [vaultKeyFile, intentKeyFile]
+        where !FileManager.default.fileExists(atPath: file.path) {
+            let key = SecretBytes(count: 32, from: &random)
+            try key.withBytes { try PrivateFile.write(Data($0), to: file) }
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        try PrivateFile.write(try encoder.encode(configuration), to: configurationFile)
+    }
+
+    func configuration() throws -> PlatformConfiguration {
+        guard let data = try? Data(contentsOf: configurationFile) else {
+            throw Housekeeping.Failure(
+                "\(url.path) holds no installation: make one with quorumkeep init")
+        }
+        do {
+            return try JSONDecoder().decode(PlatformConfiguration.self, from: data)
+        } catch let DecodingError.keyNotFound(key, context) {
+            let path = (context.codingPath.map(\.stringValue) + [key.stringValue]).joined(separator: ".")
+            throw Housekeeping.Failure("platform.json lacks '\(path)'")
+        } catch {
+            throw Housekeeping.Failure("platform.json cannot be read: \(error)")
+        }
+    }
+
+    func intentKey() throws -> IntentKey { try IntentKey(file: intentKeyFile) }
+
+    func database() throws -> PlatformDatabase {
+        umask(0o077)
+        return try PlatformDatabase(path: databaseFile.path)
+    }
+
+    /// Custody on this directory's database: for the server, and for commands beside it.
+    func custody() throws -> (Custody, PlatformDatabase) {
+        let settings = try configuration().settings()
+        let database = try database()
+        let key = SecretBytes(copying: try PrivateFile.read(vaultKeyFile))
+        guard key.count == SealingKey.byteCount else {
+            throw Housekeeping.Failure("vault.key is no key of 32 bytes")
+        }
+        let custody = Custody(
+            database: database, settings: settings, vaultKey: PlatformVaultKey(SealingKey(key)),
+            events: CustodyEventWriter(assets: settings.assets), clock: { .machine })
+        return (custody, database)
+    }
+}
+
+/// The platform's intent key. The process that plays the relay role alone never opens it.
+final class IntentKey: IntentSigner {
+    private let key: SecretBox<IdentityKey>
+    let publicKey: IdentityPublicKey
+
+    init(file: URL) throws {
+        guard let key = IdentityKey(seed: SecretBytes(copying: try PrivateFile.read(file))) else {
+            throw Housekeeping.Failure("\(file.path) is no key of 32 bytes")
+        }
+        publicKey = key.publicKey
+        self.key = SecretBox(key)
+    }
+
+    func sign(_ digest: Digest) -> IdentitySignature { key.with { $0.sign(digest) } }
+}
+
+extension Timestamp {
+    static var machine: Timestamp {
+        Timestamp(milliseconds: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down)))
+    }
+}

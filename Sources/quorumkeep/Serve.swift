@@ -1,0 +1,157 @@
+import ArgumentParser
+import AsyncHTTPClient
+import Chains
+import Custody
+import Foundation
+import GRPCCore
+import GRPCNIOTransportHTTP2Posix
+import Gateway
+import Housekeeping
+import Hummingbird
+import Intents
+import Logging
+import ServiceLifecycle
+import Storage
+import UnixSignals
+import Wire
+import Workers
+
+/// The option that every command on an installation has.
+struct PlatformOption: ParsableArguments {
+    @Option(name: .long, help: "The installation's data directory.")
+    var data: String
+
+    var directory: PlatformDirectory { PlatformDirectory(data) }
+}
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run the platform: front doors, relay and workers, until it is stopped.")
+
+    @OptionGroup var options: PlatformOption
+
+    @Flag(help: "End when standard input ends; for a supervisor that is the parent.")
+    var endWithParent = false
+
+    func run() async throws {
+        try Housekeeping.forbidCrashDumps()
+        if endWithParent { Housekeeping.endWithParent() }
+        var log = Logger(label: "platform")
+        log.logLevel = .info
+        let directory = options.directory
+        let lock = try DirectoryLock(directory.url, name: "lock")
+        let (custody, database) = try directory.custody()
+        try await custody.write { books in try books.store.setAllOffline() }
+        let configuration = try directory.configuration()
+        let platform = try PlatformServices(
+            custody: custody, configuration: configuration, directory: directory, log: log)
+        let group = ServiceGroup(
+            configuration: .init(
+                services: platform.services.map { .init(service: $0) },
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: log))
+        try await group.run()
+        try database.close()
+        log.info("stopped")
+        withExtendedLifetime(lock) {}
+    }
+}
+
+/// The graph of what runs in the platform's process, built by hand.
+struct PlatformServices {
+    let services: [any Service]
+
+    init(
+        custody: Custody, configuration: PlatformConfiguration, directory: PlatformDirectory,
+        log: Logger
+    ) throws {
+        let desk = SigningDesk(custody: custody, signer: try directory.intentKey(), log: log)
+        let authority = directory.path(configuration.tls.authority)
+        let certificate = directory.path(configuration.tls.certificate)
+        let privateKey = directory.path(configuration.tls.privateKey)
+        let relay = Relay(
+            authority: Array(try Data(contentsOf: URL(filePath: authority))), traffic: desk,
+            log: log)
+        let server = RelayServer(
+            relay: relay, configuration: configuration.relay, certificate: certificate,
+            privateKey: privateKey)
+        // What starts first stops last: the doors close before what they lead to.
+        var services: [any Service] = [
+            Worker { await Janitor(custody: custody, log: log).run() },
+            Worker {
+                await WebhookSender(
+                    custody: custody, pauses: configuration.webhooks.pausesSeconds, log: log
+                ).run()
+            },
+        ]
+        let client = HTTPClient.shared
+        for entry in configuration.chains {
+            guard let chain = ChainID(entry.id) else {
+                throw Housekeeping.Failure("platform.json: \(entry.id) is no chain in CAIP-2 form")
+            }
+            let node = EVMNode(url: entry.rpcUrl, client: client)
+            services.append(
+                Worker {
+                    await ChainFollower(
+                        custody: custody, chain: chain, node: node,
+                        pause: .milliseconds(entry.pollMilliseconds), log: log
+                    ).run()
+                })
+            services.append(
+                Worker {
+                    await Broadcaster(custody: custody, chain: chain, node: node, log: log).run()
+                })
+        }
+        services.append(Worker { await desk.run(through: relay) })
+        services.append(server)
+        let gateway = GatewayServer(custody: custody, log: log)
+        services.append(
+            try gateway.application(
+                for: .tls(
+                    host: configuration.custody.host, port: configuration.custody.tlsPort,
+                    certificate: certificate, privateKey: privateKey)))
+        if let port = configuration.custody.plainPort {
+            services.append(try gateway.application(for: .loopback(port: port)))
+        }
+        self.services = services
+    }
+}
+
+/// A worker's loop as a service: it ends when the group shuts down.
+private struct Worker: Service {
+    let work: @Sendable () async -> Void
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await work() }
+    }
+}
+
+/// The relay's door: gRPC over TLS 1.2 or newer.
+private struct RelayServer: Service {
+    let relay: Relay
+    let server: GRPCServer<HTTP2ServerTransport.Posix>
+
+    init(
+        relay: Relay, configuration: PlatformConfiguration.Listener, certificate: String,
+        privateKey: String
+    ) {
+        var config = HTTP2ServerTransport.Posix.Config.defaults
+        config.rpc.maxRequestPayloadSize = RelayWire.frameBytesMost
+        self.relay = relay
+        server = GRPCServer(
+            transport: .http2NIOPosix(
+                address: .ipv4(host: configuration.host, port: configuration.port),
+                transportSecurity: .tls(
+                    certificateChain: [.file(path: certificate, format: .pem)],
+                    privateKey: .file(path: privateKey, format: .pem)),
+                config: config), services: [relay])
+    }
+
+    func run() async throws {
+        try await withGracefulShutdownHandler {
+            try await server.serve()
+        } onGracefulShutdown: {
+            server.beginGracefulShutdown()
+            relay.disconnectAll()
+        }
+    }
+}
