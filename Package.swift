@@ -134,6 +134,12 @@ let package = Package(
         .executableTarget(
             name: "Benchmarks", dependencies: ["TestKit", "Algebra", "Canonical", "KeyGroups", "Threshold"],
             path: "Benchmarks", swiftSettings: settings),
+        tests("CanonicalTests", ["Algebra", "Canonical", "TestKit"]),
+        tests("AlgebraTests", ["Algebra", "Canonical", "CSecp256k1", "TestKit"]),
+        tests("ChainsTests", ["Algebra", "Canonical", "Chains", "KeyGroups", "TestKit"]),
+        tests(
+            "IntentsTests",
+            ["Algebra", "Canonical", "Chains", "Intents", "KeyGroups", "TestKit"]),
         tests(
             "HolderTests",
             [

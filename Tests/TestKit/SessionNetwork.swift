@@ -1,11 +1,12 @@
 import Algebra
 import Canonical
 import KeyGroups
+import Synchronization
 import Threshold
 
 /// A group of holders in one process, each with an identity: what tests and benchmarks run
 /// sessions with, envelopes and all.
-public final class TestGroup {
+public final class TestGroup: @unchecked Sendable {  // its key is set once, before it is shared
     public let threshold: SigningThreshold
     public let group = GroupID(unchecked: [UInt8](repeating: 7, count: GroupID.byteCount))
     /// By ascending identity, which is the order of the indices.
@@ -13,7 +14,7 @@ public final class TestGroup {
     public private(set) var shares: [ParticipantIndex: SecretBox<SecretBytes>] = [:]
     public private(set) var certificateDigest: Digest?
     public private(set) var certificate: KeyCertificate?
-    private var attempt: UInt16 = 0
+    private let attempts = Mutex<UInt16>(0)
 
     public init(_ threshold: SigningThreshold, seed: String) {
         self.threshold = threshold
@@ -34,7 +35,10 @@ public final class TestGroup {
     public func descriptor(
         _ members: [ParticipantIndex], _ purpose: RunDescriptor.Purpose
     ) -> RunDescriptor {
-        attempt += 1
+        let attempt = attempts.withLock { attempts in
+            attempts += 1
+            return attempts
+        }
         return RunDescriptor(
             request: RequestID(unchecked: [UInt8](repeating: 1, count: 16)), attempt: attempt,
             intent: .sha256(Array("intent".utf8)), group: group, epoch: 1,
@@ -98,16 +102,18 @@ public final class TestGroup {
     }
 
     public func signingSession(
-        _ descriptor: RunDescriptor, _ me: ParticipantIndex, _ registry: any RunRegistry
+        _ descriptor: RunDescriptor, _ me: ParticipantIndex, _ registry: any RunRegistry,
+        setupsFrom other: ParticipantIndex? = nil
     ) throws -> RunSession<Signing> {
         guard case .signing(_, let items) = descriptor.purpose else {
             preconditionFailure("a signing descriptor")
         }
+        let setups = try share(other ?? me).setupIDs
         let share = SecretBox(try share(me))
         var random = SystemRandom()
         let session = RunSession<Signing>(
             descriptor, identity: identity(me).with { $0.publicKey },
-            setups: share.with { $0.setupIDs }, registry: registry, random: &random
+            setups: setups, registry: registry, random: &random
         ) { (opening) throws(Abort) in
             var random = SystemRandom()
             guard let share = share.take() else { throw Abort(.wrongQuorum) }

@@ -9,7 +9,7 @@ import Threshold
 
 /// Holders with their real stores, in one process, and between them a relay that a test may make
 /// hostile. The platform's part is played by the test.
-public final class SimulatedQuorum {
+public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it; others read
     public final class Member {
         public let database: HolderDatabase
         public internal(set) var core: HolderCore?

@@ -8,8 +8,9 @@ import KeyGroups
 /// Sans I/O. Whoever drives it stores the descriptor's digest before the Ready leaves, stores the
 /// run's name when the registry asks, and stores a ban before anything else leaves.
 public final class RunSession<Machine: ProtocolRun & ~Copyable> {
-    /// Envelopes of one sender that are kept before the run has its name.
-    private static var earlyMost: Int { 8 }
+    /// Envelopes of one sender that are kept before the run has its name: of the first round only,
+    /// since a later one needs ours, and two for each item.
+    private static var earlyMost: Int { 2 * SigningItem.most }
 
     public let descriptor: RunDescriptor
     public let descriptorDigest: Digest
@@ -19,7 +20,7 @@ public final class RunSession<Machine: ProtocolRun & ~Copyable> {
     private let ownReady: Ready
     private var ephemeral: EphemeralKey?
     private var readys: [UInt16: Ready] = [:]
-    private var early: [UInt16: [Envelope]] = [:]
+    private var early: [UInt16: [Envelope.Header: Envelope]] = [:]
     private var seen: [Envelope.Header: Envelope] = [:]
     private var channel: SealedChannel?
     private var machine: Machine?
@@ -173,10 +174,10 @@ extension RunSession where Machine: ~Copyable {
         let from = envelope.header.from
         guard let channel else {
             // The name is not known yet: keep a few, and look at them when it is.
-            guard early[from, default: []].count < Self.earlyMost else {
-                return .dropped("too many before the run began")
+            guard envelope.header.round == 1, early[from, default: [:]].count < Self.earlyMost else {
+                return .dropped("too many, or too far ahead, before the run began")
             }
-            early[from, default: []].append(envelope)
+            early[from, default: [:]][envelope.header] = envelope
             return .kept
         }
         guard let index = descriptor.roster.index(at: from) else { return .dropped("not for us") }
@@ -245,7 +246,7 @@ extension RunSession where Machine: ~Copyable {
             RunOpening(
                 run: claimed, zeroSeeds: channel.zeroSeeds,
                 contributions: contributions))
-        let waiting = early.values.flatMap { $0 }
+        let waiting = early.values.flatMap(\.values).filter { $0.header.run == run }
         early = [:]
         for envelope in waiting { _ = try receive(envelope) }
     }

@@ -1,0 +1,159 @@
+import Algebra
+import Canonical
+import Chains
+import KeyGroups
+import TestKit
+import Testing
+
+@testable import Intents
+
+/// One row for each thing that a holder says no to, in the order of precedence of their codes.
+@Suite struct `A holder's judgement` {
+    private static let quorum: Result<SimulatedQuorum, any Error> = Result {
+        let quorum = try SimulatedQuorum(SigningThreshold(2, of: 3)!, seed: "judge")
+        try quorum.generateKey()
+        return quorum
+    }
+
+    private func judge(
+        rules: HolderRules = SimulatedQuorum.rules(), epoch: UInt64 = 1,
+        now: UInt64 = SimulatedQuorum.start, spent: UInt64 = 0, isFrozen: Bool = false,
+        knowsKey: Bool = true, _ change: (SimulatedQuorum) -> Intent
+    ) throws -> Judge.Finding {
+        let quorum = try Self.quorum.get()
+        let key = quorum.certificate!.verified()!.key
+        return Judge(rules: rules).judge(
+            change(quorum),
+            knowing: HolderKnowledge(
+                identity: quorum.members[0].identity, now: now, keys: knowsKey ? [1: key] : [:],
+                spent: [SimulatedQuorum.asset: Amount(UInt128(spent))!], isCeremonyConfirmed: false,
+                isFrozen: isFrozen))
+    }
+
+    private func code(_ finding: Judge.Finding) -> String {
+        switch finding {
+        case .approve: "approve"
+        case .refuse(let reason): "refuse \(reason.code.rawValue)"
+        case .wait(let reason): "wait \(reason.code.rawValue)"
+        }
+    }
+
+    private func order(
+        _ quorum: SimulatedQuorum, chain: ChainID = .eip155(31337), path: AccountPath? = nil,
+        source: String? = nil, asset: AssetID = SimulatedQuorum.asset, to: String? = nil,
+        amount: UInt64 = 1000
+    ) -> Intent {
+        let honest = quorum.order(amount: amount)
+        return quorum.intent(
+            .transfer(
+                TransferOrder(
+                    chain: chain, sourcePath: path ?? honest.sourcePath,
+                    sourceAddress: source ?? honest.sourceAddress,
+                    output: .init(
+                        asset: asset, address: to ?? honest.output.address,
+                        amount: honest.output.amount), nonce: 0, fee: honest.fee)))
+    }
+
+    @Test func `approves what its rules admit, and signs what it rebuilt`() throws {
+        let finding = try judge { $0.intent(.transfer($0.order())) }
+        let quorum = try Self.quorum.get()
+        guard case .approve(let approved) = finding else {
+            Issue.record("\(finding)")
+            return
+        }
+        #expect(approved.items == quorum.items(quorum.order()))
+        // 1000 and 21,000 gas at 10^9.
+        #expect(approved.spending == [SimulatedQuorum.asset: Amount(UInt128(21_000_000_001_000))!])
+    }
+
+    @Test func `says no, each for its reason`() throws {
+        let rules = SimulatedQuorum.rules(perTransaction: 500, perDay: 30_000_000_000_000)
+        let noFee = SimulatedQuorum.rules(fee: 1000)
+        let production = HolderRules(
+            environment: .production, chains: rules.chains, assets: rules.assets,
+            digest: rules.digest)
+        let pinned = HolderRules(
+            environment: .sandbox, chains: rules.chains, assets: rules.assets,
+            policy: .sha256([9]), digest: rules.digest)
+        let start = SimulatedQuorum.start
+        let rows: [(String, Judge.Finding)] = [
+            ("wait frozen", try judge(isFrozen: true) { order($0) }),
+            ("refuse wrong_environment", try judge(rules: production) { order($0) }),
+            ("refuse policy_mismatch", try judge(rules: pinned) { order($0) }),
+            ("refuse lifetime", try judge { $0.intent(.transfer($0.order()), lifetime: 90_000) }),
+            ("refuse expired", try judge(now: start + 3600 + 31) { order($0) }),
+            ("approve", try judge(now: start + 3600 + 30) { order($0) }),
+            ("wait not_yet", try judge(now: start - 41) { order($0) }),
+            ("approve", try judge(now: start - 40) { order($0) }),
+            ("refuse chain_not_served", try judge { order($0, chain: .eip155(1), asset: .native(.eip155(1))) }),
+            ("refuse asset_not_served", try judge { order($0, asset: .native(.eip155(1))) }),
+            ("refuse unknown_group", try judge(knowsKey: false) { order($0) }),
+            ("refuse wrong_epoch", try judge { $0.intent(.transfer($0.order()), epoch: 2) }),
+            ("refuse wrong_source", try judge { order($0, path: AccountPath(coin: 60, vaultIndex: 5, number: 1)) }),
+            ("refuse wrong_source", try judge { order($0, path: AccountPath(coin: 61, vaultIndex: 5, number: 0)) }),
+            ("refuse wrong_source", try judge { order($0, source: $0.order().output.address) }),
+            ("refuse wrong_destination", try judge { order($0, to: $0.order().output.address.lowercased() + "0") }),
+            ("refuse amount_zero", try judge { order($0, amount: 0) }),
+            ("refuse amount_above_limit", try judge(rules: rules) { order($0, amount: 501) }),
+            ("approve", try judge(rules: rules) { order($0, amount: 500) }),
+            ("refuse fee_above_limit", try judge(rules: noFee) { order($0) }),
+            ("wait daily_limit", try judge(rules: rules, spent: 10_000_000_000_000) { order($0, amount: 500) }),
+            ("refuse daily_limit", try judge(rules: SimulatedQuorum.rules(perDay: 21_000_000_000_999)) { order($0) }),
+        ]
+        for (expected, finding) in rows { #expect(code(finding) == expected) }
+    }
+
+    @Test func `a production holder refuses test networks`() throws {
+        let rules = HolderRules(
+            environment: .production, chains: [.eip155(31337)],
+            assets: SimulatedQuorum.rules().assets, digest: .sha256([]))
+        let quorum = try Self.quorum.get()
+        let sandbox = order(quorum)
+        let intent = Intent(
+            environment: .production, tenant: sandbox.tenant, vault: sandbox.vault,
+            request: sandbox.request, group: sandbox.group, epoch: 1, purpose: sandbox.purpose,
+            notBefore: sandbox.notBefore, expires: sandbox.expires, policy: sandbox.policy)
+        let finding = try judge(rules: rules) { _ in intent }
+        #expect(code(finding) == "refuse test_network")
+    }
+
+    @Test func `a ceremony waits for a person, and is for members only`() throws {
+        func ceremony(_ quorum: SimulatedQuorum, _ holders: Roster) -> Intent {
+            quorum.intent(
+                .keyCeremony(
+                    KeyCeremony(
+                        scheme: .ecdsaSecp256k1, kind: .main,
+                        threshold: SigningThreshold(2, of: holders.identities.count)!,
+                        holders: holders)!))
+        }
+        let waits = try judge { ceremony($0, $0.roster) }
+        #expect(code(waits) == "wait ceremony_unconfirmed")
+        let foreign = try judge { quorum in
+            ceremony(
+                quorum,
+                Roster(
+                    Array(quorum.roster.identities.dropFirst()),
+                    Array(quorum.roster.indices.dropFirst()))!)
+        }
+        #expect(code(foreign) == "refuse ceremony_not_for_us")
+    }
+
+    @Test func `rules say what is wrong with them`() throws {
+        func rules(_ change: (inout [String: String]) -> Void) throws -> HolderRules {
+            var limits = ["mostPerTransaction": "1", "mostPerDay": "2", "mostFee": "3"]
+            change(&limits)
+            let file = HolderRulesFile(
+                environment: .sandbox, chains: [.eip155(1)],
+                assets: [
+                    .native(.eip155(1)): .init(
+                        mostPerTransaction: limits["mostPerTransaction"]!,
+                        mostPerDay: limits["mostPerDay"]!, mostFee: limits["mostFee"]!)
+                ])
+            return try file.rules(hashing: [1])
+        }
+        #expect(throws: Never.self) { try rules { _ in } }
+        for bad in ["", "-1", "1.5", "1e3", "01", " 1", "0x1", String(repeating: "9", count: 40)] {
+            #expect(throws: HolderRulesFile.Invalid.self, "\(bad)") { try rules { $0["mostFee"] = bad } }
+        }
+    }
+}
