@@ -129,7 +129,7 @@ let package = Package(
         .target(
             name: "TestKit", dependencies: [
                 "Algebra", "Canonical", "Chains", "Holder", "HolderStorage", "Intents", "KeyGroups",
-                "Threshold",
+                "Threshold", grdb,
             ], path: "Tests/TestKit", swiftSettings: settings),
         .executableTarget(
             name: "Benchmarks", dependencies: ["TestKit", "Algebra", "Canonical", "KeyGroups", "Threshold"],

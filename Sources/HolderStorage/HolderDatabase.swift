@@ -14,7 +14,7 @@ public final class HolderDatabase: HolderStore {
     /// Envelopes kept as evidence; the oldest go first.
     static let evidenceMost = 10_000
 
-    private let queue: DatabaseQueue
+    let queue: DatabaseQueue
     /// Set while a transaction is open.
     private var current: Database?
     /// A failure in a verb that cannot throw, thrown when the transaction ends.
@@ -403,6 +403,11 @@ extension HolderDatabase {
         try rows("SELECT fingerprint, what FROM confirmations WHERE confirmed = 0").map {
             ($0["fingerprint"], $0["what"])
         }
+    }
+
+    /// All envelopes kept as evidence, oldest first.
+    public func evidence() throws -> [[UInt8]] {
+        try commit { try rows("SELECT envelope FROM evidence ORDER BY id").compactMap { $0.bytes(0) } }
     }
 
     /// Every key with its state, for the operator.

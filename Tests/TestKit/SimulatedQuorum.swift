@@ -1,7 +1,7 @@
 import Algebra
 import Canonical
 import Chains
-import Holder
+@testable import Holder
 import HolderStorage
 import Intents
 import KeyGroups
@@ -31,6 +31,11 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
     public struct Transit: Sendable {
         public let to: Int
         public var input: HolderInput
+
+        public init(to: Int, input: HolderInput) {
+            self.to = to
+            self.input = input
+        }
     }
 
     /// What the relay delivers in place of what it was given.
@@ -46,6 +51,7 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
     public let platformKey: IdentityPublicKey
     public var relay: Relay = { [$0] }
     private var queue: [Transit] = []
+    private var puppets: [Int: Puppet] = [:]
     private var random: TestRandom
     private var attempt: UInt16 = 0
 
@@ -89,16 +95,51 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
 
     /// Starts a member's process anew: only what it has stored is left.
     public func restart(_ index: Int) {
+        puppets[index] = nil
+        members[index].core = makeCore(index)
+    }
+
+    private func makeCore(_ index: Int) -> HolderCore {
         let member = members[index]
         let identity = member.seed.with { IdentityKey(seed: $0)! }
         var sealingRandom = TestRandom("sealing/\(index)")
         let sealing = SealingKey(SecretBytes(count: 32, from: &sealingRandom))
-        member.core = HolderCore(
+        return HolderCore(
             identity: identity, sealing: sealing, platform: platformKey, rules: member.rules,
             store: member.database)
     }
 
     public func stop(_ index: Int) { members[index].core = nil }
+
+    /// In place of the member's own core, a puppet of the test's gets what is for it.
+    public func replace(_ index: Int, by puppet: Puppet) {
+        stop(index)
+        puppets[index] = puppet
+    }
+
+    /// Handles an input as a process that is killed before its answers have left.
+    public func handleAndDrop(_ input: HolderInput, by index: Int) {
+        let member = members[index]
+        let time = HolderTime(wall: member.wall, monotonic: member.monotonic)
+        _ = try? member.core?.handle([input], at: time)
+        member.core = nil
+    }
+
+    public func identityOf(_ index: Int) -> SecretBox<IdentityKey> { identityKey(index) }
+
+    func identityKey(_ index: Int) -> SecretBox<IdentityKey> {
+        SecretBox(members[index].seed.with { IdentityKey(seed: $0)! })
+    }
+
+    /// The member's share of the active key, as it keeps it.
+    public func share(_ index: Int) throws -> KeyShare {
+        let (database, core) = (members[index].database, makeCore(index))
+        let box = try database.commit {
+            let key = try database.keys(of: group).first { $0.state == .active }!
+            return SecretBox(try core.openShare(of: key))
+        }
+        return box.take()!
+    }
 
     public func sign(_ digest: Digest) -> IdentitySignature {
         platformSeed.with { IdentityKey(seed: $0)!.sign(digest) }
@@ -128,6 +169,15 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
     /// Gives a member one input, as one batch.
     public func handle(_ input: HolderInput, by index: Int) throws {
         let member = members[index]
+        if let puppet = puppets[index] {
+            switch input {
+            case .run(let bytes):
+                if let descriptor = try? RunDescriptor(bytes) { try puppet.join(descriptor) }
+            case .envelope(let bytes): puppet.receive(bytes)
+            case .connected, .offer, .close, .testimony, .tick: break
+            }
+            return
+        }
         guard let core = member.core else { return }
         let time = HolderTime(wall: member.wall, monotonic: member.monotonic)
         for output in try core.handle([input], at: time) { collect(output, from: index) }
@@ -200,6 +250,7 @@ extension SimulatedQuorum {
             intent, Array(members.indices),
             .keyGeneration(kind: .main, threshold: threshold))
         try run()
+        envelopes = []
     }
 
     public var certificate: KeyCertificate? { certificates.first?.certificate }

@@ -83,6 +83,15 @@ public struct Envelope: Equatable, Sendable {
     }
 }
 
+extension Envelope: CustomStringConvertible {
+    /// Where the envelope belongs; nothing of its body.
+    public var description: String {
+        let to = header.to == Self.toAll ? "all" : String(header.to)
+        return "\(header.kind) \(header.round) of \(header.run.hex.prefix(8)), item \(header.item), "
+            + "\(header.from) to \(to), \(body.count) bytes"
+    }
+}
+
 /// A participant's consent to one run: its fresh nonce and ephemeral key, and which setups it holds
 /// with each other participant. The run's name is made of all of them.
 public struct Ready: Equatable, Sendable {
