@@ -132,7 +132,7 @@ let package = Package(
                 "Threshold", grdb,
             ], path: "Tests/TestKit", swiftSettings: settings),
         .executableTarget(
-            name: "Benchmarks", dependencies: ["TestKit", "Algebra", "Canonical", "KeyGroups", "Threshold"],
+            name: "Benchmarks", dependencies: ["TestKit", "Algebra", "CSecp256k1", "Canonical", "KeyGroups", "Threshold"],
             path: "Benchmarks", swiftSettings: settings),
         tests("CanonicalTests", ["Algebra", "Canonical", "TestKit"]),
         tests("AlgebraTests", ["Algebra", "Canonical", "CSecp256k1", "TestKit"]),

@@ -1,5 +1,19 @@
 import Foundation
 
-for figure in try ThresholdFigures.all() {
-    print(figure)
+// Prints every figure with its unit and its ratio to a base measured in the same run.
+//   --json FILE   writes them as data too
+//   --only TEXT   only what has this in its name
+var only = ""
+var jsonFile: String?
+var arguments = Array(CommandLine.arguments.dropFirst())
+while let argument = arguments.first {
+    guard ["--json", "--only"].contains(argument), arguments.count >= 2 else {
+        print("usage: bin/bench [--json FILE] [--only TEXT]")
+        exit(argument == "--help" ? 0 : 64)
+    }
+    if argument == "--json" { jsonFile = arguments[1] } else { only = arguments[1] }
+    arguments.removeFirst(2)
 }
+let report = Report(only: only)
+try ThresholdFigures.measure(into: report)
+try report.finish(jsonFile)

@@ -71,8 +71,9 @@ public struct Transcript: ~Copyable {
 
     /// Starts a part of `count` bytes that `extend` then brings in pieces.
     mutating func begin(_ count: Int) {
-        let length = UInt32(count).bigEndianBytes
-        SHA256_Update(state, length, length.count)
+        withUnsafeBytes(of: UInt32(count).bigEndian) {
+            _ = SHA256_Update(state, $0.baseAddress, $0.count)
+        }
     }
 
     mutating func extend(_ piece: UnsafeRawBufferPointer) {

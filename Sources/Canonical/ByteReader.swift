@@ -50,7 +50,7 @@ public struct ByteReader {
 
 extension FixedWidthInteger {
     /// The integer's bytes, most significant first.
-    public var bigEndianBytes: [UInt8] {
-        (0..<Self.bitWidth / 8).reversed().map { UInt8(truncatingIfNeeded: self >> (8 * $0)) }
+    @inlinable public var bigEndianBytes: [UInt8] {
+        withUnsafeBytes(of: bigEndian) { Array($0) }
     }
 }
