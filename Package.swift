@@ -127,13 +127,23 @@ let package = Package(
                 .product(name: "X509", package: "swift-certificates"),
             ] + grpc + hummingbird, swiftSettings: settings),
         .target(
-            name: "TestKit", dependencies: [
-                "Algebra", "Canonical", "Chains", "Holder", "HolderStorage", "Intents", "KeyGroups",
-                "Threshold", grdb,
+            name: "TestKit",
+            dependencies: [
+                "Algebra", "Canonical", "Chains", "Custody", "Holder", "HolderStorage", "Intents",
+                "KeyGroups", "Storage", "Threshold", grdb,
             ], path: "Tests/TestKit", swiftSettings: settings),
         .executableTarget(
-            name: "Benchmarks", dependencies: ["TestKit", "Algebra", "CSecp256k1", "Canonical", "KeyGroups", "Threshold"],
+            name: "Benchmarks",
+            dependencies: [
+                "TestKit", "Algebra", "CSecp256k1", "Canonical", "KeyGroups", "Threshold",
+            ],
             path: "Benchmarks", swiftSettings: settings),
+        tests(
+            "CustodyTests",
+            [
+                "Algebra", "Canonical", "Chains", "Custody", "Identity", "Intents", "KeyGroups",
+                "TestKit", "Threshold", grdb,
+            ]),
         tests("CanonicalTests", ["Algebra", "Canonical", "TestKit"]),
         tests("AlgebraTests", ["Algebra", "Canonical", "CSecp256k1", "TestKit"]),
         tests("ChainsTests", ["Algebra", "Canonical", "Chains", "KeyGroups", "TestKit"]),

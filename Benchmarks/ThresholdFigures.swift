@@ -41,7 +41,9 @@ enum ThresholdFigures {
                 }
             }
             if report.wants("ecdsa.keygen.\(name)") {
-                add("keygen", try Measurement.median(runs: keyRuns) { try group.generate() }, keyRuns)
+                add(
+                    "keygen", try Measurement.median(runs: keyRuns) { try group.generate() },
+                    keyRuns)
             }
         }
     }

@@ -51,7 +51,9 @@ public struct Scalar: Equatable, Sendable {
         return overflow == 1 || rest.isCanonical == 0
     }
 
-    public static func == (a: Scalar, b: Scalar) -> Bool { a.limbs.subtracting(b.limbs).0.isZero == 1 }
+    public static func == (a: Scalar, b: Scalar) -> Bool {
+        a.limbs.subtracting(b.limbs).0.isZero == 1
+    }
     public static func + (a: Scalar, b: Scalar) -> Scalar { Scalar(limbs: a.limbs + b.limbs) }
     public static func - (a: Scalar, b: Scalar) -> Scalar { Scalar(limbs: a.limbs - b.limbs) }
     public static func * (a: Scalar, b: Scalar) -> Scalar { Scalar(limbs: a.limbs * b.limbs) }

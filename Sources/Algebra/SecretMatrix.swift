@@ -82,7 +82,9 @@ public struct SecretMatrix: ~Copyable, @unchecked Sendable {
     }
 
     /// Adds the corrections to each row j for which bit j of `choice` is set, without a branch.
-    public mutating func add(_ corrections: borrowing PublicMatrix, where choice: borrowing SecretBytes) {
+    public mutating func add(
+        _ corrections: borrowing PublicMatrix, where choice: borrowing SecretBytes
+    ) {
         precondition(corrections.rows == rows && corrections.columns == columns)
         precondition(choice.count * 8 == rows, "one choice bit a row")
         choice.withBytes { choice in

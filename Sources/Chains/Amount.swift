@@ -4,7 +4,8 @@ import Canonical
 public struct Amount: Hashable, Comparable, Sendable {
     /// The largest amount: 10^36 − 1 base units, which is 10^18 coins of 18 decimals. It leaves room
     /// for sums in 128 bits and fits two columns of 18 digits in SQL.
-    public static let most = Amount(unchecked: 1_000_000_000_000_000_000 * 1_000_000_000_000_000_000 - 1)
+    public static let most = Amount(
+        unchecked: 1_000_000_000_000_000_000 * 1_000_000_000_000_000_000 - 1)
     public static let zero = Amount(unchecked: 0)
 
     public let baseUnits: UInt128
@@ -82,7 +83,8 @@ extension Amount {
         let fraction = parts.count == 2 ? parts[1] : ""
         guard fraction.count <= decimals else { throw .tooManyDecimals }
         let digits = parts[0] + fraction + String(repeating: "0", count: decimals - fraction.count)
-        guard digits.utf8.count <= 38, let value = UInt128(digits), let amount = Amount(value) else {
+        guard digits.utf8.count <= 38, let value = UInt128(digits), let amount = Amount(value)
+        else {
             throw .tooLarge
         }
         self = amount

@@ -30,7 +30,8 @@ public enum ChainID: Hashable, Sendable {
     /// production holder refuses them.
     public var isTestNetwork: Bool {
         switch self {
-        case .eip155(let id): [1337, 31337, 11_155_111, 17_000, 560_048, 80_002, 97, 84_532].contains(id)
+        case .eip155(let id):
+            [1337, 31337, 11_155_111, 17_000, 560_048, 80_002, 97, 84_532].contains(id)
         }
     }
 }

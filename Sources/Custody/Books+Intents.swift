@@ -17,7 +17,9 @@ extension Books {
         var busy = Set(
             try store.signingRequests(in: [.open, .closing]).compactMap(\.source))
         for transaction in try store.transactions(in: .pendingSignature, kind: .withdrawal) {
-            if let request = try makeIntentAgain(transaction, &busy, signer) { made.append(request) }
+            if let request = try makeIntentAgain(transaction, &busy, signer) {
+                made.append(request)
+            }
         }
         for transaction in try store.transactions(in: .submitted, kind: .withdrawal) {
             if let request = try makeIntent(transaction, &busy, signer) { made.append(request) }
@@ -148,23 +150,24 @@ extension Books {
 
     /// Notes why a transaction does not move; since when stays as it was while the reason is one.
     func wait(_ transaction: inout Transaction, _ cause: Waiting.Cause, who: [String]) throws {
-        let next = switch cause {
-        case .sourceAddress:
-            "It follows the withdrawal that is being signed for the same source address."
-        case .funds:
-            "No one address holds enough until other withdrawals are final or funds come in."
-        case .holders:
-            "Signing goes on by itself when enough of these holders answer; start them, or look at "
-                + "their logs."
-        case .run: "The holders are signing."
-        case .closing:
-            "Each of these holders must confirm that no signature exists; start it. Until then the "
-                + "funds stay reserved."
-        case .chain: "The node is asked again and the same bytes are sent again."
-        case .block:
-            "A reorganisation removed its block. It counts again when it is mined again, and fails "
-                + "if it is not within an hour."
-        }
+        let next =
+            switch cause {
+            case .sourceAddress:
+                "It follows the withdrawal that is being signed for the same source address."
+            case .funds:
+                "No one address holds enough until other withdrawals are final or funds come in."
+            case .holders:
+                "Signing goes on by itself when enough of these holders answer; start them, or look at "
+                    + "their logs."
+            case .run: "The holders are signing."
+            case .closing:
+                "Each of these holders must confirm that no signature exists; start it. Until then the "
+                    + "funds stay reserved."
+            case .chain: "The node is asked again and the same bytes are sent again."
+            case .block:
+                "A reorganisation removed its block. It counts again when it is mined again, and fails "
+                    + "if it is not within an hour."
+            }
         let waiting = Waiting(cause, who: who, since: now, next: next)
         guard !waiting.isSame(as: transaction.waiting) else { return }
         transaction.waiting = waiting

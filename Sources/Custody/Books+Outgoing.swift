@@ -41,16 +41,19 @@ extension Books {
         try changeFunds(of: source.text, on: chain, by: spent, up: false)
         let effect: ChainEffect
         if var known = try store.outgoing(transfer.transaction.hash, on: chain),
-            var transaction = try store.transaction(known.transaction), transaction.status != .failed
+            var transaction = try store.transaction(known.transaction),
+            transaction.status != .failed
         {
             known.state = .mined
             try store.update(known)
             transaction.hash = transfer.transaction.hash
             transaction.blockNumber = block.number
             transaction.fee = transfer.receipt.fee
-            transaction.failure = transfer.receipt.succeeded
+            transaction.failure =
+                transfer.receipt.succeeded
                 ? nil
-                : Failure(.rejectedByChain, "The chain mined the transfer but did not carry it out.")
+                : Failure(
+                    .rejectedByChain, "The chain mined the transfer but did not carry it out.")
             try move(&transaction, to: .confirming)
             effect = ChainEffect(
                 chain: chain, block: block.hash, hash: transfer.transaction.hash,
@@ -77,7 +80,8 @@ extension Books {
             destinationAddress: transfer.transaction.to?.text, hash: transfer.transaction.hash,
             failure: Failure(
                 .rejectedByChain,
-                "This transfer left the address without having been made here. The wallet is frozen."),
+                "This transfer left the address without having been made here. The wallet is frozen."
+            ),
             createdAt: now, updatedAt: now)
         try store.insert(transaction)
         try store.append(TimelineEntry(status: .failed, at: now), to: transaction.id)

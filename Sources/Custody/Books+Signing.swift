@@ -15,7 +15,8 @@ extension Books {
 
     public func holderNames() throws -> [IdentityPublicKey: String] {
         Dictionary(
-            try store.holders().map { ($0.identity, $0.name) }, uniquingKeysWith: { first, _ in first })
+            try store.holders().map { ($0.identity, $0.name) },
+            uniquingKeysWith: { first, _ in first })
     }
 
     /// What a holder that came online must be told: open intents, and orders to close.
@@ -131,7 +132,8 @@ extension Books {
         switch request.state {
         case .open:
             let verdicts = try standing(on: request.digest)
-            let required = request.transaction == nil
+            let required =
+                request.transaction == nil
                 ? keyVault.threshold.holders : keyVault.threshold.required
             let lost = verdicts.values.count { verdict in
                 switch verdict {
@@ -142,7 +144,8 @@ extension Books {
             if keyVault.threshold.holders - lost < required {
                 let failure = Failure(
                     .refusedByHolders,
-                    "\(lost) of \(keyVault.threshold.holders) holders refused; \(required) must sign.")
+                    "\(lost) of \(keyVault.threshold.holders) holders refused; \(required) must sign."
+                )
                 return try close(request, keyVault, because: failure, signer)
             }
             if now >= request.expiresAt {
@@ -186,8 +189,9 @@ extension Books {
             }
         }
         let bans = try store.bannedPairs(in: keyVault.group)
-        guard let members = Self.quorum(
-            of: required, among: ready, last: last?.silent ?? [], apart: bans),
+        guard
+            let members = Self.quorum(
+                of: required, among: ready, last: last?.silent ?? [], apart: bans),
             let descriptor = try descriptor(
                 request, keyVault, members, attempt: (last?.attempt ?? 0) + 1)
         else { return [] }

@@ -88,17 +88,20 @@ extension Books {
     }
 
     /// An amount of the asset above zero, or a refusal that says what is wrong with it.
-    func amount(_ text: String, of asset: Asset, field: String = "amount") throws(Refusal) -> Amount {
+    func amount(_ text: String, of asset: Asset, field: String = "amount") throws(Refusal) -> Amount
+    {
         let amount: Amount
         do throws(Amount.Malformed) {
             amount = try Amount(text: text, decimals: asset.decimals)
         } catch {
-            let sentence = switch error {
-            case .notANumber: "'\(field)' must be a decimal number in plain digits, such as \"1.5\"."
-            case .negative: "'\(field)' must be greater than 0."
-            case .tooManyDecimals: "'\(field)' must have at most \(asset.decimals) decimals."
-            case .tooLarge: "'\(field)' is larger than any amount can be."
-            }
+            let sentence =
+                switch error {
+                case .notANumber:
+                    "'\(field)' must be a decimal number in plain digits, such as \"1.5\"."
+                case .negative: "'\(field)' must be greater than 0."
+                case .tooManyDecimals: "'\(field)' must have at most \(asset.decimals) decimals."
+                case .tooLarge: "'\(field)' is larger than any amount can be."
+                }
             throw Refusal(.invalid, field: field, sentence)
         }
         guard !amount.isZero else {

@@ -87,7 +87,8 @@ extension Books {
         let asset = try asset(draft.asset ?? "")
         guard try store.wallet(in: vault.id, asset: asset.id) == nil else {
             throw Refusal(
-                .walletExists, field: "assetId", "The vault has a wallet for '\(asset.id)' already.")
+                .walletExists, field: "assetId", "The vault has a wallet for '\(asset.id)' already."
+            )
         }
         let (_, key) = try activeKeyVault(of: tenant)
         let id = newID(WalletID.self)

@@ -83,7 +83,8 @@ extension Books {
         switch (draft.addressBookEntry, draft.destinationAddress) {
         case (nil, nil):
             validation.reject(
-                "destinationAddress", "One of 'addressBookEntryId' and 'destinationAddress' is required.")
+                "destinationAddress",
+                "One of 'addressBookEntryId' and 'destinationAddress' is required.")
         case (.some, .some):
             validation.reject(
                 "destinationAddress",

@@ -68,7 +68,8 @@ public struct Custody: Sendable {
         let (settings, vaultKey, events, now) = (settings, vaultKey, events, clock())
         return try await database.read { store in
             try body(
-                Books(store: store, settings: settings, vaultKey: vaultKey, events: events, now: now))
+                Books(
+                    store: store, settings: settings, vaultKey: vaultKey, events: events, now: now))
         }
     }
 

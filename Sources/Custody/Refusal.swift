@@ -70,6 +70,7 @@ struct Validation {
 
     func finish() throws(Refusal) {
         guard let first = fields.sorted(by: { $0.key < $1.key }).first?.value.first else { return }
-        throw Refusal(.invalid, fields.count == 1 ? first : "Several fields are invalid.", fields: fields)
+        throw Refusal(
+            .invalid, fields.count == 1 ? first : "Several fields are invalid.", fields: fields)
     }
 }

@@ -115,7 +115,8 @@ public protocol CustodyStore {
     func outgoing(_ hash: Digest, on chain: ChainID) throws -> OutgoingTransfer?
     func outgoing(of transaction: TransactionID) throws -> [OutgoingTransfer]
     /// Every transfer of the source that is not final: broadcasting ones, or those with the nonce.
-    func outgoing(from source: String, nonce: UInt64, on chain: ChainID) throws -> [OutgoingTransfer]
+    func outgoing(from source: String, nonce: UInt64, on chain: ChainID) throws
+        -> [OutgoingTransfer]
     func broadcasting(from source: String, on chain: ChainID) throws -> [OutgoingTransfer]
     func outgoingToBroadcast(on chain: ChainID, before: Timestamp) throws -> [OutgoingTransfer]
     func chainState(_ chain: ChainID) throws -> ChainState?

@@ -59,7 +59,8 @@ public struct Transaction: Equatable, Sendable {
     public init(
         id: TransactionID, tenant: TenantID, kind: Kind, status: Status, vault: VaultID,
         wallet: WalletID, destinationWallet: WalletID? = nil, asset: String, amount: Amount,
-        feeLimit: Amount = .zero, feeLevel: FeeLevel? = nil, fee: Amount? = nil, sourceAddress: String? = nil,
+        feeLimit: Amount = .zero, feeLevel: FeeLevel? = nil, fee: Amount? = nil,
+        sourceAddress: String? = nil,
         destinationAddress: String? = nil, hash: Digest? = nil, blockNumber: UInt64? = nil,
         waiting: Waiting? = nil, failure: Failure? = nil, note: String? = nil,
         externalID: String? = nil, createdAt: Timestamp, updatedAt: Timestamp

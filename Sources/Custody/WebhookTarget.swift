@@ -24,7 +24,8 @@ public struct WebhookTarget: Equatable, Sendable {
 
     /// - Parameter allowsLocal: development: plain HTTP and any address.
     public init(_ url: String, allowsLocal: Bool) throws(Unfit) {
-        guard url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }), let parts = URLComponents(string: url),
+        guard url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }),
+            let parts = URLComponents(string: url),
             let scheme = parts.scheme?.lowercased(), let host = parts.host, !host.isEmpty,
             parts.user == nil, parts.password == nil, parts.fragment == nil,
             ["http", "https"].contains(scheme), (1...65_535).contains(parts.port ?? 443)
@@ -71,7 +72,8 @@ public struct NetworkAddress: Equatable, Sendable {
         // Global unicast is 2000::/3; of it, documentation and 6to4 are not ours to reach.
         let isGlobal = bytes[0] & 0xe0 == 0x20
         let isDocumentation = Array(bytes.prefix(4)) == [0x20, 0x01, 0x0d, 0xb8]
-        let isTransition = Array(bytes.prefix(2)) == [0x20, 0x02]
+        let isTransition =
+            Array(bytes.prefix(2)) == [0x20, 0x02]
             || Array(bytes.prefix(4)) == [0x20, 0x01, 0, 0]
         return isGlobal && !isDocumentation && !isTransition
     }

@@ -47,7 +47,8 @@ struct Problem: Error {
         .internalServerError, "internal", "Something went wrong here; it has been logged.")
 
     func body(requestID: String) -> [UInt8] {
-        let errors: JSONValue = fields.isEmpty
+        let errors: JSONValue =
+            fields.isEmpty
             ? .object(["generalErrors": .array([.string(message)])])
             : .object(
                 fields.sorted { $0.key < $1.key }.map { name, sentences in

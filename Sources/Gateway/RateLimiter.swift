@@ -42,7 +42,8 @@ final class RateLimiter: Sendable {
 
     private func filled(_ bucket: Bucket, _ now: ContinuousClock.Instant) -> Double {
         let passed = bucket.at.duration(to: now)
-        let seconds = Double(passed.components.seconds) + Double(passed.components.attoseconds) / 1e18
+        let seconds =
+            Double(passed.components.seconds) + Double(passed.components.attoseconds) / 1e18
         return min(burst, bucket.tokens + seconds * perSecond)
     }
 }

@@ -66,7 +66,8 @@ extension HolderCore {
     /// intent was signed: whoever asks again may have missed them.
     private func answerAgain(_ record: IntentRecord) throws {
         if record.state == .approved, let reason = try refusalNow(record) {
-            try keep(.refused, .refusal(reason), record.digest, record.bytes, expires: record.expires)
+            try keep(
+                .refused, .refusal(reason), record.digest, record.bytes, expires: record.expires)
             cancelRuns(of: record.digest)
             return
         }
@@ -119,7 +120,8 @@ extension HolderCore {
                     since: now - min(now, Self.window), except: digest)
             }
         case .keyCeremony(let ceremony):
-            isConfirmed = try confirmsCeremonies
+            isConfirmed =
+                try confirmsCeremonies
                 || store.isConfirmed(fingerprint: ceremony.fingerprint)
         }
         return HolderKnowledge(
@@ -133,8 +135,10 @@ extension HolderCore {
             return note("dropped an order to close that the platform key did not sign")
         }
         let known = try store.intent(digest)
-        let record = known ?? IntentRecord(
-            digest: digest, bytes: [], state: .refused, verdict: [], expires: now)
+        let record =
+            known
+            ?? IntentRecord(
+                digest: digest, bytes: [], state: .refused, verdict: [], expires: now)
         try closeForGood(record)
     }
 
@@ -157,7 +161,9 @@ extension HolderCore {
             return
         }
         guard record.state != .closed else {
-            if let verdict = try? SignedVerdict(record.verdict) { outputs.append(.verdict(verdict)) }
+            if let verdict = try? SignedVerdict(record.verdict) {
+                outputs.append(.verdict(verdict))
+            }
             return
         }
         cancelRuns(of: record.digest)

@@ -6,7 +6,9 @@ import Threshold
 /// Keeping shares, and confirming new keys (specification section 3.6).
 extension HolderCore {
     /// What a sealed share is bound to: it opens only as the share of this group and epoch.
-    private func sealingContext(_ group: GroupID, _ epoch: UInt64, _ scheme: SignatureScheme) -> [UInt8] {
+    private func sealingContext(_ group: GroupID, _ epoch: UInt64, _ scheme: SignatureScheme)
+        -> [UInt8]
+    {
         Array("quorumkeep/share/v1".utf8) + group.bytes + epoch.bigEndianBytes
             + scheme.rawValue.bigEndianBytes
     }

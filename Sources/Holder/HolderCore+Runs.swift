@@ -150,7 +150,9 @@ extension HolderCore {
     }
 
     func arrived(_ bytes: [UInt8]) throws {
-        guard let envelope = try? Envelope(bytes) else { return note("dropped a malformed envelope") }
+        guard let envelope = try? Envelope(bytes) else {
+            return note("dropped a malformed envelope")
+        }
         let name = envelope.header.run.bytes
         // By name where the run has one; before that, every run that gathers may keep it.
         let candidates = runs.values.filter { run in
@@ -228,7 +230,8 @@ extension HolderCore {
         else { return false }
         for envelope in envelopes {
             guard let parsed = try? Envelope(envelope.bytes) else { return false }
-            let isFirst = parsed.header.to == firstRecipient(of: envelopes, item: parsed.header.item)
+            let isFirst =
+                parsed.header.to == firstRecipient(of: envelopes, item: parsed.header.item)
             guard isFirst else { continue }
             let hash = Digest.sha256(envelope.bytes)
             guard

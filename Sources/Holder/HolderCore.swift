@@ -81,7 +81,8 @@ public final class HolderCore {
     private func keepTime(_ time: HolderTime) throws {
         if let lastTime {
             let wall = time.wall > lastTime.wall ? time.wall - lastTime.wall : 0
-            let passed = time.monotonic > lastTime.monotonic
+            let passed =
+                time.monotonic > lastTime.monotonic
                 ? time.monotonic - lastTime.monotonic : 0
             if wall > passed + Self.clockJumpMost, try store.frozen() == nil {
                 try store.freeze("The clock jumped ahead by \(wall - passed) s.")

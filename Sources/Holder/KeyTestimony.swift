@@ -62,7 +62,9 @@ public struct KeyTestimony: Equatable, Sendable {
         func entries(_ signatures: [UInt16: IdentitySignature]) -> CBOR {
             .map(
                 Dictionary(
-                    uniqueKeysWithValues: signatures.map { (UInt64($0.key), .bytes($0.value.bytes)) }
+                    uniqueKeysWithValues: signatures.map {
+                        (UInt64($0.key), .bytes($0.value.bytes))
+                    }
                 ))
         }
         return CBOR.map([

@@ -342,8 +342,9 @@ extension HolderDatabase {
     }
 
     public func signatures(of intent: Digest) throws -> [ECDSASignature]? {
-        guard let bytes = try row(
-            "SELECT bytes FROM signatures WHERE intent = ?", [intent.data])?.bytes(0)
+        guard
+            let bytes = try row(
+                "SELECT bytes FROM signatures WHERE intent = ?", [intent.data])?.bytes(0)
         else { return nil }
         let size = ECDSASignature.byteCount
         return stride(from: 0, to: bytes.count, by: size).compactMap {
@@ -407,7 +408,9 @@ extension HolderDatabase {
 
     /// All envelopes kept as evidence, oldest first.
     public func evidence() throws -> [[UInt8]] {
-        try commit { try rows("SELECT envelope FROM evidence ORDER BY id").compactMap { $0.bytes(0) } }
+        try commit {
+            try rows("SELECT envelope FROM evidence ORDER BY id").compactMap { $0.bytes(0) }
+        }
     }
 
     /// Every key with its state, for the operator.

@@ -51,14 +51,16 @@ public enum PrivateFile {
         unlink(temporary.path)
         let descriptor = open(temporary.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else {
-            throw Housekeeping.Failure("cannot write \(url.path): \(String(cString: strerror(errno)))")
+            throw Housekeeping.Failure(
+                "cannot write \(url.path): \(String(cString: strerror(errno)))")
         }
         let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         try handle.write(contentsOf: content)
         try handle.synchronize()
         try handle.close()
         guard rename(temporary.path, url.path) == 0 else {
-            throw Housekeeping.Failure("cannot write \(url.path): \(String(cString: strerror(errno)))")
+            throw Housekeeping.Failure(
+                "cannot write \(url.path): \(String(cString: strerror(errno)))")
         }
     }
 
@@ -66,11 +68,13 @@ public enum PrivateFile {
     public static func read(_ url: URL) throws -> Data {
         var info = stat()
         guard stat(url.path, &info) == 0 else {
-            throw Housekeeping.Failure("cannot read \(url.path): \(String(cString: strerror(errno)))")
+            throw Housekeeping.Failure(
+                "cannot read \(url.path): \(String(cString: strerror(errno)))")
         }
         guard info.st_mode & 0o077 == 0 else {
             throw Housekeeping.Failure(
-                "\(url.path) can be read by others: chmod 600 it, and consider what it held as known")
+                "\(url.path) can be read by others: chmod 600 it, and consider what it held as known"
+            )
         }
         return try Data(contentsOf: url)
     }

@@ -16,7 +16,8 @@ public struct APIKeyID: Hashable, Sendable, CustomStringConvertible {
     public init?(text: String) {
         guard let prefix = [Self.prefix(true), Self.prefix(false)].first(where: text.hasPrefix),
             text.utf8.count == prefix.utf8.count + Self.digits,
-            let bytes = Hex.decode(text.dropFirst(prefix.count)), Hex.encode(bytes) == text.dropFirst(prefix.count)
+            let bytes = Hex.decode(text.dropFirst(prefix.count)),
+            Hex.encode(bytes) == text.dropFirst(prefix.count)
         else { return nil }
         self.text = text
     }

@@ -10,7 +10,8 @@ public struct APISecret: ~Copyable, Sendable {
 
     public init(isLive: Bool, random: inout some RandomSource) {
         let prefix = isLive ? "qk_live_secret_" : "qk_test_secret_"
-        text = SecretBytes(copying: Array((prefix + Hex.encode(random.bytes(Self.randomBytes))).utf8))
+        text = SecretBytes(
+            copying: Array((prefix + Hex.encode(random.bytes(Self.randomBytes))).utf8))
     }
 
     init(text: consuming SecretBytes) { self.text = text }

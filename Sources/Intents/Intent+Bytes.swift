@@ -40,7 +40,9 @@ extension Intent {
         case .transfer(let order):
             fields[Key.kind] = .unsigned(Kind.transfer)
             fields[Key.chain] = .text(order.chain.text)
-            fields[Key.source] = .map([1: .text(order.sourcePath.text), 2: .text(order.sourceAddress)])
+            fields[Key.source] = .map([
+                1: .text(order.sourcePath.text), 2: .text(order.sourceAddress),
+            ])
             fields[Key.outputs] = .array([
                 .map([
                     1: .text(order.output.asset.text), 2: .text(order.output.address),

@@ -91,7 +91,8 @@ public struct Judge: Sendable {
                     + "\(rules.environment.name).")
         }
         if let policy = rules.policy, policy != intent.policy {
-            throw refuse(.policyMismatch, "The platform applied another policy than is pinned here.")
+            throw refuse(
+                .policyMismatch, "The platform applied another policy than is pinned here.")
         }
         guard intent.notBefore <= intent.expires,
             intent.expires - intent.notBefore <= Intent.lifetimeMost
@@ -114,7 +115,8 @@ public struct Judge: Sendable {
             throw .wait(
                 Verdict.Reason(
                     .ceremonyUnconfirmed,
-                    "A person must confirm the fingerprint \(ceremony.fingerprint) at this holder."))
+                    "A person must confirm the fingerprint \(ceremony.fingerprint) at this holder.")
+            )
         }
         return Approved(items: [], spending: [:])
     }
@@ -163,7 +165,8 @@ public struct Judge: Sendable {
         guard order.output.asset.chain == order.chain,
             let limits = rules.assets[order.output.asset]
         else {
-            throw refuse(.assetNotServed, "This holder has no limits for \(order.output.asset.text).")
+            throw refuse(
+                .assetNotServed, "This holder has no limits for \(order.output.asset.text).")
         }
         return limits
     }

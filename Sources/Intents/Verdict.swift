@@ -152,7 +152,8 @@ public struct SignedVerdict: Equatable, Sendable {
         }
     }
 
-    private static func reason(_ fields: inout CBORFields) throws(MalformedBytes) -> Verdict.Reason {
+    private static func reason(_ fields: inout CBORFields) throws(MalformedBytes) -> Verdict.Reason
+    {
         guard let code = RefusalCode(rawValue: try fields.text(6, most: 64)) else {
             throw MalformedBytes("unknown refusal code")
         }

@@ -52,7 +52,8 @@ public struct KeyCertificate: Equatable, Sendable {
     public func verified() -> (key: SharedKey, digest: Digest)? {
         guard let (key, digest) = claimed(), signatures.count == descriptor.roster.identities.count,
             key.isConsistent,
-            zip(descriptor.roster.identities, signatures).allSatisfy({ $0.verifies($1, of: digest) })
+            zip(descriptor.roster.identities, signatures).allSatisfy({ $0.verifies($1, of: digest) }
+            )
         else { return nil }
         return (key, digest)
     }

@@ -3,7 +3,8 @@ import Algebra
 /// Shamir's sharing over the integers modulo n, with Feldman's commitments.
 public enum Sharing {
     /// λᵢ(S): the factor by which share i enters the secret that the shares of `members` make.
-    public static func lagrange(_ index: ParticipantIndex, in members: [ParticipantIndex]) -> Scalar {
+    public static func lagrange(_ index: ParticipantIndex, in members: [ParticipantIndex]) -> Scalar
+    {
         var numerator = Scalar.one
         var denominator = Scalar.one
         for other in members where other != index {

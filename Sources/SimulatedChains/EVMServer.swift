@@ -56,7 +56,9 @@ public final class EVMServer: Sendable {
             let call = try? JSONSerialization.jsonObject(with: Data(body.readableBytesView))
                 as? [String: Any], let method = call["method"] as? String
         else {
-            return try json(["jsonrpc": "2.0", "id": NSNull(), "error": error(-32700, "Parse error")])
+            return try json([
+                "jsonrpc": "2.0", "id": NSNull(), "error": error(-32700, "Parse error"),
+            ])
         }
         let fault = nextFault(method)
         switch fault {
@@ -254,7 +256,9 @@ extension EVMServer {
                 ledger.pool.first { $0.hash == hash }
             )
         }
-        if let (block, index) = mined { return fields(block.transfers[index], in: block, at: index) }
+        if let (block, index) = mined {
+            return fields(block.transfers[index], in: block, at: index)
+        }
         return waiting.map { fields($0, in: nil, at: 0) } ?? NSNull()
     }
 

@@ -75,7 +75,8 @@ public final class SimulatedEVM: Sendable {
         let address = faucet.with { EVMAddress($0.publicKey) }
         ledger.withLock { ledger in
             ledger = Ledger()
-            ledger.accounts[address] = Account(balance: Amount(baseUnits: Self.faucetFunds) ?? .most)
+            ledger.accounts[address] = Account(
+                balance: Amount(baseUnits: Self.faucetFunds) ?? .most)
             ledger.blocks = [
                 Block(
                     number: 0, hash: .sha256(Array("genesis \(chainID)".utf8)),
@@ -137,11 +138,16 @@ public final class SimulatedEVM: Sendable {
         let waiting = ledger.pool.sorted { $0.transaction.nonce < $1.transaction.nonce }
         var rest: [SignedEVMTransaction] = []
         for transfer in waiting {
-            if Self.apply(transfer, &accounts) { transfers.append(transfer) } else { rest.append(transfer) }
+            if Self.apply(transfer, &accounts) {
+                transfers.append(transfer)
+            } else {
+                rest.append(transfer)
+            }
         }
         // What can never be mined any more is forgotten, as nodes do.
         ledger.pool = rest.filter { transfer in
-            transfer.sender.map { transfer.transaction.nonce >= (accounts[$0]?.nonce ?? 0) } ?? false
+            transfer.sender.map { transfer.transaction.nonce >= (accounts[$0]?.nonce ?? 0) }
+                ?? false
         }
         append(transfers, &ledger)
         write(Line(transfers: transfers.map { Hex.encode($0.raw) }))
@@ -206,12 +212,14 @@ public final class SimulatedEVM: Sendable {
             else { throw Rejected(message: "already known") }
             guard transaction.chainID == chainID else {
                 throw Rejected(
-                    message: "invalid chain id for signer: have \(transaction.chainID) want \(chainID)")
+                    message:
+                        "invalid chain id for signer: have \(transaction.chainID) want \(chainID)")
             }
             let account = ledger.accounts[sender] ?? Account()
             guard transaction.nonce >= account.nonce else {
                 throw Rejected(
-                    message: "nonce too low: next nonce \(account.nonce), tx nonce \(transaction.nonce)")
+                    message:
+                        "nonce too low: next nonce \(account.nonce), tx nonce \(transaction.nonce)")
             }
             guard transaction.fee.gasLimit >= EVMFeeLimit.transferGas else {
                 throw Rejected(message: "intrinsic gas too low")
@@ -222,7 +230,9 @@ public final class SimulatedEVM: Sendable {
             guard let most = transaction.fee.most?.adding(transaction.value),
                 most <= account.balance
             else { throw Rejected(message: "insufficient funds for gas * price + value") }
-            guard ledger.pool.count < Self.poolMost else { throw Rejected(message: "txpool is full") }
+            guard ledger.pool.count < Self.poolMost else {
+                throw Rejected(message: "txpool is full")
+            }
             guard
                 !ledger.pool.contains(where: {
                     $0.sender == sender && $0.transaction.nonce == transaction.nonce

@@ -19,8 +19,11 @@ extension FixedBytes {
 
 /// Reads columns as what they must be; the schema's types make all but corruption impossible.
 extension Row {
-    func value<Value: FixedBytes>(_ column: String, _ type: Value.Type = Value.self) throws -> Value {
-        guard let data = self[column] as Data?, let value = Value(data) else { throw corrupt(column) }
+    func value<Value: FixedBytes>(_ column: String, _ type: Value.Type = Value.self) throws -> Value
+    {
+        guard let data = self[column] as Data?, let value = Value(data) else {
+            throw corrupt(column)
+        }
         return value
     }
 

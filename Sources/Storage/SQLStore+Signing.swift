@@ -41,8 +41,10 @@ extension SQLStore {
     }
 
     func signingRequests(of transaction: TransactionID) throws -> [SigningRequest] {
-        try rows("SELECT * FROM signing_requests WHERE movement = ? ORDER BY seq", [transaction.data])
-            .map(Self.request)
+        try rows(
+            "SELECT * FROM signing_requests WHERE movement = ? ORDER BY seq", [transaction.data]
+        )
+        .map(Self.request)
     }
 
     func signingRequests(in states: [SigningRequest.State]) throws -> [SigningRequest] {

@@ -76,7 +76,8 @@ extension SQLStore {
         guard let threshold = SigningThreshold(row["required"], of: identities.count),
             let holders = Roster(identities, indices)
         else { throw row.corrupt("identities") }
-        let certificate = row["certificate"] == nil
+        let certificate =
+            row["certificate"] == nil
             ? nil : try KeyCertificate(try row.bytes("certificate"))
         return KeyVault(
             id: try row.value("id"), tenant: try row.value("tenant"),

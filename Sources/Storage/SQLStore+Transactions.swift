@@ -82,7 +82,9 @@ extension SQLStore {
     private static func waiting(_ row: Row) throws -> Waiting? {
         guard let text = row["waiting"] as String? else { return nil }
         let stored = try JSONDecoder().decode(StoredWaiting.self, from: Data(text.utf8))
-        guard let cause = Waiting.Cause(rawValue: stored.cause) else { throw row.corrupt("waiting") }
+        guard let cause = Waiting.Cause(rawValue: stored.cause) else {
+            throw row.corrupt("waiting")
+        }
         return Waiting(
             cause, who: stored.who, since: Timestamp(milliseconds: stored.since), next: stored.next)
     }

@@ -49,7 +49,9 @@ extension SQLStore {
 
     private static func vault(_ row: Row) throws -> Vault {
         let metadata = Data((row["metadata"] as String).utf8)
-        guard let index = UInt32(exactly: row["number"] as Int64) else { throw row.corrupt("number") }
+        guard let index = UInt32(exactly: row["number"] as Int64) else {
+            throw row.corrupt("number")
+        }
         return Vault(
             id: try row.value("id"), tenant: try row.value("tenant"),
             keyVault: try row.value("key_vault"), index: index, externalID: row["external_id"],

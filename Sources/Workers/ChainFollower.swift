@@ -48,7 +48,8 @@ public struct ChainFollower: Sendable {
                 while try await step(), !Task.isCancelled {}
             } catch let halted as Halted {
                 if complaints.isNew("\(halted)") {
-                    log.error("following is halted: \(halted)", metadata: ["chain": "\(chain.text)"])
+                    log.error(
+                        "following is halted: \(halted)", metadata: ["chain": "\(chain.text)"])
                 }
             } catch {
                 if complaints.isNew("\(error)") {

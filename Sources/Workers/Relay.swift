@@ -61,7 +61,8 @@ public final class Relay: RelayWire.Service {
 
     /// Sends a frame to a holder; false if it is not online, or so slow that its queue is full.
     @discardableResult
-    public func send(_ frame: RelayWire.FromRelay, to holder: IdentityPublicKey, bytes: Int) -> Bool {
+    public func send(_ frame: RelayWire.FromRelay, to holder: IdentityPublicKey, bytes: Int) -> Bool
+    {
         guard let session = sessions.withLock({ $0[holder] }) else { return false }
         if session.queue.push(frame, bytes: bytes) { return true }
         session.queue.close()
@@ -125,7 +126,9 @@ public final class Relay: RelayWire.Service {
         }
     }
 
-    private func authenticate(_ hello: RelayWire.Hello, _ nonce: [UInt8]) async -> IdentityPublicKey? {
+    private func authenticate(_ hello: RelayWire.Hello, _ nonce: [UInt8]) async
+        -> IdentityPublicKey?
+    {
         let digest = RelayHello.digest(nonce: nonce, authority: authority)
         guard let identity = IdentityPublicKey(hello.identity),
             let signature = IdentitySignature(hello.signature),
@@ -142,7 +145,9 @@ public final class Relay: RelayWire.Service {
             numbers += 1
             return numbers
         }
-        let old = sessions.withLock { $0.updateValue(Session(number: number, queue: queue), forKey: holder) }
+        let old = sessions.withLock {
+            $0.updateValue(Session(number: number, queue: queue), forKey: holder)
+        }
         old?.queue.close()
         log.info("holder online", metadata: ["holder": "\(holder.hex)"])
         return number

@@ -190,7 +190,9 @@ enum Resolver {
                 NI_NUMERICHOST) == 0
             {
                 addresses.append(
-                    String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+                    String(
+                        decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) },
+                        as: UTF8.self))
             }
             next = info.pointee.ai_next
         }

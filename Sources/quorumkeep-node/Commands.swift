@@ -93,7 +93,8 @@ struct Start: AsyncParsableCommand {
         var log = Logger(label: "holder.\(configuration.name)")
         log.logLevel = .info
         if !Housekeeping.lockMemory() {
-            log.notice("memory may be swapped to disk: raise the limit of locked memory to forbid it")
+            log.notice(
+                "memory may be swapped to disk: raise the limit of locked memory to forbid it")
         }
         guard let platformKey = IdentityPublicKey(hex: configuration.platformKey) else {
             throw Housekeeping.Failure("platformKey in node.json is no key")
@@ -165,7 +166,10 @@ struct Confirm: AsyncParsableCommand {
     func run() async throws {
         let database = try options.directory.database()
         let isKnown = try database.commit {
-            guard try database.awaitingConfirmation().contains(where: { $0.fingerprint == fingerprint })
+            guard
+                try database.awaitingConfirmation().contains(where: {
+                    $0.fingerprint == fingerprint
+                })
             else { return false }
             try database.confirm(fingerprint: fingerprint)
             return true

@@ -93,12 +93,15 @@ struct NodeDirectory {
 extension HolderRulesFile {
     /// Reads a rules file, or says what is wrong with it and where.
     static func read(_ data: Data) throws -> HolderRules {
-        guard data.count <= byteLimit else { throw Invalid("rules.json is over \(byteLimit) bytes") }
+        guard data.count <= byteLimit else {
+            throw Invalid("rules.json is over \(byteLimit) bytes")
+        }
         let file: HolderRulesFile
         do {
             file = try JSONDecoder().decode(HolderRulesFile.self, from: data)
         } catch let DecodingError.keyNotFound(key, context) {
-            let path = (context.codingPath.map(\.stringValue) + [key.stringValue]).joined(separator: ".")
+            let path = (context.codingPath.map(\.stringValue) + [key.stringValue]).joined(
+                separator: ".")
             throw Invalid("rules.json lacks '\(path)'")
         } catch let DecodingError.typeMismatch(_, context) {
             let path = context.codingPath.map(\.stringValue).joined(separator: ".")

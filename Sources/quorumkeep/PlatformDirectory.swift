@@ -44,7 +44,8 @@ struct PlatformDirectory {
         do {
             return try JSONDecoder().decode(PlatformConfiguration.self, from: data)
         } catch let DecodingError.keyNotFound(key, context) {
-            let path = (context.codingPath.map(\.stringValue) + [key.stringValue]).joined(separator: ".")
+            let path = (context.codingPath.map(\.stringValue) + [key.stringValue]).joined(
+                separator: ".")
             throw Housekeeping.Failure("platform.json lacks '\(path)'")
         } catch {
             throw Housekeeping.Failure("platform.json cannot be read: \(error)")

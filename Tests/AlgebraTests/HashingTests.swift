@@ -90,7 +90,7 @@ import Testing
         var one = HedgedRandom(secret: secret, context: [1])
         var two = HedgedRandom(secret: secret, context: [1])
         #expect(one.bytes(100) != two.bytes(100))
-        #expect(one.bytes(1) .count == 1)
+        #expect(one.bytes(1).count == 1)
         #expect(one.bytes(33) != one.bytes(33))
     }
 }
@@ -167,7 +167,8 @@ import Testing
                 } else {
                     counts.bad += 1
                     // What we refuse of the valid ones has a high s, or another length.
-                    let isHigh = signature.count == 64
+                    let isHigh =
+                        signature.count == 64
                         && Scalar(canonical: signature.suffix(32))?.isHigh == true
                     #expect(test["result"].text != "valid" || isHigh, "\(test["tcId"])")
                 }

@@ -1,5 +1,5 @@
-import Canonical
 import CSecp256k1
+import Canonical
 import TestKit
 import Testing
 
@@ -42,7 +42,9 @@ import Testing
         } else {
             #expect((a * b).isZero == (a.isZero || b.isZero))
         }
-        if a.isZero { #expect(a + b == b) } else if let expected = sum(a, b) {
+        if a.isZero {
+            #expect(a + b == b)
+        } else if let expected = sum(a, b) {
             #expect(a + b == expected)
         } else {
             #expect((a + b).isZero)
@@ -76,13 +78,16 @@ import Testing
 
     @Test func `have inverses, but for zero`() {
         #expect(Scalar.zero.inverse == nil)
-        for value in Self.edges where !value.isZero { #expect(value.inverse.map { $0 * value } == .one) }
+        for value in Self.edges where !value.isZero {
+            #expect(value.inverse.map { $0 * value } == .one)
+        }
     }
 
     @Test func `know which half they are in`() {
         // n/2 rounded down is the largest low value (BIP 146).
         let half = Scalar(
-            canonical: Hex.decode("7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0")!)!
+            canonical: Hex.decode(
+                "7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0")!)!
         #expect(!half.isHigh)
         #expect((half + .one).isHigh)
         #expect(!Scalar.one.isHigh)

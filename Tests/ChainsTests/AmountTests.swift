@@ -7,7 +7,8 @@ import Testing
     @Test(arguments: [
         ("1", 18, "1000000000000000000"), ("1.5", 18, "1500000000000000000"),
         ("0.000000000000000001", 18, "1"), ("0", 18, "0"), ("0.0", 1, "0"), ("12.34", 2, "1234"),
-        ("7", 0, "7"), ("999999999999999999.999999999999999999", 18, String(repeating: "9", count: 36)),
+        ("7", 0, "7"),
+        ("999999999999999999.999999999999999999", 18, String(repeating: "9", count: 36)),
     ])
     func `are read exactly and written shortest`(_ text: String, _ decimals: Int, _ units: String)
         throws

@@ -56,7 +56,10 @@ import Testing
         #expect(checked > 40)
     }
 
-    @Test(arguments: ["", "0x", "0x12", "f39Fd6e51aad88F6F4ce6aB8827279cffFb92266", "0xg39Fd6e51aad88F6F4ce6aB8827279cffFb92266", "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq"])
+    @Test(arguments: [
+        "", "0x", "0x12", "f39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
+        "0xg39Fd6e51aad88F6F4ce6aB8827279cffFb92266", "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq",
+    ])
     func `what is no address is refused`(_ text: String) {
         #expect(throws: EVMAddress.Malformed.notAnAddress) { try EVMAddress(text: text) }
     }
@@ -114,14 +117,19 @@ import Testing
     @Test func `a path has one spelling and is never hardened`() {
         #expect(DerivationPath(text: "m/44/60/0/0/7")?.steps == [44, 60, 0, 0, 7])
         #expect(DerivationPath(text: "m")?.steps == [])
-        for text in ["m/", "/m", "m/44'", "m/01", "m/+1", "m/2147483648", "44/60", "m/1/2/3/4/5/6/7/8/9/10/11"] {
+        for text in [
+            "m/", "/m", "m/44'", "m/01", "m/+1", "m/2147483648", "44/60",
+            "m/1/2/3/4/5/6/7/8/9/10/11",
+        ] {
             #expect(DerivationPath(text: text) == nil, "\(text)")
         }
     }
 
     @Test func `chains and assets have one spelling`() {
         #expect(ChainID("eip155:1") == .eip155(1))
-        for text in ["eip155:01", "eip155:0", "EIP155:1", "eip155:", "eip155:1:2", "eip155: 1", "solana:x"] {
+        for text in [
+            "eip155:01", "eip155:0", "EIP155:1", "eip155:", "eip155:1:2", "eip155: 1", "solana:x",
+        ] {
             #expect(ChainID(text) == nil, "\(text)")
         }
         #expect(AssetID("eip155:1/slip44:60") == .native(.eip155(1)))

@@ -33,7 +33,9 @@ import Testing
             guard handled < inputs else {
                 // The last input is handled, and its answers may be lost with the process.
                 isDead = true
-                if answersLost { quorum.handleAndDrop(transit.input, by: 0) } else {
+                if answersLost {
+                    quorum.handleAndDrop(transit.input, by: 0)
+                } else {
                     try? quorum.handle(transit.input, by: 0)
                 }
                 return []
@@ -50,7 +52,8 @@ import Testing
         // Everything that it was ever sent comes again, twice and the other way round.
         for transit in seen + seen.reversed() { quorum.post(transit.input, to: 0) }
         try quorum.run()
-        let after = quorum.envelopes.filter { $0.member == 0 }.dropFirst(before.count).map(\.envelope)
+        let after = quorum.envelopes.filter { $0.member == 0 }.dropFirst(before.count).map(
+            \.envelope)
         #expect(after.isEmpty, "no session resumes, and a used descriptor is refused for ever")
 
         try quorum.tick(70)
@@ -70,8 +73,14 @@ import Testing
         let database = try HolderDatabase(path: nil)
         let run = RunID(unchecked: [UInt8](repeating: 1, count: 32))
         let intent = Digest.sha256([1])
-        #expect(try database.commit { try database.recordLast(run: run, item: 0, hash: .sha256([2]), intent: intent) })
-        #expect(try !database.commit { try database.recordLast(run: run, item: 0, hash: .sha256([3]), intent: intent) })
+        #expect(
+            try database.commit {
+                try database.recordLast(run: run, item: 0, hash: .sha256([2]), intent: intent)
+            })
+        #expect(
+            try !database.commit {
+                try database.recordLast(run: run, item: 0, hash: .sha256([3]), intent: intent)
+            })
         #expect(try database.commit { try database.hasLast(for: intent) })
         #expect(try database.commit { database.claim(run) })
         #expect(try !database.commit { database.claim(run) })
@@ -92,7 +101,8 @@ import Testing
 
     @Test func `a key ceremony cut off after the shares were stored is finished by all`() throws {
         for victim in 0..<3 {
-            let quorum = try SimulatedQuorum(SigningThreshold(2, of: 3)!, seed: "ceremony \(victim)")
+            let quorum = try SimulatedQuorum(
+                SigningThreshold(2, of: 3)!, seed: "ceremony \(victim)")
             // Testimonies are lost at first: every holder has stored its share and knows no other's.
             quorum.relay = { transit in
                 if case .testimony = transit.input { return [] }
@@ -138,7 +148,9 @@ import Testing
         #expect(try database.commit { try database.keys(of: key.group)[0].state } == .pending)
     }
 
-    @Test func `a share opens only under its sealing key, and the store never holds it open`() throws {
+    @Test func `a share opens only under its sealing key, and the store never holds it open`()
+        throws
+    {
         let quorum = try SimulatedQuorum(SigningThreshold(2, of: 3)!, seed: "sealed")
         try quorum.generateKey()
         let share = try quorum.share(0)
@@ -166,7 +178,8 @@ import Testing
         for index in 0..<3 {
             quorum.post(
                 .close(
-                    intent: intent.digest, signature: quorum.sign(PlatformOrder.close(intent.digest))),
+                    intent: intent.digest,
+                    signature: quorum.sign(PlatformOrder.close(intent.digest))),
                 to: index)
         }
         try quorum.run()
@@ -222,7 +235,8 @@ import Testing
         let forged = IdentitySignature(unchecked: [UInt8](repeating: 1, count: 64))
         try quorum.handle(.close(intent: intent.digest, signature: forged), by: 0)
         // The signature of the intent itself is none of an order to close it.
-        try quorum.handle(.close(intent: intent.digest, signature: quorum.sign(intent.digest)), by: 0)
+        try quorum.handle(
+            .close(intent: intent.digest, signature: quorum.sign(intent.digest)), by: 0)
         #expect(quorum.verdicts.count == before)
     }
 }

@@ -52,9 +52,12 @@ import Testing
     private static let mask = 32 + 33 + 32 + 3 * 33
 
     static let bans: [(String, Abort.Reason, UInt8, @Sendable (inout [UInt8]) -> Void)] = [
-        ("1 correction bits flipped", .transferCheck, 1, { bytes in
-            for tree in 0..<64 { bytes[32 + tree * 80] ^= 1 }
-        }),
+        (
+            "1 correction bits flipped", .transferCheck, 1,
+            { bytes in
+                for tree in 0..<64 { bytes[32 + tree * 80] ^= 1 }
+            }
+        ),
         ("4 one correction altered", .multiplicationCheck, 2, { $0[mask + 32 + 31] ^= 1 }),
         ("7 nonce share shifted", .nonceCheck, 2, { shift(&$0, 32 + 33 + 32 + 33) }),
         ("7 key share shifted", .keyCheck, 2, { shift(&$0, 32 + 33 + 32 + 66) }),
@@ -115,7 +118,8 @@ import Testing
         let scene = try Scene("transcript")
         scene.puppet.change = { $0.round == 2 ? $0.changed { $0[0] ^= 1 } : $0 }
         try scene.run()
-        #expect(scene.quorum.reports.first { $0.member == 0 }?.report.reason == "transcriptMismatch")
+        #expect(
+            scene.quorum.reports.first { $0.member == 0 }?.report.reason == "transcriptMismatch")
         #expect(try scene.banned().isEmpty)
         #expect(scene.lastMessages.isEmpty)
         scene.puppet.change = { $0 }
@@ -148,7 +152,8 @@ import Testing
         #expect(quorum.reports.contains { $0.report.reason == "transcriptMismatch" })
         for index in 0..<3 {
             let database = quorum.members[index].database
-            #expect(try database.commit { try database.banned(group: quorum.group, epoch: 1) }.isEmpty)
+            #expect(
+                try database.commit { try database.banned(group: quorum.group, epoch: 1) }.isEmpty)
         }
         // Held together, the evidence of the two honest holders shows two messages for one place.
         let held = try [0, 2].flatMap { index in
@@ -179,7 +184,8 @@ import Testing
         #expect(first.header.run != second.header.run)
         #expect(signatures.count == 1)
         let nonces = scene.quorum.envelopes.filter {
-            $0.member == 0 && $0.envelope.header.round == 1 && $0.envelope.header.to == Envelope.toAll
+            $0.member == 0 && $0.envelope.header.round == 1
+                && $0.envelope.header.to == Envelope.toAll
         }.map(\.envelope.body)
         #expect(nonces.count == 2)
         #expect(Set(nonces).count == 2)

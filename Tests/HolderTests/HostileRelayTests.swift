@@ -52,10 +52,20 @@ import Testing
             ("amount", changed(intent) { order($0, amount: Amount(999_999)) }),
             ("chain id", changed(intent) { order($0, chain: .eip155(1)) }),
             ("nonce", changed(intent) { order($0, nonce: 9) }),
-            ("fee", changed(intent) {
-                order($0, fee: EVMFeeLimit(gasLimit: 21_000, maxFeePerGas: 2_000_000_000, maxPriorityFeePerGas: 1)!)
-            }),
-            ("path", changed(intent) { order($0, path: AccountPath(coin: 60, vaultIndex: 6, number: 0)) }),
+            (
+                "fee",
+                changed(intent) {
+                    order(
+                        $0,
+                        fee: EVMFeeLimit(
+                            gasLimit: 21_000, maxFeePerGas: 2_000_000_000, maxPriorityFeePerGas: 1)!
+                    )
+                }
+            ),
+            (
+                "path",
+                changed(intent) { order($0, path: AccountPath(coin: 60, vaultIndex: 6, number: 0)) }
+            ),
             ("request id", changed(intent, request: 7)),
             ("expiry", changed(intent, expires: intent.expires + 3600)),
             ("epoch", changed(intent, epoch: 2)),
@@ -76,7 +86,9 @@ import Testing
             try quorum.run()
             #expect(quorum.signatures.isEmpty, "\(name)")
         }
-        let dropped = quorum.notes.filter { $0.text == "dropped an intent that the platform key did not sign" }
+        let dropped = quorum.notes.filter {
+            $0.text == "dropped an intent that the platform key did not sign"
+        }
         #expect(dropped.count == 3 * mutations(intent).count)
         let stored = try quorum.members[0].database.commit {
             try quorum.members[0].database.intent(intent.digest)
@@ -84,7 +96,8 @@ import Testing
         #expect(stored == nil)
     }
 
-    @Test func `a relay that proposes another transaction than was approved gets no Ready`() throws {
+    @Test func `a relay that proposes another transaction than was approved gets no Ready`() throws
+    {
         let quorum = try quorum("relay proposes")
         let honest = quorum.order()
         let intent = quorum.intent(.transfer(honest))
@@ -103,7 +116,11 @@ import Testing
                     == "the run would sign something else than was approved", "\(name)")
         }
         #expect(quorum.signatures.isEmpty)
-        #expect(quorum.envelopes.allSatisfy { $0.envelope.header.kind != .ready || $0.envelope.header.run.bytes != intent.digest.bytes })
+        #expect(
+            quorum.envelopes.allSatisfy {
+                $0.envelope.header.kind != .ready
+                    || $0.envelope.header.run.bytes != intent.digest.bytes
+            })
     }
 
     @Test func `17 a run of the wrong quorum, key or time is refused at Ready`() throws {
@@ -119,13 +136,29 @@ import Testing
             try quorum.run()
             return quorum.reports.last?.report.reason ?? ""
         }
-        #expect(try last { quorum.proposeSigning(intent, order, [0, 1, 2]) }.contains("not of its threshold"))
-        #expect(try last { quorum.propose(intent, [0, 1], .signing(certificate: .sha256([]), items: items)) } == "no active key for the run")
-        #expect(try last { quorum.proposeSigning(intent, order, [0, 1], expiresIn: 0) }.contains("time is over"))
-        #expect(try last { quorum.proposeSigning(intent, order, [0, 1], expiresIn: 10_000) }.contains("too long"))
-        #expect(try last { quorum.propose(intent, [0, 1], .keyGeneration(kind: .main, threshold: SigningThreshold(2, of: 2)!)) }.contains("another kind"))
+        #expect(
+            try last { quorum.proposeSigning(intent, order, [0, 1, 2]) }.contains(
+                "not of its threshold"))
+        #expect(
+            try last {
+                quorum.propose(intent, [0, 1], .signing(certificate: .sha256([]), items: items))
+            } == "no active key for the run")
+        #expect(
+            try last { quorum.proposeSigning(intent, order, [0, 1], expiresIn: 0) }.contains(
+                "time is over"))
+        #expect(
+            try last { quorum.proposeSigning(intent, order, [0, 1], expiresIn: 10_000) }.contains(
+                "too long"))
+        #expect(
+            try last {
+                quorum.propose(
+                    intent, [0, 1],
+                    .keyGeneration(kind: .main, threshold: SigningThreshold(2, of: 2)!))
+            }.contains("another kind"))
         let unknown = quorum.intent(.transfer(quorum.order(nonce: 5)))
-        #expect(try last { quorum.proposeSigning(unknown, order, [0, 1]) }.contains("no approved intent"))
+        #expect(
+            try last { quorum.proposeSigning(unknown, order, [0, 1]) }.contains(
+                "no approved intent"))
         #expect(quorum.envelopes.count == before)
         #expect(quorum.signatures.isEmpty)
     }
@@ -194,13 +227,15 @@ import Testing
         let order = quorum.order()
         let rows: [(String, Intent, RefusalCode)] = [
             (
-                "above the limit", quorum.intent(.transfer(quorum.order(amount: 1_000_001)), request: 2),
+                "above the limit",
+                quorum.intent(.transfer(quorum.order(amount: 1_000_001)), request: 2),
                 .amountAboveLimit
             ),
             (
                 "lies about the source path",
                 quorum.intent(
-                    .transfer(self.order(order, path: AccountPath(coin: 60, vaultIndex: 9, number: 0))),
+                    .transfer(
+                        self.order(order, path: AccountPath(coin: 60, vaultIndex: 9, number: 0))),
                     request: 3), .wrongSource
             ),
             (
@@ -214,7 +249,8 @@ import Testing
             ),
             (
                 "another chain",
-                quorum.intent(.transfer(self.order(order, chain: .eip155(1), to: thief)), request: 6),
+                quorum.intent(
+                    .transfer(self.order(order, chain: .eip155(1), to: thief)), request: 6),
                 .chainNotServed
             ),
         ]

@@ -64,12 +64,15 @@ import Testing
             group: GroupID(unchecked: id(4)), epoch: 5, purpose: .transfer(order), notBefore: 1000,
             expires: 2000, policy: .sha256([]))
         #expect(
-            intent.digest.hex == "\(Digest.sha256(Digest.sha256(Array("quorumkeep/intent/v1".utf8)).bytes + Digest.sha256(Array("quorumkeep/intent/v1".utf8)).bytes + intent.bytes))")
+            intent.digest.hex
+                == "\(Digest.sha256(Digest.sha256(Array("quorumkeep/intent/v1".utf8)).bytes + Digest.sha256(Array("quorumkeep/intent/v1".utf8)).bytes + intent.bytes))"
+        )
         #expect(
             Hex.encode(intent.bytes)
                 == "b0010102010350" + Hex.encode(id(1)) + "0450" + Hex.encode(id(2)) + "0550"
                 + Hex.encode(id(3)) + "0650" + Hex.encode(id(4)) + "070508010968"
-                + Hex.encode(Array("eip155:1".utf8)) + "0aa2016d" + Hex.encode(Array("m/44/60/1/0/2".utf8))
+                + Hex.encode(Array("eip155:1".utf8)) + "0aa2016d"
+                + Hex.encode(Array("m/44/60/1/0/2".utf8))
                 + "02782a" + Hex.encode(Array(order.sourceAddress.utf8)) + "0b81a30172"
                 + Hex.encode(Array("eip155:1/slip44:60".utf8)) + "02782a"
                 + Hex.encode(Array(order.output.address.utf8)) + "03c2490" + "1158e460913d00000"
@@ -107,7 +110,8 @@ import Testing
             .waiting(.init(.frozen, "frozen")), .closed, .given,
         ]
         for verdict in verdicts {
-            let signed = SignedVerdict(verdict, on: digest, rules: .sha256([3]), at: 5, signedBy: key)
+            let signed = SignedVerdict(
+                verdict, on: digest, rules: .sha256([3]), at: 5, signedBy: key)
             #expect(try SignedVerdict(signed.bytes) == signed)
             for at in signed.bytes.indices {
                 var bytes = signed.bytes

@@ -85,20 +85,38 @@ import Testing
             ("approve", try judge(now: start + 3600 + 30) { order($0) }),
             ("wait not_yet", try judge(now: start - 41) { order($0) }),
             ("approve", try judge(now: start - 40) { order($0) }),
-            ("refuse chain_not_served", try judge { order($0, chain: .eip155(1), asset: .native(.eip155(1))) }),
+            (
+                "refuse chain_not_served",
+                try judge { order($0, chain: .eip155(1), asset: .native(.eip155(1))) }
+            ),
             ("refuse asset_not_served", try judge { order($0, asset: .native(.eip155(1))) }),
             ("refuse unknown_group", try judge(knowsKey: false) { order($0) }),
             ("refuse wrong_epoch", try judge { $0.intent(.transfer($0.order()), epoch: 2) }),
-            ("refuse wrong_source", try judge { order($0, path: AccountPath(coin: 60, vaultIndex: 5, number: 1)) }),
-            ("refuse wrong_source", try judge { order($0, path: AccountPath(coin: 61, vaultIndex: 5, number: 0)) }),
+            (
+                "refuse wrong_source",
+                try judge { order($0, path: AccountPath(coin: 60, vaultIndex: 5, number: 1)) }
+            ),
+            (
+                "refuse wrong_source",
+                try judge { order($0, path: AccountPath(coin: 61, vaultIndex: 5, number: 0)) }
+            ),
             ("refuse wrong_source", try judge { order($0, source: $0.order().output.address) }),
-            ("refuse wrong_destination", try judge { order($0, to: $0.order().output.address.lowercased() + "0") }),
+            (
+                "refuse wrong_destination",
+                try judge { order($0, to: $0.order().output.address.lowercased() + "0") }
+            ),
             ("refuse amount_zero", try judge { order($0, amount: 0) }),
             ("refuse amount_above_limit", try judge(rules: rules) { order($0, amount: 501) }),
             ("approve", try judge(rules: rules) { order($0, amount: 500) }),
             ("refuse fee_above_limit", try judge(rules: noFee) { order($0) }),
-            ("wait daily_limit", try judge(rules: rules, spent: 10_000_000_000_000) { order($0, amount: 500) }),
-            ("refuse daily_limit", try judge(rules: SimulatedQuorum.rules(perDay: 21_000_000_000_999)) { order($0) }),
+            (
+                "wait daily_limit",
+                try judge(rules: rules, spent: 10_000_000_000_000) { order($0, amount: 500) }
+            ),
+            (
+                "refuse daily_limit",
+                try judge(rules: SimulatedQuorum.rules(perDay: 21_000_000_000_999)) { order($0) }
+            ),
         ]
         for (expected, finding) in rows { #expect(code(finding) == expected) }
     }
@@ -153,7 +171,9 @@ import Testing
         }
         #expect(throws: Never.self) { try rules { _ in } }
         for bad in ["", "-1", "1.5", "1e3", "01", " 1", "0x1", String(repeating: "9", count: 40)] {
-            #expect(throws: HolderRulesFile.Invalid.self, "\(bad)") { try rules { $0["mostFee"] = bad } }
+            #expect(throws: HolderRulesFile.Invalid.self, "\(bad)") {
+                try rules { $0["mostFee"] = bad }
+            }
         }
     }
 }

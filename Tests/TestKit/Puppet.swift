@@ -74,7 +74,8 @@ public final class Puppet {
         }
         var random = SystemRandom()
         let session = RunSession<Tampered<Signing>>(
-            descriptor, identity: identity.with { $0.publicKey }, setups: share.with { $0.setupIDs },
+            descriptor, identity: identity.with { $0.publicKey },
+            setups: share.with { $0.setupIDs },
             registry: registry, random: &random
         ) { (opening) throws(Abort) in
             var random = SystemRandom()

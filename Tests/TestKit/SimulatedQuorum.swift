@@ -1,11 +1,12 @@
 import Algebra
 import Canonical
 import Chains
-@testable import Holder
 import HolderStorage
 import Intents
 import KeyGroups
 import Threshold
+
+@testable import Holder
 
 /// Holders with their real stores, in one process, and between them a relay that a test may make
 /// hostile. The platform's part is played by the test.
@@ -265,7 +266,8 @@ extension SimulatedQuorum {
         return TransferOrder(
             chain: .eip155(31337), sourcePath: path, sourceAddress: source,
             output: .init(
-                asset: Self.asset, address: EVMAddress(unchecked: [UInt8](repeating: 4, count: 20)).text,
+                asset: Self.asset,
+                address: EVMAddress(unchecked: [UInt8](repeating: 4, count: 20)).text,
                 amount: Amount(UInt128(amount))!),
             nonce: nonce,
             fee: EVMFeeLimit(

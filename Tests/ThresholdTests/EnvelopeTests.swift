@@ -164,7 +164,8 @@ import Testing
         for me in members {
             network.add(
                 try group.signingSession(
-                    descriptor, me, MemoryRegistry(), setupsFrom: me == members[0] ? me : ParticipantIndex(2)!),
+                    descriptor, me, MemoryRegistry(),
+                    setupsFrom: me == members[0] ? me : ParticipantIndex(2)!),
                 me)
         }
         network.run()

@@ -148,7 +148,9 @@ import Testing
                 if transit.round == 2, !transit.isBroadcast, transit.from == cheater,
                     transit.to == victim
                 {
-                    if share { addOne(&transit.bytes, at: 0) } else {
+                    if share {
+                        addOne(&transit.bytes, at: 0)
+                    } else {
                         transit.bytes.replaceSubrange(0..<32, with: repeatElement(0xff, count: 32))
                     }
                 }
@@ -162,7 +164,9 @@ import Testing
     @Test func `13, 21 shows different commitments to different holders: nobody is named`() throws {
         let network = try run { transit in
             var transit = transit
-            if transit.round == 1, transit.from == cheater, transit.to == victim { transit.bytes[0] ^= 1 }
+            if transit.round == 1, transit.from == cheater, transit.to == victim {
+                transit.bytes[0] ^= 1
+            }
             return transit
         }
         for abort in network.aborts.values {
@@ -218,14 +222,16 @@ import Testing
     ) throws -> LocalNetwork<KeyGeneration> {
         try run { transit in
             var transit = transit
-            if transit.round == round, !transit.isBroadcast, transit.from == from, transit.to == to {
+            if transit.round == round, !transit.isBroadcast, transit.from == from, transit.to == to
+            {
                 change(&transit.bytes)
             }
             return transit
         }
     }
 
-    @Test func `25 breaks the base transfer: the setup is discarded and the cheater named`() throws {
+    @Test func `25 breaks the base transfer: the setup is discarded and the cheater named`() throws
+    {
         let size = Point.byteCount
         let changes: [(UInt8, (inout [UInt8]) -> Void)] = [
             (2, { $0.replaceSubrange(32..<32 + size, with: repeatElement(0, count: size)) }),

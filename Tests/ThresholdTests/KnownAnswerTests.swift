@@ -3,6 +3,7 @@ import Canonical
 import KeyGroups
 import TestKit
 import Testing
+
 @testable import Threshold
 
 /// Runs under the reference model's random streams, compared byte for byte with what it printed.
@@ -91,7 +92,8 @@ import Testing
         #expect(sha256(result.answer.corrections.bytes) == expected["at_sha256"].text)
         #expect(Hex.encode(result.answer.check.bytes) == expected["eta"].text)
         #expect(result.answer.checkHash.hex == expected["mu"].text)
-        #expect([hex(result.shares.nonce), hex(result.shares.key)] == expected["c"].items.map(\.text))
+        #expect(
+            [hex(result.shares.nonce), hex(result.shares.key)] == expected["c"].items.map(\.text))
         let shares = try multiplication.finish(result.answer)
         #expect([hex(shares.nonce), hex(shares.key)] == expected["d"].items.map(\.text))
     }

@@ -80,7 +80,8 @@ import Testing
         }
     }
 
-    @Test(arguments: schemes) func `5 uses another input in some rows: ban`(_ scheme: Scheme) throws {
+    @Test(arguments: schemes) func `5 uses another input in some rows: ban`(_ scheme: Scheme) throws
+    {
         let setup = try SigningSetup(scheme)
         let network = try setup.network()
         network.run(
@@ -145,7 +146,9 @@ import Testing
     @Test(arguments: schemes) func `10 shows another transcript: no ban, and no ban check is run`(
         _ scheme: Scheme
     ) throws {
-        let plain = try run(scheme, round: 2) { $0.replaceSubrange(0..<32, with: repeatElement(0, count: 32)) }
+        let plain = try run(scheme, round: 2) {
+            $0.replaceSubrange(0..<32, with: repeatElement(0, count: 32))
+        }
         expect(.transcriptMismatch, plain, scheme, names: false)
         #expect(plain.aborts[scheme.victim]?.consequence == Abort.Consequence.none)
         // With a broken multiplication behind it, the answer is the same: it was not looked at.
@@ -227,7 +230,8 @@ import Testing
         _ scheme: Scheme
     ) throws {
         let changes: [Change] = [
-            { $0 = [0] }, { $0.removeLast() }, { $0.append(0) }, { $0 += [UInt8](repeating: 0, count: 32) },
+            { $0 = [0] }, { $0.removeLast() }, { $0.append(0) },
+            { $0 += [UInt8](repeating: 0, count: 32) },
         ]
         for round: UInt8 in 1...2 {
             for change in changes {

@@ -125,7 +125,9 @@ final class SigningSetup {
         }
 
         private func replacing(_ answer: borrowing Multiplication.Answered) -> [UInt8] {
-            let shares = (answer.shares.nonce.timesGenerator()!, answer.shares.key.timesGenerator()!)
+            let shares = (
+                answer.shares.nonce.timesGenerator()!, answer.shares.key.timesGenerator()!
+            )
             var bytes = honest
             bytes.replaceSubrange(Offset.nonceShare..<Offset.keyShare, with: shares.0.compressed)
             bytes.replaceSubrange(Offset.keyShare..<Offset.mask, with: shares.1.compressed)
@@ -170,7 +172,8 @@ final class SigningSetup {
 
 /// Keys that the tests share, since making one takes half a second.
 enum KeyCache {
-    nonisolated(unsafe) private static var cache: [String: [ParticipantIndex: SecretBox<SecretBytes>]] = [:]
+    nonisolated(unsafe) private static var cache:
+        [String: [ParticipantIndex: SecretBox<SecretBytes>]] = [:]
     private static let lock = Lock()
 
     static func shares(

@@ -35,7 +35,8 @@ import Testing
         var bytes = honest.message.bytes
         bytes[tree * Transfer.columnBytes] ^= 1
         guard let guess else { return TransferExtension.Message(bytes)! }
-        let hash = TransferExtension.universalHash(name, bytes[..<TransferExtension.correctionBytes])
+        let hash = TransferExtension.universalHash(
+            name, bytes[..<TransferExtension.correctionBytes])
         func element(_ bytes: UnsafeRawBufferPointer, _ column: Int) -> SIMD2<UInt64> {
             hash(
                 bytes.assumingMemoryBound(to: UInt64.self).baseAddress!
@@ -52,7 +53,8 @@ import Testing
         for number in 0..<Transfer.treeCount {
             expansion.expand(number, leaves)
             for bit in 0..<Transfer.treeDepth {
-                expansion.sum(bit, delta: 0, into: &columns, column: Transfer.treeDepth * number + bit)
+                expansion.sum(
+                    bit, delta: 0, into: &columns, column: Transfer.treeDepth * number + bit)
             }
         }
         var flip = SecretBytes(count: Transfer.columnBytes)

@@ -175,7 +175,8 @@ public struct EVMBlock: Equatable, Sendable {
         /// Nil where it is beyond what an `Amount` can be, which no coin's supply allows.
         public let value: Amount?
 
-        public init(hash: Digest, from: EVMAddress, to: EVMAddress?, nonce: UInt64, value: Amount?) {
+        public init(hash: Digest, from: EVMAddress, to: EVMAddress?, nonce: UInt64, value: Amount?)
+        {
             self.hash = hash
             self.from = from
             self.to = to

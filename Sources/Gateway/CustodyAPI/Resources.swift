@@ -15,7 +15,9 @@ enum Resource {
 
     private static func metadata(_ metadata: [String: String]) -> JSONValue {
         .object(
-            metadata.sorted { $0.key < $1.key }.map { .init(name: $0.key, value: .string($0.value)) })
+            metadata.sorted { $0.key < $1.key }.map {
+                .init(name: $0.key, value: .string($0.value))
+            })
     }
 
     static func asset(_ asset: Asset) -> JSONValue {
@@ -108,7 +110,9 @@ enum Resource {
 
     private static func failure(_ failure: Failure?) -> JSONValue {
         guard let failure else { return .null }
-        return .object(["code": .string(failure.code.rawValue), "message": .string(failure.message)])
+        return .object([
+            "code": .string(failure.code.rawValue), "message": .string(failure.message),
+        ])
     }
 
     private static func refusal(_ refusal: HolderRefusal) -> JSONValue {
@@ -118,7 +122,9 @@ enum Resource {
         ])
     }
 
-    static func page<Item>(_ page: Page<Item>, _ show: (Item) throws -> JSONValue) rethrows -> JSONValue {
+    static func page<Item>(_ page: Page<Item>, _ show: (Item) throws -> JSONValue) rethrows
+        -> JSONValue
+    {
         .object([
             "items": .array(try page.items.map(show)), "next": .optional(page.next?.text),
         ])

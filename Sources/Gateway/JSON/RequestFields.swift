@@ -13,7 +13,8 @@ struct RequestFields {
             value = try JSONParser.parse(body)
         } catch {
             throw Refusal(
-                .invalid, "The body is no JSON that is read here: \(error.reason) (byte \(error.at)).")
+                .invalid,
+                "The body is no JSON that is read here: \(error.reason) (byte \(error.at)).")
         }
         guard case .object(let members) = value else {
             throw Refusal(.invalid, "The body must be a JSON object.")
@@ -85,7 +86,9 @@ struct RequestFields {
             problems[String(name.prefix(64)), default: []].append(
                 "'\(name.prefix(64))' is not known here.")
         }
-        guard let first = problems.sorted(by: { $0.key < $1.key }).first?.value.first else { return }
+        guard let first = problems.sorted(by: { $0.key < $1.key }).first?.value.first else {
+            return
+        }
         let message = problems.count == 1 ? first : "Several fields are invalid."
         throw Refusal(.invalid, message, fields: problems)
     }

@@ -25,7 +25,8 @@ public final class CoreThread: Sendable {
     ///   - clock: the machine's two clocks.
     ///   - sink: takes what may be sent; called on the core's thread.
     public init(
-        clock: @escaping @Sendable () -> HolderTime, sink: @escaping @Sendable (HolderOutput) -> Void
+        clock: @escaping @Sendable () -> HolderTime,
+        sink: @escaping @Sendable (HolderOutput) -> Void
     ) {
         self.clock = clock
         self.sink = sink

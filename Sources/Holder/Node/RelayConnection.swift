@@ -94,7 +94,8 @@ public final class RelayConnection: Sendable {
         var security = HTTP2ClientTransport.Posix.TransportSecurity.TLS.defaults
         security.trustRoots = .certificates([.file(path: address.authorityFile, format: .pem)])
         security.serverCertificateVerification = .fullVerification
-        let target: any ResolvableTarget = isIPv4
+        let target: any ResolvableTarget =
+            isIPv4
             ? .ipv4(address: address.host, port: address.port)
             : .dns(host: address.host, port: address.port)
         let transport = try HTTP2ClientTransport.Posix(

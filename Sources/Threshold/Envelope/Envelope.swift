@@ -87,7 +87,8 @@ extension Envelope: CustomStringConvertible {
     /// Where the envelope belongs; nothing of its body.
     public var description: String {
         let to = header.to == Self.toAll ? "all" : String(header.to)
-        return "\(header.kind) \(header.round) of \(header.run.hex.prefix(8)), item \(header.item), "
+        return
+            "\(header.kind) \(header.round) of \(header.run.hex.prefix(8)), item \(header.item), "
             + "\(header.from) to \(to), \(body.count) bytes"
     }
 }

@@ -174,7 +174,8 @@ extension RunSession where Machine: ~Copyable {
         let from = envelope.header.from
         guard let channel else {
             // The name is not known yet: keep a few, and look at them when it is.
-            guard envelope.header.round == 1, early[from, default: [:]].count < Self.earlyMost else {
+            guard envelope.header.round == 1, early[from, default: [:]].count < Self.earlyMost
+            else {
                 return .dropped("too many, or too far ahead, before the run began")
             }
             early[from, default: [:]][envelope.header] = envelope

@@ -132,7 +132,8 @@ enum Multiplication {
             gadget = Multiplication.gadget(name)
             factor = gadget.sum(where: choice)
             matrix = SecretMatrix(
-                hashing: extended.rows, xor: SecretBytes(count: 32), columns: width, Tag.extensionRow, name)
+                hashing: extended.rows, xor: SecretBytes(count: 32), columns: width,
+                Tag.extensionRow, name)
             message = extended.message
             self.name = name
         }

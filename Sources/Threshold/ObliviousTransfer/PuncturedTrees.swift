@@ -49,7 +49,8 @@ enum PuncturedTrees {
     }
 
     /// The hash over all 16 leaf checks of a tree.
-    static func treeCheck(_ name: Digest, tree: Int, _ checks: borrowing SecretBytes) -> SecretBytes {
+    static func treeCheck(_ name: Digest, tree: Int, _ checks: borrowing SecretBytes) -> SecretBytes
+    {
         var transcript = Transcript(Tag.treeCheck)
         transcript.append(name)
         transcript.append(u16: UInt16(tree))
@@ -170,7 +171,8 @@ struct PuncturedTreesEvaluation: ~Copyable {
             star = 2 * star + (bit ^ 1)
             for node in 0..<2 * width {
                 let isTarget = equalMask(UInt8(node), target)
-                next.keep(at: node * 32, count: 32, mask: ~(isTarget | equalMask(UInt8(node), star)))
+                next.keep(
+                    at: node * 32, count: 32, mask: ~(isTarget | equalMask(UInt8(node), star)))
                 next.xor(at: node * 32, known, mask: isTarget)
             }
             nodes = next

@@ -35,7 +35,8 @@ enum TransferExtension {
                 ]
                 for (count, size) in sizes {
                     for _ in 0..<count {
-                        transcript.append(raw: UnsafeRawBufferPointer(rebasing: bytes[at..<at + size]))
+                        transcript.append(
+                            raw: UnsafeRawBufferPointer(rebasing: bytes[at..<at + size]))
                         at += size
                     }
                 }
@@ -156,7 +157,9 @@ enum TransferExtension {
             columnCount: Transfer.rowCount)
     }
 
-    private static func words(_ bytes: UnsafeRawBufferPointer, _ column: Int) -> UnsafePointer<UInt64> {
+    private static func words(_ bytes: UnsafeRawBufferPointer, _ column: Int) -> UnsafePointer<
+        UInt64
+    > {
         bytes.assumingMemoryBound(to: UInt64.self).baseAddress! + column * Transfer.columnWords
     }
 
@@ -228,7 +231,8 @@ struct LeafExpansion: ~Copyable {
         expanded.withBytes { expanded in
             let leaves = expanded.assumingMemoryBound(to: UInt64.self).baseAddress!
             columns.withMutableBytes { columns in
-                let out = columns.assumingMemoryBound(to: UInt64.self).baseAddress!
+                let out =
+                    columns.assumingMemoryBound(to: UInt64.self).baseAddress!
                     + column * Transfer.columnWords
                 for leaf in 0..<Transfer.leafCount {
                     let differs = (UInt8(leaf) ^ delta) &>> UInt8(bit) & 1
@@ -247,7 +251,8 @@ struct LeafExpansion: ~Copyable {
     ) {
         correction.withUnsafeBytes { correction in
             columns.withMutableBytes { columns in
-                let out = columns.assumingMemoryBound(to: UInt64.self).baseAddress!
+                let out =
+                    columns.assumingMemoryBound(to: UInt64.self).baseAddress!
                     + column * Transfer.columnWords
                 for word in 0..<Transfer.columnWords {
                     out[word] ^=

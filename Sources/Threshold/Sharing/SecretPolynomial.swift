@@ -60,7 +60,8 @@ struct ProofOfPossession {
 
     /// Whether s·G = R + e·X. Nil-valued parts (bad encodings) were refused before.
     func proves(_ publicPart: Point, run: RunID, index: ParticipantIndex) throws(Abort) -> Bool {
-        guard let response = Scalar(canonical: response), let nonce = Point(compressed: nonce) else {
+        guard let response = Scalar(canonical: response), let nonce = Point(compressed: nonce)
+        else {
             throw Abort(.malformedMessage, by: index)
         }
         let challenge = Self.challenge(run, index, publicPart, self.nonce)

@@ -62,7 +62,9 @@ struct LedgerCommand: AsyncParsableCommand {
         var isBalanced = true
         for sum in try await custody.read({ try $0.store.ledgerSums() }) {
             let decimals = custody.settings.asset(sum.asset)?.decimals ?? 0
-            let (owned, owed) = (sum.owned.text(decimals: decimals), sum.owed.text(decimals: decimals))
+            let (owned, owed) = (
+                sum.owned.text(decimals: decimals), sum.owed.text(decimals: decimals)
+            )
             print("\(sum.asset)  held \(owned)  owed \(owed)")
             isBalanced = isBalanced && sum.owned == sum.owed
         }

@@ -28,8 +28,11 @@ struct KeyCommand: AsyncParsableCommand {
         var scope: [String] = []
 
         func run() async throws {
-            guard let id = TenantID(text: tenant) else { throw ValidationError("--tenant is no id") }
-            let scopes = try scope.isEmpty
+            guard let id = TenantID(text: tenant) else {
+                throw ValidationError("--tenant is no id")
+            }
+            let scopes =
+                try scope.isEmpty
                 ? Set(Scope.allCases)
                 : Set(
                     scope.map { text in
@@ -59,7 +62,9 @@ struct KeyCommand: AsyncParsableCommand {
         var tenant: String
 
         func run() async throws {
-            guard let id = TenantID(text: tenant) else { throw ValidationError("--tenant is no id") }
+            guard let id = TenantID(text: tenant) else {
+                throw ValidationError("--tenant is no id")
+            }
             let (custody, _) = try options.directory.custody()
             for key in try await custody.read({ try $0.store.apiKeys(of: id) }) {
                 let state = key.revokedAt.map { "revoked \($0.text)" } ?? "active"

@@ -18,7 +18,8 @@ struct TenantCommand: AsyncParsableCommand {
         @Option(help: "The tenant's name.")
         var name: String
 
-        @Option(help: "A holder of its key, by name; repeat for each. All that are known if left out.")
+        @Option(
+            help: "A holder of its key, by name; repeat for each. All that are known if left out.")
         var holder: [String] = []
 
         @Option(help: "How many of them must sign.")
@@ -33,7 +34,8 @@ struct TenantCommand: AsyncParsableCommand {
             let tenant = try await refusing {
                 try await custody.write { books in
                     let known = try books.store.holders()
-                    let chosen = try names.isEmpty
+                    let chosen =
+                        try names.isEmpty
                         ? known
                         : names.map { name in
                             guard let holder = known.first(where: { $0.name == name }) else {

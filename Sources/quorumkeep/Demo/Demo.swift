@@ -13,7 +13,8 @@ struct Demo: AsyncParsableCommand {
     var data: String?
 
     func run() async throws {
-        let directory = data.map { URL(filePath: $0).absoluteURL }
+        let directory =
+            data.map { URL(filePath: $0).absoluteURL }
             ?? FileManager.default.temporaryDirectory.appending(
                 path: "quorumkeep-demo-\(ProcessInfo.processInfo.processIdentifier)")
         defer {
@@ -58,7 +59,8 @@ final class Narrator {
     }
 
     private static func text(_ duration: Duration) -> String {
-        let milliseconds = duration.components.seconds * 1000
+        let milliseconds =
+            duration.components.seconds * 1000
             + duration.components.attoseconds / 1_000_000_000_000_000
         let text = "\(milliseconds) ms"
         return String(repeating: " ", count: max(0, 9 - text.count)) + text

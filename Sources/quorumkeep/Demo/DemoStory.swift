@@ -107,7 +107,8 @@ struct DemoStory {
     private func openVaults(_ scene: Scene) async throws -> (JSONValue, JSONValue) {
         narrator.chapter("Vaults")
         narrator.note(
-            "the tenant's key was made by the three holders together when it was set up; none has it")
+            "the tenant's key was made by the three holders together when it was set up; none has it"
+        )
         try await narrator.step("a webhook endpoint is set") {
             let answer = try await scene.api.call(
                 "PUT", "/webhooks/outbound",
@@ -148,7 +149,9 @@ struct DemoStory {
         }
         let id = wallet["id"]?.text ?? ""
         let seen = try await narrator.step("it is seen in a block and confirming") {
-            try await first("/transactions?walletId=\(id)&type=Deposit", scene) { $0["txHash"]?.text == "0x" + hash.hex }
+            try await first("/transactions?walletId=\(id)&type=Deposit", scene) {
+                $0["txHash"]?.text == "0x" + hash.hex
+            }
         }
         try await narrator.step("it is completed") {
             _ = try await wait(for: seen, "Completed", scene)
@@ -246,7 +249,9 @@ struct DemoStory {
         let events = try await narrator.step("webhook events come, each with its signature") {
             let deadline = ContinuousClock.now + Self.patience
             while ContinuousClock.now < deadline {
-                let completed = scene.listener.events.count { $0.type == "transaction.status.updated" }
+                let completed = scene.listener.events.count {
+                    $0.type == "transaction.status.updated"
+                }
                 if completed >= 7 { break }
                 try await Task.sleep(for: .milliseconds(50))
             }
@@ -254,7 +259,8 @@ struct DemoStory {
         }
         guard !events.isEmpty, events.allSatisfy(\.isSigned) else {
             throw Housekeeping.Failure(
-                "\(events.count { !$0.isSigned }) of \(events.count) events were not signed rightly")
+                "\(events.count { !$0.isSigned }) of \(events.count) events were not signed rightly"
+            )
         }
         for (type, count) in Dictionary(grouping: events, by: \.type).mapValues(\.count)
             .sorted(by: { $0.key < $1.key })

@@ -35,7 +35,9 @@ struct DevSetup {
     let holderCount: Int
     let nodeBinary: URL
 
-    var platform: PlatformDirectory { PlatformDirectory(directory.appending(path: "platform").path) }
+    var platform: PlatformDirectory {
+        PlatformDirectory(directory.appending(path: "platform").path)
+    }
     func holderDirectory(_ number: Int) -> URL { directory.appending(path: "holder-\(number)") }
     private var keysFile: URL { directory.appending(path: "dev-keys.json") }
     private var faucetFile: URL { directory.appending(path: "faucet.key") }
@@ -75,7 +77,8 @@ struct DevSetup {
             chains: [.init(id: chain, rpcUrl: rpcURL, pollMilliseconds: 100)],
             assets: [
                 .init(
-                    id: "ETH", symbol: "ETH", name: "Ether (simulated)", asset: "\(chain)/slip44:60",
+                    id: "ETH", symbol: "ETH", name: "Ether (simulated)",
+                    asset: "\(chain)/slip44:60",
                     decimals: Self.decimals, confirmations: Self.confirmations,
                     minWithdrawal: "0.000001")
             ], intentLifetimeSeconds: 3600,
@@ -122,7 +125,8 @@ struct DevSetup {
         relay["port"] = portBase + 3
         object["relay"] = relay
         try PrivateFile.write(
-            try JSONSerialization.data(withJSONObject: object, options: [.prettyPrinted, .sortedKeys]),
+            try JSONSerialization.data(
+                withJSONObject: object, options: [.prettyPrinted, .sortedKeys]),
             to: file)
     }
 

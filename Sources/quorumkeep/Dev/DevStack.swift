@@ -34,7 +34,9 @@ struct DevStack {
         try setup.prepare()
         let (custody, database) = try setup.platform.custody()
         let tenants = try await setup.tenants(custody)
-        let supervisor = try Supervisor(logs: directory.appending(path: "logs")) { Progress.say($0) }
+        let supervisor = try Supervisor(logs: directory.appending(path: "logs")) {
+            Progress.say($0)
+        }
         let chain = try evmRPC == nil ? simulatedChain(setup) : nil
 
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -178,7 +180,8 @@ struct DevStack {
     private func describe(
         _ setup: DevSetup, _ supervisor: Supervisor, _ tenants: [DevFile.Tenant]
     ) throws -> DevFile {
-        let faucet = try evmRPC == nil
+        let faucet =
+            try evmRPC == nil
             ? setup.faucetKey().withBytes { Hex.encode($0) } : nil
         return DevFile(
             custody: .init(
@@ -200,7 +203,9 @@ struct DevStack {
     }
 
     private func announce(_ file: DevFile, _ took: Duration) {
-        print("ready after \(took.formatted(.units(allowed: [.seconds], fractionalPart: .show(length: 1))))")
+        print(
+            "ready after \(took.formatted(.units(allowed: [.seconds], fractionalPart: .show(length: 1))))"
+        )
         print("  custody API   \(file.custody.url)")
         print("                \(file.custody.tlsUrl)")
         print("  EVM JSON-RPC  \(file.chains.evm.rpcUrl), chain \(file.chains.evm.chainId)")

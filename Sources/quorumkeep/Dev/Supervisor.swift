@@ -57,7 +57,9 @@ final class Supervisor: Sendable {
             return command
         }
         let log = logs.appending(path: "\(name).log")
-        if !FileManager.default.fileExists(atPath: log.path) { try PrivateFile.write(Data(), to: log) }
+        if !FileManager.default.fileExists(atPath: log.path) {
+            try PrivateFile.write(Data(), to: log)
+        }
         let handle = try FileHandle(forWritingTo: log)
         try handle.seekToEnd()
         let process = Process()

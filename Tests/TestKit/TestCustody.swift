@@ -1,0 +1,203 @@
+import Algebra
+import Canonical
+import Chains
+import Custody
+import Foundation
+import Intents
+import KeyGroups
+import Storage
+import Synchronization
+import Threshold
+
+/// Custody on a real database in a temporary directory, with a clock that a test moves, and a
+/// tenant whose key was made by the real ceremony.
+public final class TestCustody: Sendable {
+    public static let chain = ChainID.eip155(31337)
+    public static let eth = Asset(
+        id: "ETH", symbol: "ETH", name: "Ether", asset: .native(chain), decimals: 18,
+        confirmations: 3, minimumWithdrawal: Amount(UInt32(1000)))
+
+    public let custody: Custody
+    public let database: PlatformDatabase
+    public let directory: URL
+    public let signer = TestSigner()
+    private let clock: TestClock
+    public let group: TestGroup
+
+    /// One key for all tests of a process: making it takes half a second.
+    private static let shared: TestGroup = {
+        let group = TestGroup(SigningThreshold(2, of: 3)!, seed: "custody")
+        do { try group.generate() } catch { preconditionFailure("\(error)") }
+        return group
+    }()
+
+    public init(assets: [Asset] = [TestCustody.eth]) throws {
+        directory = FileManager.default.temporaryDirectory.appending(
+            path: "quorumkeep-test-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        database = try PlatformDatabase(path: directory.appending(path: "platform.sqlite").path)
+        let clock = TestClock()
+        self.clock = clock
+        group = Self.shared
+        let key = SealingKey(SecretBytes(copying: [UInt8](repeating: 5, count: 32)))
+        custody = Custody(
+            database: database,
+            settings: CustodySettings(
+                environment: .sandbox, assets: assets, intentLifetime: 3600,
+                allowsLocalWebhooks: true),
+            vaultKey: PlatformVaultKey(key), events: PlainEvents(), clock: { clock.now })
+    }
+
+    deinit { try? FileManager.default.removeItem(at: directory) }
+
+    public func pass(seconds: Int64) { clock.pass(seconds) }
+    public var now: Timestamp { clock.now }
+
+    public var holders: [IdentityPublicKey] { group.identities.map { $0.with { $0.publicKey } } }
+
+    /// A tenant whose holders have made its key.
+    public func tenant(_ name: String = "Test") async throws -> TenantID {
+        let (holders, certificate) = (holders, group.certificate!)
+        return try await custody.write { books in
+            var known = try books.store.holders()
+            if known.isEmpty {
+                known = try holders.enumerated().map {
+                    try books.register($0.element, name: "holder-\($0.offset + 1)")
+                }
+            }
+            let (tenant, made) = try books.createTenant(name: name, threshold: 2, holders: known)
+            var keyVault = made
+            keyVault.status = .active
+            keyVault.certificate = certificate
+            try books.store.update(keyVault)
+            return tenant.id
+        }
+    }
+
+    /// A vault with an ETH wallet.
+    public func wallet(_ name: String, of tenant: TenantID) async throws -> Wallet {
+        try await custody.write { books in
+            let vault = try books.openVault(
+                VaultDraft(externalID: name, name: name, metadata: [:]), for: tenant)
+            return try books.createWallet(
+                WalletDraft(asset: "ETH", label: nil), in: vault.id, of: tenant)
+        }
+    }
+
+    public func balance(_ wallet: Wallet) async throws -> Balance {
+        try await custody.read { try $0.balance(of: wallet) }
+    }
+
+    public func sums() async throws -> [LedgerSum] {
+        try await custody.read { try $0.store.ledgerSums() }
+    }
+}
+
+/// A clock that goes when it is told.
+public final class TestClock: Sendable {
+    private let time = Mutex<Int64>(1_800_000_000_000)
+    public var now: Timestamp { Timestamp(milliseconds: time.withLock { $0 }) }
+    public func pass(_ seconds: Int64) { time.withLock { $0 += seconds * 1000 } }
+}
+
+/// The platform's intent key, of a test.
+public final class TestSigner: IntentSigner {
+    private let key: SecretBox<IdentityKey>
+    public let publicKey: IdentityPublicKey
+
+    public init() {
+        let key = IdentityKey(seed: SecretBytes(copying: [UInt8](repeating: 0x77, count: 32)))!
+        publicKey = key.publicKey
+        self.key = SecretBox(key)
+    }
+
+    public func sign(_ digest: Digest) -> IdentitySignature { key.with { $0.sign(digest) } }
+}
+
+/// Events as lines of text.
+public struct PlainEvents: EventWriter {
+    public func body(of event: DomainEvent, in frame: EventFrame) -> [UInt8] {
+        Array("\(frame.type) \(frame.sequence)".utf8)
+    }
+}
+
+/// A chain as a follower sees it: blocks that a test makes, with the transfers that concern it.
+public struct TestChain {
+    public private(set) var blocks: [FollowedBlock] = []
+    private var generation: UInt8 = 0
+    private var hashes: UInt64 = 0
+    public static let fee: Amount = Amount(UInt32(21_000))
+
+    public init() {}
+
+    public mutating func block(_ transfers: [ObservedBlock.Transfer] = []) -> ObservedBlock {
+        let number = UInt64(blocks.count)
+        let block = FollowedBlock(
+            number: number, hash: .sha256([generation] + number.bigEndianBytes),
+            parent: blocks.last?.hash ?? .sha256([]))
+        blocks.append(block)
+        let placed = transfers.map { transfer in
+            ObservedBlock.Transfer(
+                transaction: transfer.transaction,
+                receipt: EVMReceipt(
+                    transaction: transfer.transaction.hash, block: block.hash,
+                    succeeded: transfer.receipt.succeeded, fee: transfer.receipt.fee))
+        }
+        return ObservedBlock(block: block, baseFee: 1, priorityFee: 1, transfers: placed)
+    }
+
+    /// Drops the newest block, and says which.
+    public mutating func drop() -> FollowedBlock? {
+        generation &+= 1
+        return blocks.popLast()
+    }
+
+    /// A stranger's transfer to an address of ours.
+    public mutating func deposit(_ amount: Amount, to address: String) -> ObservedBlock.Transfer {
+        hashes += 1
+        return .init(
+            transaction: .init(
+                hash: .sha256(hashes.bigEndianBytes),
+                from: EVMAddress(unchecked: [UInt8](repeating: 0xee, count: 20)),
+                to: try? EVMAddress(text: address), nonce: hashes, value: amount),
+            receipt: EVMReceipt(
+                transaction: .sha256([]), block: .sha256([]), succeeded: true, fee: Self.fee))
+    }
+
+    /// A signed transfer of ours, mined.
+    public static func mined(
+        _ signed: SignedEVMTransaction, fee: Amount = fee, succeeded: Bool = true
+    ) -> ObservedBlock.Transfer {
+        .init(
+            transaction: .init(
+                hash: signed.hash, from: signed.sender!, to: signed.transaction.to,
+                nonce: signed.transaction.nonce, value: signed.transaction.value),
+            receipt: EVMReceipt(
+                transaction: signed.hash, block: .sha256([]), succeeded: succeeded, fee: fee))
+    }
+}
+
+extension TestCustody {
+    public func apply(_ block: ObservedBlock) async throws {
+        try await custody.write { try $0.apply(block, on: Self.chain) }
+    }
+
+    public func revert(_ block: FollowedBlock) async throws {
+        try await custody.write { try $0.revert(block, on: Self.chain) }
+    }
+
+    /// Makes the signature that the holders' quorum would make of a request.
+    public func signature(_ request: SigningRequest) throws -> ECDSASignature {
+        guard case .transfer(let order) = try Intent(request.bytes).purpose,
+            case .eip155(let id) = order.chain
+        else { preconditionFailure("a transfer") }
+        let transaction = EVMTransaction(
+            chainID: id, nonce: order.nonce, fee: order.fee,
+            to: try EVMAddress(text: order.output.address), value: order.output.amount)
+        let network = try group.signing(
+            TestKeys.indices(2),
+            [SigningItem(path: order.sourcePath.derivation, digest: transaction.signingDigest)])
+        network.run()
+        return network.outputs.values.first![0]
+    }
+}
