@@ -22,8 +22,11 @@ extension Books {
         transaction.blockNumber = block.number
         transaction.updatedAt = now
         try store.update(transaction)
+        // A chain may leave a block and come back to it: one credit for each time.
+        let place = "\(chain.text):\(transfer.transaction.hash):0:\(block.hash)"
+        let round = try store.entryCount(of: transaction.id, prefix: "reverse:\(place)")
         try post(
-            "credit:\(chain.text):\(transfer.transaction.hash):0:\(block.hash)",
+            "credit:\(place):\(round)",
             debit: wallet.account(.holdings), credit: wallet.account(.pending), amount,
             for: transaction.id)
         try store.insert(
@@ -59,14 +62,15 @@ extension Books {
 
     func complete(deposit transaction: inout Transaction) throws {
         guard let wallet = try store.wallet(transaction.wallet),
-            let block = transaction.blockNumber
+            transaction.blockNumber != nil
         else { throw LedgerFault.impossible("deposit \(transaction.id)") }
         // A debt that a reorganisation left is settled before anything becomes available.
         let debt = min(try store.balance(of: wallet.account(.suspense)), transaction.amount)
         guard let rest = transaction.amount.subtracting(debt) else {
             throw LedgerFault.impossible("debt of \(wallet.id)")
         }
-        let key = "final:\(transaction.id):\(block):\(now.milliseconds)"
+        let round = try store.entryCount(of: transaction.id, prefix: "reverse:")
+        let key = "final:\(transaction.id):\(round)"
         try post(
             "\(key):debt", debit: wallet.account(.pending), credit: wallet.account(.suspense), debt,
             for: transaction.id)
@@ -85,7 +89,9 @@ extension Books {
             let wallet = try store.wallet(transaction.wallet)
         else { throw LedgerFault.impossible("deposit \(effect.transaction)") }
         try changeFunds(of: effect.address, on: effect.chain, by: effect.amount, up: false)
-        let key = "reverse:\(effect.chain.text):\(effect.hash):0:\(effect.block)"
+        let place = "\(effect.chain.text):\(effect.hash):0:\(effect.block)"
+        let round = try store.entryCount(of: transaction.id, prefix: "credit:\(place)")
+        let key = "reverse:\(place):\(round)"
         if transaction.status == .completed {
             let available = try store.balance(of: wallet.account(.available))
             let taken = min(available, effect.amount)

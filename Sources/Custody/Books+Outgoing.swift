@@ -87,7 +87,7 @@ extension Books {
         try store.append(TimelineEntry(status: .failed, at: now), to: transaction.id)
         try store.setStatus(.frozen, of: wallet.id)
         try post(
-            "foreign:\(chain.text):\(transfer.transaction.hash):\(block.hash)",
+            "foreign:\(transaction.id)",
             debit: wallet.account(.suspense), credit: wallet.account(.holdings), spent,
             for: transaction.id)
         try record(.transactionCreated(try view(transaction)), of: wallet.tenant)
@@ -101,13 +101,14 @@ extension Books {
     func complete(withdrawal transaction: inout Transaction, _ chain: ChainID) throws {
         guard let wallet = try store.wallet(transaction.wallet), let fee = transaction.fee,
             let reserved = transaction.amount.adding(transaction.feeLimit),
-            let block = transaction.blockNumber
+            transaction.blockNumber != nil
         else { throw LedgerFault.impossible("withdrawal \(transaction.id)") }
         let moved = transaction.failure == nil ? transaction.amount : .zero
         guard let spent = moved.adding(fee), let rest = reserved.subtracting(spent) else {
             throw LedgerFault.impossible("cost of \(transaction.id)")
         }
-        let key = "spent:\(transaction.id):\(block):\(now.milliseconds)"
+        let round = try store.entryCount(of: transaction.id, prefix: "unspent:")
+        let key = "spent:\(transaction.id):\(round)"
         try post(
             key, debit: wallet.account(.reserved), credit: wallet.account(.holdings), spent,
             for: transaction.id)
@@ -169,7 +170,8 @@ extension Books {
             guard let missing = rest.subtracting(taken) else {
                 throw LedgerFault.impossible("reversal of \(transaction.id)")
             }
-            let key = "unspent:\(transaction.id):\(effect.block):\(now.milliseconds)"
+            let round = try store.entryCount(of: transaction.id, prefix: "spent:")
+            let key = "unspent:\(transaction.id):\(round)"
             try post(
                 key, debit: wallet.account(.holdings), credit: wallet.account(.reserved), spent,
                 for: transaction.id)
@@ -198,7 +200,7 @@ extension Books {
         else { throw LedgerFault.impossible("transfer \(effect.transaction)") }
         try changeFunds(of: effect.address, on: effect.chain, by: spent, up: true)
         try post(
-            "unforeign:\(effect.chain.text):\(effect.hash):\(effect.block)",
+            "unforeign:\(transaction.id)",
             debit: wallet.account(.holdings), credit: wallet.account(.suspense), spent,
             for: transaction.id)
     }

@@ -64,6 +64,8 @@ public protocol CustodyStore {
     /// False if an entry with this key stands already.
     func post(_ entry: LedgerEntry) throws -> Bool
     func balance(of account: LedgerAccount) throws -> Amount
+    /// How many entries of a transaction have a key that begins so.
+    func entryCount(of transaction: TransactionID, prefix: String) throws -> Int
     func ledgerSums() throws -> [LedgerSum]
 
     // Transactions.

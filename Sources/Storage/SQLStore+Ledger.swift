@@ -17,6 +17,13 @@ extension SQLStore {
             ])
     }
 
+    func entryCount(of transaction: TransactionID, prefix: String) throws -> Int {
+        try rows(
+            "SELECT 1 FROM ledger_entries WHERE movement = ? AND substr(key, 1, ?) = ?",
+            [transaction.data, prefix.utf8.count, prefix]
+        ).count
+    }
+
     /// The account's row, made when it is first needed.
     private func id(of account: LedgerAccount) throws -> Int64 {
         if let row = try found(account) { return row["id"] }

@@ -132,6 +132,31 @@ import Testing
 
     /// What an outsider would compute from the chain alone, after any sequence of blocks,
     /// reorganisations and transfers between customers.
+    @Test func `a chain may come back to a block that it left`() async throws {
+        let test = try TestCustody()
+        let alice = try await test.wallet("alice", of: try await test.tenant())
+        var chain = TestChain()
+        try await test.apply(chain.block())
+        let first = chain.block([chain.deposit(Amount(UInt32(500)), to: alice.depositAddress)])
+        for _ in 0..<3 {
+            try await test.apply(first)
+            #expect(try await test.balance(alice).pending == Amount(UInt32(500)))
+            try await test.revert(first.block)
+            #expect(try await test.balance(alice).pending == .zero)
+        }
+        try await test.apply(first)
+        let deeper = [chain.block(), chain.block()]
+        for _ in 0..<2 {
+            for block in deeper { try await test.apply(block) }
+            #expect(try await test.balance(alice).available == Amount(UInt32(500)))
+            for block in deeper.reversed() { try await test.revert(block.block) }
+            try await test.revert(first.block)
+            #expect(try await test.balance(alice).available == .zero)
+            try await test.apply(first)
+        }
+        #expect(try await test.sums().allSatisfy { $0.owned == $0.owed })
+    }
+
     @Test(arguments: 1...12) func `the ledger equals the chain after random reorganisations`(
         _ seed: Int
     ) async throws {

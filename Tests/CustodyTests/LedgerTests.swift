@@ -40,12 +40,13 @@ import Testing
         #expect(try await test.balance(alice).available == Amount(1_000_000))
         // Whoever opens the file with another program meets the same.
         let queue = try DatabaseQueue(path: test.directory.appending(path: "platform.sqlite").path)
+        let insert = "INSERT INTO ledger_entries (key, debit, credit, high, low, movement, at)"
         for sql in [
             "UPDATE ledger_entries SET low = 1", "DELETE FROM ledger_entries",
-            "UPDATE ledger_accounts SET credits_low = 0 WHERE role = 'available'",
-            "INSERT INTO ledger_entries (key, debit, credit, high, low, movement, at) VALUES ('x', 1, 1, 0, 1, x'', 0)",
-            "INSERT INTO ledger_entries (key, debit, credit, high, low, movement, at) VALUES ('x', 1, 2, 0, 0, x'', 0)",
-            "INSERT INTO ledger_entries (key, debit, credit, high, low, movement, at) VALUES ('x', 1, 2, 0, -5, x'', 0)",
+            "UPDATE ledger_accounts SET debits_low = 1000001 WHERE role = 'available'",
+            "\(insert) VALUES ('x', 1, 1, 0, 1, x'', 0)",
+            "\(insert) VALUES ('x', 1, 2, 0, 0, x'', 0)",
+            "\(insert) VALUES ('x', 1, 2, 0, -5, x'', 0)",
         ] {
             #expect(throws: DatabaseError.self, "\(sql)") {
                 try queue.write { try $0.execute(sql: sql) }

@@ -250,7 +250,7 @@ import Testing
         _ = try await scene.tend(one)
         let waiting = try #require(try await scene.read(asked).transaction.waiting)
         #expect(waiting.cause == .holders)
-        #expect(waiting.who == ["holder-2", "holder-3"])
+        #expect(waiting.who == ["Test-2", "Test-3"])
         let since = waiting.since
         scene.test.pass(seconds: 30)
         _ = try await scene.tend(one)

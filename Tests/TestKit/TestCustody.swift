@@ -25,11 +25,15 @@ public final class TestCustody: Sendable {
     public let group: TestGroup
 
     /// One key for all tests of a process: making it takes half a second.
-    private static let shared: TestGroup = {
-        let group = TestGroup(SigningThreshold(2, of: 3)!, seed: "custody")
+    private static let shared = made("custody")
+    /// The key of a second tenant: no two tenants share addresses.
+    private static let other = made("other")
+
+    private static func made(_ seed: String) -> TestGroup {
+        let group = TestGroup(SigningThreshold(2, of: 3)!, seed: seed)
         do { try group.generate() } catch { preconditionFailure("\(error)") }
         return group
-    }()
+    }
 
     public init(assets: [Asset] = [TestCustody.eth]) throws {
         directory = FileManager.default.temporaryDirectory.appending(
@@ -57,13 +61,13 @@ public final class TestCustody: Sendable {
 
     /// A tenant whose holders have made its key.
     public func tenant(_ name: String = "Test") async throws -> TenantID {
-        let (holders, certificate) = (holders, group.certificate!)
+        let isFirst = try await custody.read { try $0.store.tenants().isEmpty }
+        let owner = isFirst ? group : Self.other
+        let holders = owner.identities.map { $0.with { $0.publicKey } }
+        let certificate = owner.certificate!
         return try await custody.write { books in
-            var known = try books.store.holders()
-            if known.isEmpty {
-                known = try holders.enumerated().map {
-                    try books.register($0.element, name: "holder-\($0.offset + 1)")
-                }
+            let known = try holders.enumerated().map {
+                try books.register($0.element, name: "\(name)-\($0.offset + 1)")
             }
             let (tenant, made) = try books.createTenant(name: name, threshold: 2, holders: known)
             var keyVault = made
