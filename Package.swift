@@ -144,6 +144,13 @@ let package = Package(
                 "Algebra", "Canonical", "Chains", "Custody", "Identity", "Intents", "KeyGroups",
                 "TestKit", "Threshold", grdb,
             ]),
+        tests(
+            "GatewayTests",
+            [
+                "Algebra", "Canonical", "Chains", "Custody", "Gateway", "Identity", "Intents",
+                "TestKit", logging,
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+            ] + hummingbird),
         tests("CanonicalTests", ["Algebra", "Canonical", "TestKit"]),
         tests("AlgebraTests", ["Algebra", "Canonical", "CSecp256k1", "TestKit"]),
         tests("ChainsTests", ["Algebra", "Canonical", "Chains", "KeyGroups", "TestKit"]),

@@ -70,7 +70,13 @@ extension Books {
     /// The address in its one spelling, or a refusal that names the field.
     static func checked(_ text: String, field: String) throws(Refusal) -> String {
         do throws(EVMAddress.Malformed) {
-            return try EVMAddress(text: text).text
+            let address = try EVMAddress(text: text)
+            guard address.bytes.contains(where: { $0 != 0 }) else {
+                throw Refusal(
+                    .invalid, field: field,
+                    "'\(field)' is the zero address: what is sent there is lost.")
+            }
+            return address.text
         } catch .wrongChecksum {
             throw Refusal(
                 .invalid, field: field,

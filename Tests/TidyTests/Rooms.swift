@@ -1,0 +1,113 @@
+/// What a room may import: ARCHITECTURE.md's table, and for a reason each more than Package.swift.
+struct Room: Sendable {
+    /// Other rooms.
+    let rooms: Set<String>
+    /// Modules that are not ours.
+    let outside: Set<String>
+    /// Where Foundation is not free: the files that need it.
+    let foundationOnlyIn: [String]
+
+    init(_ rooms: Set<String>, outside: Set<String> = [], foundationOnlyIn: [String] = []) {
+        self.rooms = rooms
+        self.outside = outside
+        self.foundationOnlyIn = foundationOnlyIn
+    }
+}
+
+/// The rooms under `Sources`, from the bottom up.
+enum Rooms {
+    /// System libraries: a module map and a shim. Only Algebra may speak to them.
+    static let walls: Set<String> = ["CLibCrypto", "CSecp256k1", "CSodium"]
+
+    static let all: [String: Room] = [
+        "CLibCrypto": Room([]),
+        "CSecp256k1": Room([]),
+        "CSodium": Room([]),
+        "Canonical": Room([]),
+        "Algebra": Room(walls.union(["Canonical"]), outside: ["Crypto"]),
+        "KeyGroups": Room(["Algebra", "Canonical"]),
+        "Threshold": Room(["Algebra", "Canonical", "KeyGroups"]),
+        // JSON is read and written by Foundation; nothing else of it is needed here.
+        "Chains": Room(["Algebra", "Canonical"], foundationOnlyIn: ["Chains/EVM/EVMRPC.swift"]),
+        "Intents": Room(["Algebra", "Canonical", "Chains", "KeyGroups"]),
+        // Base64.
+        "Identity": Room(
+            ["Algebra", "Canonical"], outside: ["Crypto"],
+            foundationOnlyIn: ["Identity/WebhookSignature.swift"]),
+        // URLs are taken apart by Foundation. No clock, socket, file or database.
+        "Custody": Room(
+            ["Algebra", "Canonical", "Chains", "Identity", "Intents", "KeyGroups"],
+            foundationOnlyIn: ["Custody/WebhookTarget.swift"]),
+        "Storage": Room(
+            ["Algebra", "Canonical", "Chains", "Custody", "Identity", "Intents", "KeyGroups"],
+            outside: ["Dispatch", "Foundation", "GRDB", "Synchronization"]),
+        "Wire": Room([], outside: ["GRPCCore", "Synchronization"]),
+        "Holder": Room(
+            ["Algebra", "Canonical", "Chains", "Intents", "KeyGroups", "Threshold", "Wire"],
+            outside: [
+                "Foundation", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "Logging", "SwiftProtobuf",
+                "Synchronization",
+            ]),
+        "HolderStorage": Room(
+            ["Algebra", "Canonical", "Chains", "Holder", "Intents", "KeyGroups", "Threshold"],
+            outside: ["Foundation", "GRDB"]),
+        "Workers": Room(
+            [
+                "Algebra", "Canonical", "Chains", "Custody", "Identity", "Intents", "KeyGroups",
+                "Wire",
+            ],
+            outside: [
+                "AsyncHTTPClient", "Foundation", "GRPCCore", "Logging", "NIOCore", "NIOHTTP1",
+                "NIOPosix", "SwiftProtobuf", "Synchronization",
+            ]),
+        "SimulatedChains": Room(
+            ["Algebra", "Canonical", "Chains"],
+            outside: ["Foundation", "HTTPTypes", "Hummingbird", "NIOCore", "Synchronization"]),
+        "Gateway": Room(
+            ["Algebra", "Canonical", "Chains", "Custody", "Identity", "Intents"],
+            outside: [
+                "Foundation", "HTTPTypes", "Hummingbird", "HummingbirdTLS", "Logging", "NIOCore",
+                "NIOSSL", "Synchronization",
+            ]),
+        "Housekeeping": Room([], outside: ["Foundation"]),
+        "quorumkeep-node": Room(
+            [
+                "Algebra", "Canonical", "Holder", "HolderStorage", "Housekeeping", "Intents",
+                "KeyGroups",
+            ],
+            outside: ["ArgumentParser", "Foundation", "Logging", "Synchronization", "UnixSignals"]),
+        "quorumkeep": Room(
+            [
+                "Algebra", "Canonical", "Chains", "Custody", "Gateway", "Housekeeping", "Identity",
+                "Intents", "KeyGroups", "SimulatedChains", "Storage", "Wire", "Workers",
+            ],
+            outside: [
+                "ArgumentParser", "AsyncHTTPClient", "Crypto", "Foundation", "GRPCCore",
+                "GRPCNIOTransportHTTP2Posix", "HTTPTypes", "Hummingbird", "Logging", "NIOCore",
+                "NIOHTTP1", "NIOSSL", "ServiceLifecycle", "SwiftASN1", "Synchronization",
+                "UnixSignals", "X509",
+            ]),
+    ]
+
+    /// Command lines: they print, read the environment, and start the clock.
+    static let executables: Set<String> = ["quorumkeep", "quorumkeep-node"]
+
+    /// Rooms below the servers: no clock, no waiting, no environment.
+    static let pure: Set<String> = [
+        "Canonical", "Algebra", "KeyGroups", "Threshold", "Chains", "Intents", "Identity",
+        "Custody", "Storage", "Wire", "HolderStorage",
+    ]
+
+    /// What sees key shares. The platform is never linked with any of it.
+    static let holderOnly: Set<String> = ["Threshold", "Holder", "HolderStorage"]
+
+    /// Everything that a room reaches when each room links what `links` says.
+    static func reach(of room: String, _ links: [String: Set<String>]) -> Set<String> {
+        var reached: Set<String> = []
+        var waiting = [room]
+        while let next = waiting.popLast() {
+            if reached.insert(next).inserted { waiting += links[next] ?? [] }
+        }
+        return reached
+    }
+}
