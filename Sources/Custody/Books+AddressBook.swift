@@ -69,14 +69,9 @@ extension Books {
 
     /// The address in its one spelling, or a refusal that names the field.
     static func checked(_ text: String, field: String) throws(Refusal) -> String {
+        let address: EVMAddress
         do throws(EVMAddress.Malformed) {
-            let address = try EVMAddress(text: text)
-            guard address.bytes.contains(where: { $0 != 0 }) else {
-                throw Refusal(
-                    .invalid, field: field,
-                    "'\(field)' is the zero address: what is sent there is lost.")
-            }
-            return address.text
+            address = try EVMAddress(text: text)
         } catch .wrongChecksum {
             throw Refusal(
                 .invalid, field: field,
@@ -86,6 +81,12 @@ extension Books {
                 .invalid, field: field,
                 "'\(field)' is no address of this network (0x and 40 hexadecimal digits).")
         }
+        guard address.bytes.contains(where: { $0 != 0 }) else {
+            throw Refusal(
+                .invalid, field: field,
+                "'\(field)' is the zero address: what is sent there is lost.")
+        }
+        return address.text
     }
 
     public func addressBookEntry(
