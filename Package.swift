@@ -151,6 +151,16 @@ let package = Package(
                 "TestKit", logging,
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ] + hummingbird),
+        tests(
+            "EndToEndTests",
+            [
+                "Algebra", "Canonical", "Chains", "Custody", "Gateway", "Housekeeping", "Intents",
+                "KeyGroups", "SimulatedChains", "TestKit", "Threshold", "Workers", "quorumkeep",
+                "quorumkeep-node", grdb,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
         tests("CanonicalTests", ["Algebra", "Canonical", "TestKit"]),
         tests("AlgebraTests", ["Algebra", "Canonical", "CSecp256k1", "TestKit"]),
         tests("ChainsTests", ["Algebra", "Canonical", "Chains", "KeyGroups", "TestKit"]),

@@ -13,6 +13,12 @@ import NIOHTTP1
 struct APIClient: Sendable {
     private static let answerBytesMost = 1024 * 1024
 
+    /// The API has answered, and it is no success.
+    struct Refused: Error, CustomStringConvertible {
+        let status: Int
+        let description: String
+    }
+
     let url: String
     let keyID: String
     let secret: String
@@ -49,8 +55,10 @@ struct APIClient: Sendable {
             try await response.body.collect(upTo: Self.answerBytesMost).readableBytesView)
         let value = answer.isEmpty ? .null : try JSONParser.parse(answer)
         guard (200..<300).contains(response.status.code) else {
-            let message = value["message"]?.text ?? "no message"
-            throw Housekeeping.Failure("\(method) \(path): \(response.status.code) \(message)")
+            throw Refused(
+                status: Int(response.status.code),
+                description: "\(method) \(path): \(response.status.code) "
+                    + (value["message"]?.text ?? "no message"))
         }
         return value
     }

@@ -1,0 +1,112 @@
+import Algebra
+import Canonical
+import Foundation
+import Gateway
+import TestKit
+import Testing
+
+@testable import quorumkeep
+
+@Suite(.serialized) struct `Garbage on every port` {
+    /// Connects to a loopback port, sends bytes and hangs up.
+    private func send(_ bytes: [UInt8], to port: Int) {
+        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard socket >= 0 else { return }
+        defer { close(socket) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        let connected = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard connected == 0 else { return }
+        _ = bytes.withUnsafeBytes {
+            Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+        }
+    }
+
+    private func residentKiB(_ pid: Int32) throws -> Int {
+        let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+        let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+        return Int(line?.split(separator: " ").dropFirst().first ?? "") ?? 0
+    }
+
+    @Test func `is dropped; nothing grows and nobody is disturbed`() async throws {
+        let stack = Stack(portBase: 18340)
+        try await stack.start()
+        let api = try stack.api()
+        let wallet = try await api.fundedWallet("w", "9", on: try stack.chain)
+        let entry = try await api.entry("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")
+        let pid = try stack.description.platform.pid
+        var random = TestRandom("garbage")
+        let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
+        func round() {
+            for number in 0..<150 {
+                var bytes = random.bytes(1 + random.integer(below: 20_000))
+                if number.isMultiple(of: 3) { bytes = preface + bytes }
+                if number % 5 == 1 { bytes = [22, 3, 1] + bytes }
+                if number % 5 == 2 { bytes = Array("POST /v1/vaults HTTP/1.1\r\n".utf8) + bytes }
+                for door in [0, 1, 3] { send(bytes, to: stack.portBase + door) }
+            }
+        }
+        round()
+        let logs = try logSize(stack)
+        let before = try residentKiB(pid)
+        for _ in 0..<3 { round() }
+        let after = try residentKiB(pid)
+        #expect(after - before < 48 * 1024, "\(before) KiB, then \(after) KiB")
+        #expect(try logSize(stack) - logs < 64 * 1024)
+        #expect(try stack.description.platform.pid == pid)
+        try await api.wait(for: try await api.withdraw("1", from: wallet, to: entry), "Completed")
+        try await stack.stop()
+    }
+
+    private func logSize(_ stack: Stack) throws -> Int {
+        let folder = stack.directory.appending(path: "logs")
+        return try FileManager.default.contentsOfDirectory(atPath: folder.path).reduce(0) {
+            let attributes = try FileManager.default.attributesOfItem(
+                atPath: folder.appending(path: $1).path)
+            return $0 + (attributes[.size] as? Int ?? 0)
+        }
+    }
+
+    @Test func `a holder that nobody registered is not let in`() async throws {
+        let stack = Stack(portBase: 18360)
+        try await stack.start()
+        let file = try stack.description
+        let folder = stack.directory.appending(path: "stranger")
+        func node(_ arguments: [String]) throws -> Process {
+            let process = Process()
+            process.executableURL = try DevStack.binary("quorumkeep-node")
+            process.arguments = arguments
+            process.standardOutput = FileHandle.nullDevice
+            return process
+        }
+        let platform = PlatformDirectory(file.platform.dataDir)
+        let make = try node([
+            "init", "--data", folder.path, "--name", "stranger", "--relay",
+            "127.0.0.1:\(stack.portBase + 3)", "--server-name", "localhost", "--ca",
+            platform.path("ca.pem"), "--platform-key", try platform.intentKey().publicKey.hex,
+            "--rules", file.holders[0].dataDir + "/rules.json",
+        ])
+        try make.run()
+        make.waitUntilExit()
+        try #require(make.terminationStatus == 0)
+        let stranger = try node(["start", "--data", folder.path])
+        let errors = Pipe()
+        stranger.standardError = errors
+        stranger.standardOutput = errors
+        try stranger.run()
+        try await Task.sleep(for: .seconds(3))
+        stranger.terminate()
+        let said = String(
+            decoding: try errors.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+        stranger.waitUntilExit()
+        #expect(said.contains("not registered"), "\(said)")
+        #expect(said.split(separator: "\n").count < 12, "\(said)")
+        try await stack.stop()
+    }
+}
