@@ -105,7 +105,7 @@ import Testing
         let said = String(
             decoding: try errors.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
         stranger.waitUntilExit()
-        #expect(said.contains("not registered"), "\(said)")
+        #expect(said.contains("did not let us in"), "\(said)")
         #expect(said.split(separator: "\n").count < 12, "\(said)")
         try await stack.stop()
     }

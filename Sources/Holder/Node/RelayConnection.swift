@@ -74,7 +74,13 @@ public final class RelayConnection: Sendable {
         while !Task.isCancelled {
             do {
                 let stayed = try await connectOnce()
-                pause = stayed ? Self.firstPause : pause
+                if stayed {
+                    pause = Self.firstPause
+                } else if !Task.isCancelled {
+                    let me = identity.with { $0.publicKey.hex }
+                    quietLog.warn(
+                        "the relay did not let us in: is \(me) registered with the platform?")
+                }
             } catch is CancellationError {
                 return
             } catch {
