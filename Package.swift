@@ -32,7 +32,8 @@ let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-s
 
 /// One room of the house: ARCHITECTURE.md says what each is for and what it may import.
 func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+    .target(
+        name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: settings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -112,7 +113,7 @@ let package = Package(
             dependencies: [
                 "Algebra", "Canonical", "Holder", "HolderStorage", "Housekeeping", "Intents",
                 "KeyGroups", arguments, logging, signals,
-            ], swiftSettings: settings),
+            ], exclude: ["README.md"], swiftSettings: settings),
         .executableTarget(
             name: "quorumkeep",
             dependencies: [
@@ -125,7 +126,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "X509", package: "swift-certificates"),
-            ] + grpc + hummingbird, swiftSettings: settings),
+            ] + grpc + hummingbird, exclude: ["README.md"], swiftSettings: settings),
         .target(
             name: "TestKit",
             dependencies: [
@@ -173,6 +174,7 @@ let package = Package(
                 "Holder", "HolderStorage", "Intents", "KeyGroups", "Threshold", "Chains", "Algebra",
                 "Canonical", "TestKit",
             ]),
+        tests("TidyTests", []),
         tests("ThresholdTests", ["Threshold", "Algebra", "Canonical", "KeyGroups", "TestKit"]),
     ]
 )

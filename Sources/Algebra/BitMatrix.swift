@@ -9,8 +9,11 @@ public enum BitMatrix {
     public static func transpose(
         _ rows: borrowing SecretBytes, rowCount: Int, rowWords: Int, columnCount: Int
     ) -> SecretBytes {
-        precondition(rowCount.isMultiple(of: 64) && columnCount.isMultiple(of: 64))
-        precondition(rows.count == rowCount * rowWords * 8 && columnCount <= rowWords * 64)
+        precondition(
+            rowCount.isMultiple(of: 64) && columnCount.isMultiple(of: 64), "whole words of bits")
+        precondition(
+            rows.count == rowCount * rowWords * 8 && columnCount <= rowWords * 64,
+            "as many bytes as the matrix has")
         var columns = SecretBytes(count: columnCount * rowCount / 8)
         var scratch = SecretBytes(count: 64 * 8)
         let columnWords = rowCount / 64

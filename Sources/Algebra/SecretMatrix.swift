@@ -61,7 +61,9 @@ public struct SecretMatrix: ~Copyable, @unchecked Sendable {
     public borrowing func corrections(
         minus other: borrowing SecretMatrix, plus inputs: borrowing SecretMatrix
     ) -> PublicMatrix {
-        precondition(other.rows == rows && other.columns == columns && inputs.columns == columns)
+        precondition(
+            other.rows == rows && other.columns == columns && inputs.columns == columns,
+            "matrices of one shape")
         var bytes = [UInt8](repeating: 0, count: rows * columns * Scalar.byteCount)
         bytes.withUnsafeMutableBytes { out in
             for at in 0..<rows * columns {
@@ -85,7 +87,8 @@ public struct SecretMatrix: ~Copyable, @unchecked Sendable {
     public mutating func add(
         _ corrections: borrowing PublicMatrix, where choice: borrowing SecretBytes
     ) {
-        precondition(corrections.rows == rows && corrections.columns == columns)
+        precondition(
+            corrections.rows == rows && corrections.columns == columns, "matrices of one shape")
         precondition(choice.count * 8 == rows, "one choice bit a row")
         choice.withBytes { choice in
             for j in 0..<rows {
@@ -103,7 +106,8 @@ public struct SecretMatrix: ~Copyable, @unchecked Sendable {
         combination theta: (Scalar, Scalar), minus eta: Scalar,
         where choice: borrowing SecretBytes, to transcript: inout Transcript
     ) {
-        precondition(columns == 3 && choice.count * 8 == rows)
+        precondition(
+            columns == 3 && choice.count * 8 == rows, "three columns, one choice bit a row")
         var encoded = SecretBytes(count: rows * Scalar.byteCount)
         encoded.withMutableBytes { out in
             choice.withBytes { choice in

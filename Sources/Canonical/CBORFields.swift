@@ -17,8 +17,6 @@ public struct CBORFields {
         return value
     }
 
-    public mutating func has(_ key: UInt64) -> Bool { entries[key] != nil }
-
     public mutating func unsigned<Value: UnsignedInteger & FixedWidthInteger>(
         _ key: UInt64, _ type: Value.Type = Value.self
     ) throws(MalformedBytes) -> Value {

@@ -25,20 +25,36 @@ extension Books {
         ]
     }
 
-    /// Closed is what every member of every run has closed. If one has given its last message, a
+    /// Closed is what every member of every run has closed, or what so many holders have refused or
+    /// closed for good that the rest are too few. If a member has given its last message, a
     /// signature may exist that nobody shows: then the nonce is used again.
     func settleClosing(_ closing: SigningRequest, _ keyVault: KeyVault) throws {
         var request = closing
         let members = Set(try store.runs(of: request.digest).flatMap(\.members))
         let verdicts = try standing(on: request.digest)
-        if members.allSatisfy({ verdicts[$0] == .closed }) {
+        let lost = verdicts.values.count { $0.isFinalNo }
+        let isTooFew =
+            keyVault.threshold.holders - lost
+            < (request.isCeremony ? keyVault.threshold.holders : keyVault.threshold.required)
+        if isTooFew || members.allSatisfy({ verdicts[$0] == .closed }) {
             request.state = .closed
             try store.update(request)
+            if request.isCeremony { try giveUpEpoch(of: keyVault) }
             try failIfNothingIsLeft(request)
         } else if request.state == .closing, members.contains(where: { verdicts[$0] == .given }) {
             request.state = .unclear
             try store.update(request)
         }
+    }
+
+    /// The next key generation has an epoch of its own, since holders may keep shares of this one;
+    /// no address of it was ever handed out.
+    private func giveUpEpoch(of given: KeyVault) throws {
+        guard var keyVault = try store.keyVault(given.id), keyVault.status == .pending else {
+            return
+        }
+        keyVault.epoch += 1
+        try store.update(keyVault)
     }
 
     /// Fails the transaction when none of its intents can be signed any more.

@@ -33,7 +33,7 @@ extension Books {
         let before = try store.signingRequests(in: [.open, .closing]).filter {
             $0.keyVault == keyVault.id
         }
-        guard before.isEmpty,
+        guard before.isEmpty, now >= Self.start(of: keyVault),
             let ceremony = KeyCeremony(
                 scheme: .ecdsaSecp256k1, kind: .main, threshold: keyVault.threshold,
                 holders: keyVault.holders)
@@ -41,6 +41,14 @@ extension Books {
         return try request(
             for: keyVault, transaction: nil, vault: VaultID(unchecked: keyVault.id.bytes),
             .keyCeremony(ceremony), attempt: 1, nil, signer)
+    }
+
+    /// When a key generation of this epoch may begin: each is given twice the time of the one
+    /// before it, up to ten minutes.
+    private static func start(of keyVault: KeyVault) -> Timestamp {
+        let given = Int64(clamping: keyVault.epoch - 1)
+        let doubling = given == 0 ? 0 : Int64(1) << min(given, 10)
+        return keyVault.createdAt.adding(seconds: doubling + 600 * max(0, given - 10))
     }
 
     private func makeIntent(
@@ -131,13 +139,14 @@ extension Books {
         _ purpose: Intent.Purpose, attempt: Int, _ source: WalletAddress?,
         _ signer: any IntentSigner
     ) throws -> SigningRequest {
-        let seconds = UInt64(now.seconds)
-        let expires = now.adding(seconds: settings.intentLifetime)
+        let begins = now.adding(seconds: -1)
+        let expires = begins.adding(seconds: settings.intentLifetime)
         let intent = Intent(
             environment: settings.environment, tenant: keyVault.tenant, vault: vault,
             request: RequestID(unchecked: transaction?.id.bytes ?? keyVault.id.bytes),
             group: keyVault.group, epoch: keyVault.epoch, purpose: purpose,
-            notBefore: seconds - 1, expires: UInt64(expires.seconds), policy: settings.policy)
+            notBefore: UInt64(begins.seconds), expires: UInt64(expires.seconds),
+            policy: settings.policy)
         let nonce: UInt64? =
             if case .transfer(let order) = purpose { order.nonce } else { nil }
         let request = SigningRequest(

@@ -138,10 +138,11 @@ extension Books {
             try fail(&transaction, Self.nonceSpent)
         }
         for var request in try store.signingRequests(in: [.open, .closing, .unclear])
-        where request.source == source && request.nonce == nonce && request.transaction != winner {
+        where request.source == source && request.nonce == nonce {
             request.state = .closed
             try store.update(request)
-            guard let id = request.transaction, var transaction = try store.transaction(id),
+            guard let id = request.transaction, id != winner,
+                var transaction = try store.transaction(id),
                 transaction.status == .pendingSignature
             else { continue }
             try fail(&transaction, Self.nonceSpent)
@@ -199,9 +200,21 @@ extension Books {
             let spent = effect.amount.adding(effect.fee)
         else { throw LedgerFault.impossible("transfer \(effect.transaction)") }
         try changeFunds(of: effect.address, on: effect.chain, by: spent, up: true)
+        // What a deposit has settled of the debt meanwhile belongs to the wallet again.
+        let debt = min(try store.balance(of: wallet.account(.suspense)), spent)
+        guard let settled = spent.subtracting(debt) else {
+            throw LedgerFault.impossible("debt of \(wallet.id)")
+        }
+        let key = "unforeign:\(transaction.id)"
         try post(
-            "unforeign:\(transaction.id)",
-            debit: wallet.account(.holdings), credit: wallet.account(.suspense), spent,
+            key, debit: wallet.account(.holdings), credit: wallet.account(.suspense), debt,
             for: transaction.id)
+        try post(
+            "\(key):settled", debit: wallet.account(.holdings),
+            credit: wallet.account(.available), settled, for: transaction.id)
+        if try store.balance(of: wallet.account(.suspense)).isZero {
+            try store.setStatus(.active, of: wallet.id)
+        }
+        try recordBalance(of: wallet)
     }
 }

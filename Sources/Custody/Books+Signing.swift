@@ -110,7 +110,7 @@ extension Books {
             guard online.contains(holder) else { return false }
             switch (request.state, verdicts[holder]) {
             case (.open, nil), (.open, .waiting): return true
-            case (.open, .approval): return request.transaction == nil
+            case (.open, .approval): return request.isCeremony
             case (.closing, .closed), (.closing, .given), (.closing, nil): return false
             case (.closing, _): return true
             case (.unclear, .closed), (.unclear, nil): return false
@@ -133,14 +133,8 @@ extension Books {
         case .open:
             let verdicts = try standing(on: request.digest)
             let required =
-                request.transaction == nil
-                ? keyVault.threshold.holders : keyVault.threshold.required
-            let lost = verdicts.values.count { verdict in
-                switch verdict {
-                case .refusal, .closed: true
-                case .approval, .waiting, .given: false
-                }
-            }
+                request.isCeremony ? keyVault.threshold.holders : keyVault.threshold.required
+            let lost = verdicts.values.count { $0.isFinalNo }
             if keyVault.threshold.holders - lost < required {
                 let failure = Failure(
                     .refusedByHolders,
@@ -154,6 +148,12 @@ extension Books {
                     because: Failure(.expired, "The intent expired before enough holders signed."),
                     signer)
             }
+            if request.isCeremony, try store.runs(of: request.digest).contains(where: hasFailed) {
+                return try close(
+                    request, keyVault,
+                    because: Failure(.refusedByHolders, "The key generation did not end well."),
+                    signer)
+            }
             return try proposeRun(request, keyVault, verdicts, online: online, required: required)
         case .closing, .unclear:
             try settleClosing(request, keyVault)
@@ -161,6 +161,10 @@ extension Books {
         case .done, .closed:
             return []
         }
+    }
+
+    private func hasFailed(_ run: SigningRun) -> Bool {
+        run.state == .failed || (run.state == .live && now >= run.expiresAt)
     }
 
     private func proposeRun(

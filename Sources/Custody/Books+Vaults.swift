@@ -91,6 +91,12 @@ extension Books {
             )
         }
         let (_, key) = try activeKeyVault(of: tenant)
+        // A deposit before the first block that is followed would never be seen.
+        guard try store.chainState(asset.asset.chain) != nil else {
+            throw Refusal(
+                .chainUnavailable,
+                "\(asset.asset.chain.text) has not been reached yet: no address is given out.")
+        }
         let id = newID(WalletID.self)
         let address = try deriveAddress(of: vault, for: id, asset: asset, key)
         let wallet = Wallet(

@@ -34,7 +34,8 @@ public struct KeyVault: Equatable, Sendable {
     public let id: KeyVaultID
     public let tenant: TenantID
     public let group: GroupID
-    public let epoch: UInt64
+    /// Goes up each time a key generation was given up.
+    public var epoch: UInt64
     public let threshold: SigningThreshold
     public let holders: Roster
     public var status: Status

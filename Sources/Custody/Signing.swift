@@ -25,6 +25,7 @@ public struct SigningRequest: Equatable, Sendable {
     public let keyVault: KeyVaultID
     /// The withdrawal that it is for; nil for a key ceremony.
     public let transaction: TransactionID?
+    public var isCeremony: Bool { transaction == nil }
     /// Counts the intents of one transaction.
     public let attempt: Int
     /// The source address and its nonce; nil for a key ceremony.

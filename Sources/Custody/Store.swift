@@ -146,7 +146,7 @@ public protocol CustodyStore {
     func setEndpoint(_ endpoint: WebhookEndpoint) throws
     func removeEndpoint(of tenant: TenantID) throws -> Bool
     func endpoint(of tenant: TenantID) throws -> WebhookEndpoint?
-    func dueDeliveries(at now: Timestamp, most: Int) throws -> [Delivery]
+    func dueDeliveries(at now: Timestamp, most: Int, ofTenantMost: Int) throws -> [Delivery]
     func finish(delivery: EventID, at: Timestamp, answer: String) throws
     func postpone(delivery: EventID, until: Timestamp, attempts: Int, answer: String) throws
     func bury(delivery: EventID, attempts: Int, answer: String) throws

@@ -24,14 +24,14 @@ struct Authenticator: RouterMiddleware {
     private static let keyLimit = (perSecond: 2000.0, burst: 4000.0)
     private static let failureLimit = (perSecond: 10.0, burst: 100.0)
 
-    private let custody: Custody
+    private let custody: Bookkeeper
     private let keys = RateLimiter(perSecond: keyLimit.perSecond, burst: keyLimit.burst)
     private let failures = RateLimiter(
         perSecond: failureLimit.perSecond, burst: failureLimit.burst)
     /// What an unknown key's signature is compared with, so that it takes as long as a known one's.
     private let decoy: SecretBox<APISecret>
 
-    init(custody: Custody) {
+    init(custody: Bookkeeper) {
         self.custody = custody
         var random = SystemRandom()
         decoy = SecretBox(APISecret(isLive: false, random: &random))

@@ -17,10 +17,10 @@ public struct GatewayServer: Sendable {
         case tls(host: String, port: Int, certificate: String, privateKey: String)
     }
 
-    private let custody: Custody
+    private let custody: Bookkeeper
     private let log: Logger
 
-    public init(custody: Custody, log: Logger) {
+    public init(custody: Bookkeeper, log: Logger) {
         self.custody = custody
         self.log = log
     }

@@ -198,16 +198,16 @@ extension HolderCore {
                 try end(run, error)
                 return
             }
-            guard run.descriptor.expires > now else {
-                try end(run, Abort(.timeout))
-                return
-            }
             switch step {
             case .wait:
                 return
             case .send(let envelopes):
                 for envelope in envelopes { send(envelope) }
             case .sendLast(let envelopes, let name):
+                guard run.descriptor.expires > now else {
+                    try end(run, Abort(.timeout))
+                    return
+                }
                 guard try mayGiveLast(envelopes, name, run) else {
                     try end(run, Abort(.notAdmitted))
                     return

@@ -30,7 +30,9 @@ public final class HolderCore {
     let confirmsCeremonies: Bool
     var runs: [Digest: LiveRun] = [:]
     var outputs: [HolderOutput] = []
-    private var lastTime: HolderTime?
+    /// Both clocks as they were when this process began, or was last thawed.
+    private var clockStart: HolderTime?
+    private var wasFrozen = false
     private(set) var now: UInt64 = 0
 
     /// - Parameters:
@@ -79,20 +81,29 @@ public final class HolderCore {
     /// Judging time never runs back, and a jump forward freezes: a clock that someone else moves
     /// would end cooling periods and empty counters.
     private func keepTime(_ time: HolderTime) throws {
-        if let lastTime {
-            let wall = time.wall > lastTime.wall ? time.wall - lastTime.wall : 0
-            let passed =
-                time.monotonic > lastTime.monotonic
-                ? time.monotonic - lastTime.monotonic : 0
-            if wall > passed + Self.clockJumpMost, try store.frozen() == nil {
-                try store.freeze("The clock jumped ahead by \(wall - passed) s.")
-                outputs.append(.note("frozen: the clock jumped ahead by \(wall - passed) s"))
-            }
+        let isFrozen = try store.frozen() != nil
+        let start = clockStart ?? time
+        // Whoever thawed this holder has looked at its clock.
+        clockStart = wasFrozen && !isFrozen ? time : start
+        wasFrozen = isFrozen
+        let gained = Self.gain(from: clockStart ?? time, to: time)
+        if gained > Self.clockJumpMost, !isFrozen {
+            try store.freeze("The clock jumped ahead by \(gained) s.")
+            outputs.append(.note("frozen: the clock jumped ahead by \(gained) s"))
+            wasFrozen = true
         }
-        lastTime = time
+        // A time that is not believed is not kept either: it would outlive the correction.
+        let believed = gained > Self.clockJumpMost ? time.wall - gained : time.wall
         let stored = try store.latestTime()
-        now = max(time.wall, stored)
+        now = max(believed, stored)
         if now > stored { try store.setLatestTime(now) }
+    }
+
+    /// Seconds that the wall clock has gained on the monotonic one.
+    private static func gain(from start: HolderTime, to time: HolderTime) -> UInt64 {
+        let wall = time.wall > start.wall ? time.wall - start.wall : 0
+        let passed = time.monotonic > start.monotonic ? time.monotonic - start.monotonic : 0
+        return wall > passed ? wall - passed : 0
     }
 
     /// Offers what others may have missed while we were away.

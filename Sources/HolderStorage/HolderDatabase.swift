@@ -112,8 +112,8 @@ extension HolderDatabase {
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
             """,
             [
-                key.group.data, Int64(key.epoch), Int64(key.scheme.rawValue),
-                Int64(key.kind.rawValue), Int64(key.me.raw), key.state.rawValue,
+                key.group.data, Int64(clamping: key.epoch), Int64(clamping: key.scheme.rawValue),
+                Int64(clamping: key.kind.rawValue), Int64(clamping: key.me.raw), key.state.rawValue,
                 key.certificateDigest.data, key.descriptor.bytes.data, contributions.data,
                 key.key.publicKey.compressed.data, key.key.chainCode.data, shares.data,
                 key.echo.data, key.intent.data, key.testimony.bytes.data, sealedShare.data,
@@ -123,20 +123,23 @@ extension HolderDatabase {
     public func update(_ key: KeyRecord) throws {
         try run(
             "UPDATE keys SET state = ?, testimony = ? WHERE group_id = ? AND epoch = ?",
-            [key.state.rawValue, key.testimony.bytes.data, key.group.data, Int64(key.epoch)])
+            [
+                key.state.rawValue, key.testimony.bytes.data, key.group.data,
+                Int64(clamping: key.epoch),
+            ])
     }
 
     public func sealedShare(of group: GroupID, epoch: UInt64) throws -> [UInt8]? {
         try row(
             "SELECT sealed_share FROM keys WHERE group_id = ? AND epoch = ?",
-            [group.data, Int64(epoch)]
+            [group.data, Int64(clamping: epoch)]
         )?.bytes(0)
     }
 
     public func replaceSealedShare(of group: GroupID, epoch: UInt64, with sealed: [UInt8]) throws {
         try run(
             "UPDATE keys SET sealed_share = ? WHERE group_id = ? AND epoch = ?",
-            [sealed.data, group.data, Int64(epoch)])
+            [sealed.data, group.data, Int64(clamping: epoch)])
     }
 
     public func destroyKeys(of group: GroupID, below epoch: UInt64) throws {
@@ -144,7 +147,7 @@ extension HolderDatabase {
             """
             UPDATE keys SET sealed_share = NULL, state = 'destroyed'
             WHERE group_id = ? AND epoch < ?
-            """, [group.data, Int64(epoch)])
+            """, [group.data, Int64(clamping: epoch)])
     }
 
     private static func key(_ row: Row) throws -> KeyRecord {
@@ -153,8 +156,8 @@ extension HolderDatabase {
         let shares: [UInt8] = try row.required("verifying_shares")
         guard case .keyGeneration(_, let threshold) = descriptor.purpose,
             let group = GroupID(try row.required("group_id")),
-            let scheme = SignatureScheme(rawValue: UInt64(row["scheme"] as Int64)),
-            let kind = GroupKind(rawValue: UInt64(row["kind"] as Int64)),
+            let scheme = SignatureScheme(rawValue: try row.number("scheme")),
+            let kind = GroupKind(rawValue: try row.number("kind")),
             let me = ParticipantIndex(row["my_index"] as Int64),
             let state = KeyRecord.State(rawValue: row["state"]),
             let certificate = Digest(try row.required("certificate_digest")),
@@ -167,7 +170,7 @@ extension HolderDatabase {
                 verifyingShares: verifyingShares(shares, descriptor.roster))
         else { throw Corrupt(description: "a row of keys does not decode") }
         return KeyRecord(
-            group: group, epoch: UInt64(row["epoch"] as Int64), scheme: scheme, kind: kind,
+            group: group, epoch: try row.number("epoch"), scheme: scheme, kind: kind,
             roster: descriptor.roster, me: me, key: key, certificateDigest: certificate,
             descriptor: descriptor, contributions: parts(contributions), echo: echo,
             intent: intent, state: state, testimony: try KeyTestimony(row.required("testimony")))
@@ -213,7 +216,7 @@ extension HolderDatabase {
     public func recordLast(run: RunID, item: UInt16, hash: Digest, intent: Digest) throws -> Bool {
         try insertNew(
             "INSERT INTO last_messages VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            [run.data, Int64(item), hash.data, intent.data])
+            [run.data, Int64(clamping: item), hash.data, intent.data])
     }
 
     public func hasLast(for intent: Digest) throws -> Bool {
@@ -224,8 +227,9 @@ extension HolderDatabase {
         try run(
             "INSERT INTO bans VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             [
-                ban.group.data, Int64(ban.epoch), ban.peer.data, ban.run.data, ban.reason.rawValue,
-                Int64(ban.at),
+                ban.group.data, Int64(clamping: ban.epoch), ban.peer.data, ban.run.data,
+                ban.reason.rawValue,
+                Int64(clamping: ban.at),
             ])
     }
 
@@ -233,7 +237,7 @@ extension HolderDatabase {
         Set(
             try rows(
                 "SELECT peer FROM bans WHERE group_id = ? AND epoch = ?",
-                [group.data, Int64(epoch)]
+                [group.data, Int64(clamping: epoch)]
             ).compactMap { $0.bytes(0).flatMap { IdentityPublicKey($0) } })
     }
 
@@ -254,7 +258,7 @@ extension HolderDatabase {
         for envelope in envelopes {
             try run(
                 "INSERT INTO evidence (run, reason, at, envelope) VALUES (?, ?, ?, ?)",
-                [digest.data, reason, Int64(at), envelope.data])
+                [digest.data, reason, Int64(clamping: at), envelope.data])
         }
         try run(
             "DELETE FROM evidence WHERE id <= (SELECT max(id) FROM evidence) - ?",
@@ -274,7 +278,7 @@ extension HolderDatabase {
         else { throw Corrupt(description: "a row of intents does not decode") }
         return IntentRecord(
             digest: digest, bytes: try row.required("bytes"), state: state,
-            verdict: try row.required("verdict"), expires: UInt64(row["expires"] as Int64))
+            verdict: try row.required("verdict"), expires: try row.number("expires"))
     }
 
     public func put(_ intent: IntentRecord) throws {
@@ -285,7 +289,7 @@ extension HolderDatabase {
             """,
             [
                 intent.digest.data, intent.bytes.data, intent.state.rawValue, intent.verdict.data,
-                Int64(intent.expires),
+                Int64(clamping: intent.expires),
             ])
     }
 
@@ -295,7 +299,7 @@ extension HolderDatabase {
             """
             SELECT * FROM intents WHERE state <> 'closed' AND expires < ?
             AND NOT EXISTS (SELECT 1 FROM last_messages WHERE intent = digest) LIMIT 1000
-            """, [Int64(time)]
+            """, [Int64(clamping: time)]
         ).map(Self.intent)
     }
 
@@ -306,7 +310,8 @@ extension HolderDatabase {
         try run(
             "INSERT INTO reservations VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             [
-                intent.data, root.compressed.data, asset.text, columns.high, columns.low, Int64(at),
+                intent.data, root.compressed.data, asset.text, columns.high, columns.low,
+                Int64(clamping: at),
             ])
     }
 
@@ -321,7 +326,7 @@ extension HolderDatabase {
             """
             SELECT high, low FROM reservations
             WHERE root = ? AND asset = ? AND at > ? AND intent <> ?
-            """, [root.compressed.data, asset.text, Int64(since), except.data])
+            """, [root.compressed.data, asset.text, Int64(clamping: since), except.data])
         var sum = Amount.zero
         for row in found {
             guard let amount = Amount(high: row["high"], low: row["low"]) else {

@@ -50,8 +50,8 @@ public struct SignedRequest: Sendable {
 
     /// Whether the timestamp is within the window around `now`, Unix seconds.
     public func isTimely(at now: Int64) -> Bool {
-        abs(now.subtractingReportingOverflow(timestamp).partialValue) <= Self.windowSeconds
-            && !now.subtractingReportingOverflow(timestamp).overflow
+        let (difference, overflow) = now.subtractingReportingOverflow(timestamp)
+        return !overflow && difference.magnitude <= Self.windowSeconds.magnitude
     }
 
     /// Whether the signature is the secret's, over the path with or without the query. Takes the

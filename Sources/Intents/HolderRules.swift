@@ -74,6 +74,10 @@ public struct HolderRulesFile: Codable, Sendable {
         policyHash = nil
     }
 
+    /// The keys that a file, and an asset's limits in it, may have.
+    public static let keys: Set = ["version", "environment", "chains", "assets", "policyHash"]
+    public static let limitKeys: Set = ["mostPerTransaction", "mostPerDay", "mostFee"]
+
     /// A value of the file that cannot be, with where it stands and what was expected.
     public struct Invalid: Error, Equatable, CustomStringConvertible, Sendable {
         public let description: String

@@ -98,6 +98,8 @@ extension Intent {
         }
         notBefore = try fields.unsigned(Key.notBefore)
         expires = try fields.unsigned(Key.expires)
+        guard notBefore <= Intent.timeMost, expires <= Intent.timeMost, epoch <= Intent.epochMost
+        else { throw MalformedBytes("a time after the year 9999, or an impossible epoch") }
         policy = try fields.fixed(Key.policy)
         try fields.finish()
     }

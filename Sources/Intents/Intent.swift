@@ -7,6 +7,9 @@ import KeyGroups
 /// nothing that is not judged: what platform, holders and audit log hash (docs/protocols/intent.md).
 public struct Intent: Equatable, Sendable {
     public static let version: UInt64 = 1
+    /// Last time that is one, Unix seconds: the end of the year 9999.
+    public static let timeMost: UInt64 = 253_402_300_799
+    public static let epochMost = UInt64(UInt32.max)
     /// Longest time from `notBefore` to `expires`, in seconds.
     public static let lifetimeMost: UInt64 = 24 * 3600
 

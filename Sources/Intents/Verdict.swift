@@ -16,6 +16,14 @@ public enum Verdict: Equatable, Sendable {
     /// close it any more.
     case given
 
+    /// Whether the holder will never sign the intent, whatever else it hears.
+    public var isFinalNo: Bool {
+        switch self {
+        case .refusal, .closed: true
+        case .approval, .waiting, .given: false
+        }
+    }
+
     /// What the verdict is called in its bytes and in stores.
     public var name: String {
         switch self {
@@ -130,6 +138,7 @@ public struct SignedVerdict: Equatable, Sendable {
         intent = try fields.fixed(2)
         rules = try fields.fixed(3)
         at = try fields.unsigned(4)
+        guard at <= Intent.timeMost else { throw MalformedBytes("a time after the year 9999") }
         switch name {
         case "approval":
             var digests: [Digest] = []

@@ -88,17 +88,21 @@ extension SQLStore {
         }
     }
 
-    func dueDeliveries(at now: Timestamp, most: Int) throws -> [Delivery] {
+    func dueDeliveries(
+        at now: Timestamp, most: Int, ofTenantMost: Int
+    ) throws -> [Delivery] {
         // The first that waits of each resource: a later one waits for it.
         try rows(
             """
-            SELECT id, type, tenant, body, attempts FROM events AS event
-            WHERE state = 'waiting' AND next_try <= ? AND NOT EXISTS (
-                SELECT 1 FROM events AS earlier
-                WHERE earlier.tenant = event.tenant AND earlier.resource = event.resource
-                    AND earlier.state = 'waiting' AND earlier.number < event.number)
-            ORDER BY next_try LIMIT ?
-            """, [now.milliseconds, most]
+            SELECT id, type, tenant, body, attempts FROM (
+                SELECT *, row_number() OVER (PARTITION BY tenant ORDER BY next_try) AS place
+                FROM events AS event
+                WHERE state = 'waiting' AND next_try <= ? AND NOT EXISTS (
+                    SELECT 1 FROM events AS earlier
+                    WHERE earlier.tenant = event.tenant AND earlier.resource = event.resource
+                        AND earlier.state = 'waiting' AND earlier.number < event.number))
+            WHERE place <= ? ORDER BY next_try LIMIT ?
+            """, [now.milliseconds, ofTenantMost, most]
         ).map { row in
             Delivery(
                 event: try row.value("id"), type: row["type"], tenant: try row.value("tenant"),

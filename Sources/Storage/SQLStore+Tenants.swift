@@ -50,8 +50,11 @@ extension SQLStore {
 
     func update(_ keyVault: KeyVault) throws {
         try run(
-            "UPDATE key_vaults SET status = ?, certificate = ? WHERE id = ?",
-            [keyVault.status.rawValue, keyVault.certificate?.bytes.data, keyVault.id.data])
+            "UPDATE key_vaults SET epoch = ?, status = ?, certificate = ? WHERE id = ?",
+            [
+                Int64(keyVault.epoch), keyVault.status.rawValue, keyVault.certificate?.bytes.data,
+                keyVault.id.data,
+            ])
     }
 
     func keyVault(_ id: KeyVaultID) throws -> KeyVault? {
@@ -72,6 +75,7 @@ extension SQLStore {
 
     private static func keyVault(_ row: Row) throws -> KeyVault {
         let identities = try keys(row, "identities")
+        guard !identities.isEmpty else { throw row.corrupt("identities") }
         let indices = (1...identities.count).compactMap { ParticipantIndex($0) }
         guard let threshold = SigningThreshold(row["required"], of: identities.count),
             let holders = Roster(identities, indices)

@@ -6,14 +6,8 @@ public enum RelayWire {
     public typealias FromNode = Quorumkeep_Relay_V1_NodeFrame
     public typealias Service = Quorumkeep_Relay_V1_Relay.StreamingServiceProtocol
     public typealias Client = Quorumkeep_Relay_V1_Relay.Client
-    public typealias Challenge = Quorumkeep_Relay_V1_Challenge
     public typealias Hello = Quorumkeep_Relay_V1_Hello
-    public typealias Offer = Quorumkeep_Relay_V1_Offer
-    public typealias Close = Quorumkeep_Relay_V1_Close
     public typealias Parcel = Quorumkeep_Relay_V1_Parcel
-    public typealias Signatures = Quorumkeep_Relay_V1_Signatures
-    public typealias KeyReady = Quorumkeep_Relay_V1_KeyReady
-    public typealias RunEnded = Quorumkeep_Relay_V1_RunEnded
 
     /// Largest frame: an envelope of 64 KiB with its recipients.
     public static let frameBytesMost = 96 * 1024

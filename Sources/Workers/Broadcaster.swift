@@ -9,12 +9,12 @@ import Logging
 public struct Broadcaster: Sendable {
     private static let pause = Duration.milliseconds(500)
 
-    private let custody: Custody
+    private let custody: Bookkeeper
     private let chain: ChainID
     private let node: EVMNode
     private let log: Logger
 
-    public init(custody: Custody, chain: ChainID, node: EVMNode, log: Logger) {
+    public init(custody: Bookkeeper, chain: ChainID, node: EVMNode, log: Logger) {
         self.custody = custody
         self.chain = chain
         self.node = node

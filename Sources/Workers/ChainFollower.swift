@@ -6,7 +6,10 @@ import Logging
 
 /// Follows one chain block by block, and takes back what a reorganisation took back.
 public struct ChainFollower: Sendable {
-    private let custody: Custody
+    /// How many blocks before the newest the following begins.
+    private static let startDepth: UInt64 = 32
+
+    private let custody: Bookkeeper
     private let chain: ChainID
     private let node: EVMNode
     private let pause: Duration
@@ -14,7 +17,7 @@ public struct ChainFollower: Sendable {
     private let complaints = Complaints()
 
     /// - Parameter pause: how long to wait when there is no new block.
-    public init(custody: Custody, chain: ChainID, node: EVMNode, pause: Duration, log: Logger) {
+    public init(custody: Bookkeeper, chain: ChainID, node: EVMNode, pause: Duration, log: Logger) {
         self.custody = custody
         self.chain = chain
         self.node = node
@@ -72,17 +75,33 @@ public struct ChainFollower: Sendable {
         let chain = chain
         let tip = try await node.ask(EVMRPC.blockNumber())
         guard let state = try await custody.read({ try $0.store.chainState(chain) }) else {
-            // Nobody has an address yet: what happened before does not concern us.
-            return try await takeIn(tip)
+            // Nobody has an address yet: what happened before does not concern us. A few blocks
+            // earlier, so that a reorganisation at the start has something to go back to.
+            return try await takeIn(tip - min(tip, Self.startDepth))
         }
-        guard let current = try await node.ask(EVMRPC.block(state.number)),
-            current.hash == state.hash
-        else {
+        guard let current = try await node.ask(EVMRPC.block(state.number)) else {
+            guard try await isReplaced(below: state, tip) else { return false }
+            try await takeBack(state)
+            return true
+        }
+        guard current.hash == state.hash else {
             try await takeBack(state)
             return true
         }
         guard tip > state.number else { return false }
         return try await takeIn(state.number + 1, after: state.hash)
+    }
+
+    /// Whether a node that has no block of our height is on another chain. One that is only behind
+    /// says nothing: its newest block is ours.
+    private func isReplaced(below state: ChainState, _ tip: UInt64) async throws -> Bool {
+        let chain = chain
+        guard tip < state.number, let theirs = try await node.ask(EVMRPC.block(tip)) else {
+            return false
+        }
+        guard let ours = try await custody.read({ try $0.store.followedBlock(tip, on: chain) })
+        else { throw Halted.reorganisedTooDeep(tip) }
+        return ours.hash != theirs.hash
     }
 
     private func takeBack(_ state: ChainState) async throws {

@@ -5,10 +5,10 @@ import Logging
 public struct Janitor: Sendable {
     private static let pause = Duration.seconds(600)
 
-    private let custody: Custody
+    private let custody: Bookkeeper
     private let log: Logger
 
-    public init(custody: Custody, log: Logger) {
+    public init(custody: Bookkeeper, log: Logger) {
         self.custody = custody
         self.log = log
     }

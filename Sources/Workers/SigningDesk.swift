@@ -22,12 +22,12 @@ public final class SigningDesk: HolderTraffic {
         case tend
     }
 
-    private let custody: Custody
+    private let custody: Bookkeeper
     private let signer: any IntentSigner
     private let log: Logger
     private let queue = BoundedQueue<Item>(countMost: itemsMost, bytesMost: .max)
 
-    public init(custody: Custody, signer: any IntentSigner, log: Logger) {
+    public init(custody: Bookkeeper, signer: any IntentSigner, log: Logger) {
         self.custody = custody
         self.signer = signer
         self.log = log
@@ -98,8 +98,11 @@ public final class SigningDesk: HolderTraffic {
                 }
             }
             for request in try books.makeIntents(signer: signer) {
+                guard let keyVault = try books.store.keyVault(request.keyVault) else { continue }
                 orders.append(
-                    .offer(intent: request.bytes, signature: request.signature, to: Array(online)))
+                    .offer(
+                        intent: request.bytes, signature: request.signature,
+                        to: keyVault.holders.identities.filter(online.contains)))
             }
             if mustTend { orders += try books.tend(online: online, signer: signer) }
             return orders

@@ -19,13 +19,13 @@ public final class WebhookSender: Sendable {
     private static let atOnceOfTenantMost = 8
     private static let answerBytesKept = 2048
 
-    private let custody: Custody
+    private let custody: Bookkeeper
     private let pauses: [Int64]
     private let log: Logger
     private let underWay = Mutex<[EventID: TenantID]>([:])
 
     /// - Parameter pauses: seconds after each failed try.
-    public init(custody: Custody, pauses: [Int64], log: Logger) {
+    public init(custody: Bookkeeper, pauses: [Int64], log: Logger) {
         self.custody = custody
         self.pauses = pauses
         self.log = log
@@ -44,7 +44,8 @@ public final class WebhookSender: Sendable {
                 do {
                     let now = custody.now
                     due = try await custody.read { books in
-                        try books.store.dueDeliveries(at: now, most: 256)
+                        try books.store.dueDeliveries(
+                            at: now, most: Self.atOnceMost, ofTenantMost: Self.atOnceOfTenantMost)
                     }
                 } catch {
                     log.error("deliveries cannot be read: \(error)")

@@ -85,19 +85,19 @@ struct Start: AsyncParsableCommand {
     var dangerouslyConfirmCeremonies = false
 
     func run() async throws {
-        try Housekeeping.forbidCrashDumps()
-        if endWithParent { Housekeeping.endWithParent() }
+        try Chores.forbidCrashDumps()
+        if endWithParent { Chores.endWithParent() }
         let directory = options.directory
         let configuration = try directory.configuration()
         let lock = try DirectoryLock(directory.url, name: "lock")
         var log = Logger(label: "holder.\(configuration.name)")
         log.logLevel = .info
-        if !Housekeeping.lockMemory() {
+        if !Chores.lockMemory() {
             log.notice(
                 "memory may be swapped to disk: raise the limit of locked memory to forbid it")
         }
         guard let platformKey = IdentityPublicKey(hex: configuration.platformKey) else {
-            throw Housekeeping.Failure("platformKey in node.json is no key")
+            throw CommandFailure("platformKey in node.json is no key")
         }
         let core = HolderCore(
             identity: try directory.identity(), sealing: try directory.sealingKey(),

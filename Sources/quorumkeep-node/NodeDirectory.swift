@@ -42,7 +42,7 @@ struct NodeDirectory {
     /// Makes the directory with fresh keys. An existing one is left as it is.
     func create(_ configuration: Configuration, rules: Data, authority: Data) throws {
         guard !FileManager.default.fileExists(atPath: configurationFile.path) else {
-            throw Housekeeping.Failure("\(url.path) holds a holder already")
+            throw CommandFailure("\(url.path) holds a holder already")
         }
         try PrivateFile.makeDirectory(url)
         _ = try HolderRulesFile.read(rules)
@@ -60,7 +60,7 @@ struct NodeDirectory {
 
     func configuration() throws -> Configuration {
         guard let data = try? Data(contentsOf: configurationFile) else {
-            throw Housekeeping.Failure(
+            throw CommandFailure(
                 "\(url.path) holds no holder: make one with quorumkeep-node init")
         }
         return try JSONDecoder().decode(Configuration.self, from: data)
@@ -69,7 +69,7 @@ struct NodeDirectory {
     func identity() throws -> IdentityKey {
         let seed = SecretBytes(copying: try PrivateFile.read(identityFile))
         guard let identity = IdentityKey(seed: seed) else {
-            throw Housekeeping.Failure("\(identityFile.path) is no key of 32 bytes")
+            throw CommandFailure("\(identityFile.path) is no key of 32 bytes")
         }
         return identity
     }
@@ -77,7 +77,7 @@ struct NodeDirectory {
     func sealingKey() throws -> SealingKey {
         let key = SecretBytes(copying: try PrivateFile.read(sealingFile))
         guard key.count == SealingKey.byteCount else {
-            throw Housekeeping.Failure("\(sealingFile.path) is no key of 32 bytes")
+            throw CommandFailure("\(sealingFile.path) is no key of 32 bytes")
         }
         return SealingKey(key)
     }
@@ -91,11 +91,28 @@ struct NodeDirectory {
 }
 
 extension HolderRulesFile {
+    /// A misspelt key must not be a limit that is missing.
+    private static func refuseUnknownKeys(_ data: Data) throws {
+        guard let file = try? JSONSerialization.jsonObject(with: data) as? [String: Any] else {
+            return
+        }
+        if let unknown = Set(file.keys).subtracting(keys).min() {
+            throw Invalid("rules.json: '\(unknown)' is not known")
+        }
+        for (asset, limits) in file["assets"] as? [String: Any] ?? [:] {
+            guard let limits = limits as? [String: Any] else { continue }
+            if let unknown = Set(limits.keys).subtracting(limitKeys).min() {
+                throw Invalid("rules.json: 'assets.\(asset).\(unknown)' is not known")
+            }
+        }
+    }
+
     /// Reads a rules file, or says what is wrong with it and where.
     static func read(_ data: Data) throws -> HolderRules {
         guard data.count <= byteLimit else {
             throw Invalid("rules.json is over \(byteLimit) bytes")
         }
+        try refuseUnknownKeys(data)
         let file: HolderRulesFile
         do {
             file = try JSONDecoder().decode(HolderRulesFile.self, from: data)

@@ -67,32 +67,32 @@ struct PlatformConfiguration: Codable {
 
     func settings() throws -> CustodySettings {
         guard version == Self.version else {
-            throw Housekeeping.Failure("platform.json: version \(Self.version) expected")
+            throw CommandFailure("platform.json: version \(Self.version) expected")
         }
         guard let environment = CustodyEnvironment(name: environment) else {
-            throw Housekeeping.Failure("platform.json: environment is sandbox or production")
+            throw CommandFailure("platform.json: environment is sandbox or production")
         }
         guard (60...Int64(Intent.lifetimeMost)).contains(intentLifetimeSeconds) else {
-            throw Housekeeping.Failure("platform.json: intentLifetimeSeconds is from 60 to 86400")
+            throw CommandFailure("platform.json: intentLifetimeSeconds is from 60 to 86400")
         }
         let assets = try self.assets.map { entry in
             guard let asset = AssetID(entry.asset), (0...18).contains(entry.decimals),
                 let least = try? Amount(text: entry.minWithdrawal, decimals: entry.decimals),
                 entry.confirmations >= 1, entry.confirmations < Books.blocksKept
-            else { throw Housekeeping.Failure("platform.json: asset \(entry.id) is impossible") }
+            else { throw CommandFailure("platform.json: asset \(entry.id) is impossible") }
             return Asset(
                 id: entry.id, symbol: entry.symbol, name: entry.name, asset: asset,
                 decimals: entry.decimals, confirmations: entry.confirmations,
                 minimumWithdrawal: least)
         }
         guard Set(assets.map(\.id)).count == assets.count else {
-            throw Housekeeping.Failure("platform.json: an asset's id stands twice")
+            throw CommandFailure("platform.json: an asset's id stands twice")
         }
         if environment == .production {
             guard !webhooks.allowLocal, custody.plainPort == nil,
                 !assets.contains(where: { $0.asset.chain.isTestNetwork })
             else {
-                throw Housekeeping.Failure(
+                throw CommandFailure(
                     "platform.json: production has no plain HTTP, local webhooks or test networks")
             }
         }

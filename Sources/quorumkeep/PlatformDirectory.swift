@@ -38,7 +38,7 @@ struct PlatformDirectory {
 
     func configuration() throws -> PlatformConfiguration {
         guard let data = try? Data(contentsOf: configurationFile) else {
-            throw Housekeeping.Failure(
+            throw CommandFailure(
                 "\(url.path) holds no installation: make one with quorumkeep init")
         }
         do {
@@ -46,9 +46,9 @@ struct PlatformDirectory {
         } catch let DecodingError.keyNotFound(key, context) {
             let path = (context.codingPath.map(\.stringValue) + [key.stringValue]).joined(
                 separator: ".")
-            throw Housekeeping.Failure("platform.json lacks '\(path)'")
+            throw CommandFailure("platform.json lacks '\(path)'")
         } catch {
-            throw Housekeeping.Failure("platform.json cannot be read: \(error)")
+            throw CommandFailure("platform.json cannot be read: \(error)")
         }
     }
 
@@ -60,14 +60,14 @@ struct PlatformDirectory {
     }
 
     /// Custody on this directory's database: for the server, and for commands beside it.
-    func custody() throws -> (Custody, PlatformDatabase) {
+    func custody() throws -> (Bookkeeper, PlatformDatabase) {
         let settings = try configuration().settings()
         let database = try database()
         let key = SecretBytes(copying: try PrivateFile.read(vaultKeyFile))
         guard key.count == SealingKey.byteCount else {
-            throw Housekeeping.Failure("vault.key is no key of 32 bytes")
+            throw CommandFailure("vault.key is no key of 32 bytes")
         }
-        let custody = Custody(
+        let custody = Bookkeeper(
             database: database, settings: settings, vaultKey: PlatformVaultKey(SealingKey(key)),
             events: CustodyEventWriter(assets: settings.assets), clock: { .machine })
         return (custody, database)
@@ -81,7 +81,7 @@ final class IntentKey: IntentSigner {
 
     init(file: URL) throws {
         guard let key = IdentityKey(seed: SecretBytes(copying: try PrivateFile.read(file))) else {
-            throw Housekeeping.Failure("\(file.path) is no key of 32 bytes")
+            throw CommandFailure("\(file.path) is no key of 32 bytes")
         }
         publicKey = key.publicKey
         self.key = SecretBox(key)

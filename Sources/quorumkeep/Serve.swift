@@ -34,8 +34,8 @@ struct Serve: AsyncParsableCommand {
     var endWithParent = false
 
     func run() async throws {
-        try Housekeeping.forbidCrashDumps()
-        if endWithParent { Housekeeping.endWithParent() }
+        try Chores.forbidCrashDumps()
+        if endWithParent { Chores.endWithParent() }
         var log = Logger(label: "platform")
         log.logLevel = .info
         let directory = options.directory
@@ -43,7 +43,7 @@ struct Serve: AsyncParsableCommand {
         let (custody, database) = try directory.custody()
         try await custody.write { books in try books.store.setAllOffline() }
         let configuration = try directory.configuration()
-        let platform = try PlatformServices(
+        let platform = try PlatformParts(
             custody: custody, configuration: configuration, directory: directory, log: log)
         let group = ServiceGroup(
             configuration: .init(
@@ -57,11 +57,11 @@ struct Serve: AsyncParsableCommand {
 }
 
 /// The graph of what runs in the platform's process, built by hand.
-struct PlatformServices {
+struct PlatformParts {
     let services: [any Service]
 
     init(
-        custody: Custody, configuration: PlatformConfiguration, directory: PlatformDirectory,
+        custody: Bookkeeper, configuration: PlatformConfiguration, directory: PlatformDirectory,
         log: Logger
     ) throws {
         let desk = SigningDesk(custody: custody, signer: try directory.intentKey(), log: log)
@@ -86,7 +86,7 @@ struct PlatformServices {
         let client = HTTPClient.shared
         for entry in configuration.chains {
             guard let chain = ChainID(entry.id) else {
-                throw Housekeeping.Failure("platform.json: \(entry.id) is no chain in CAIP-2 form")
+                throw CommandFailure("platform.json: \(entry.id) is no chain in CAIP-2 form")
             }
             let node = EVMNode(url: entry.rpcUrl, client: client)
             services.append(

@@ -272,7 +272,7 @@ import Testing
         var postponed = false
         for _ in 0..<40 {
             let now = test.now
-            let due = try await test.custody.read { try $0.store.dueDeliveries(at: now, most: 10) }
+            let due = try await test.custody.read { try $0.store.dueDeliveries(at: now, most: 10, ofTenantMost: 64) }
             guard let next = due.first else { break }
             let line = String(decoding: next.body, as: UTF8.self)
             if line == "balance.updated 2", !postponed {
@@ -283,7 +283,7 @@ import Testing
                 }
                 let now = test.now
                 let rest = try await test.custody.read {
-                    try $0.store.dueDeliveries(at: now, most: 10)
+                    try $0.store.dueDeliveries(at: now, most: 10, ofTenantMost: 64)
                 }
                 #expect(
                     rest.allSatisfy {
@@ -317,7 +317,7 @@ import Testing
         var tries = 0
         while true {
             let now = test.now
-            let due = try await test.custody.read { try $0.store.dueDeliveries(at: now, most: 10) }
+            let due = try await test.custody.read { try $0.store.dueDeliveries(at: now, most: 10, ofTenantMost: 64) }
             guard let first = due.first(where: { $0.type == "wallet.created" }) else { break }
             tries += 1
             try await test.custody.write {
@@ -327,7 +327,7 @@ import Testing
         }
         #expect(tries == 3)
         let now = test.now
-        let due = try await test.custody.read { try $0.store.dueDeliveries(at: now, most: 10) }
+        let due = try await test.custody.read { try $0.store.dueDeliveries(at: now, most: 10, ofTenantMost: 64) }
         #expect(due.contains { $0.type == "balance.updated" })
     }
 

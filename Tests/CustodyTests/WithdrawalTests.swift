@@ -9,7 +9,7 @@ import Testing
 
 @testable import Threshold
 
-/// A withdrawal from its request to its end, with every party's part played by the test.
+/// A withdrawal from its request to its end, with every participant's part played by the test.
 @Suite struct `A withdrawal` {
     /// Alice has 10^15; the stranger is in the address book.
     private struct Scene {

@@ -98,7 +98,7 @@ final class Stack: @unchecked Sendable {  // used by one test at a time
             do {
                 try await control("start", name)
                 return true
-            } catch let failure as Housekeeping.Failure
+            } catch let failure as CommandFailure
                 where failure.description.contains("is running already")
             {
                 return false

@@ -22,7 +22,7 @@ public struct Transit {
 /// The machines of one run in one process, their messages carried in order, and changed on their
 /// way where a test wants it. Envelopes are left out: this drives the protocols themselves.
 public final class LocalNetwork<Machine: ProtocolRun & ~Copyable> {
-    private final class Player {
+    private final class Participant {
         var machine: Machine
         var isRunning = true
         init(_ machine: consuming Machine) { self.machine = machine }
@@ -31,7 +31,7 @@ public final class LocalNetwork<Machine: ProtocolRun & ~Copyable> {
     /// What a receiver gets in place of what was sent; nil loses the message.
     public typealias Tamper = (Transit) -> Transit?
 
-    private var players: [ParticipantIndex: Player] = [:]
+    private var participants: [ParticipantIndex: Participant] = [:]
     public private(set) var outputs: [ParticipantIndex: Machine.Output] = [:]
     public private(set) var aborts: [ParticipantIndex: Abort] = [:]
     /// Everything that was sent, before it was changed.
@@ -42,7 +42,7 @@ public final class LocalNetwork<Machine: ProtocolRun & ~Copyable> {
     public init() {}
 
     public func add(_ machine: consuming Machine, _ index: ParticipantIndex) {
-        players[index] = Player(machine)
+        participants[index] = Participant(machine)
     }
 
     /// Moves everyone on until nobody can move.
@@ -50,21 +50,22 @@ public final class LocalNetwork<Machine: ProtocolRun & ~Copyable> {
         var moved = true
         while moved {
             moved = false
-            for (index, player) in players.sorted(by: { $0.key < $1.key }) where player.isRunning {
-                moved = step(index, player, tamper) || moved
+            for (index, participant) in participants.sorted(by: { $0.key < $1.key })
+            where participant.isRunning {
+                moved = step(index, participant, tamper) || moved
             }
         }
     }
 
     public func waitingFor(_ index: ParticipantIndex) -> [ParticipantIndex] {
-        players[index]?.machine.waitingFor ?? []
+        participants[index]?.machine.waitingFor ?? []
     }
 
     private func step(
-        _ index: ParticipantIndex, _ player: Player, _ tamper: Tamper
+        _ index: ParticipantIndex, _ participant: Participant, _ tamper: Tamper
     ) -> Bool {
         do throws(Abort) {
-            switch try player.machine.next() {
+            switch try participant.machine.next() {
             case .wait:
                 return false
             case .send(let messages):
@@ -74,11 +75,11 @@ public final class LocalNetwork<Machine: ProtocolRun & ~Copyable> {
                 deliver(messages, from: index, tamper)
             case .finish(let output):
                 outputs[index] = output
-                player.isRunning = false
+                participant.isRunning = false
             }
         } catch {
             aborts[index] = error
-            player.isRunning = false
+            participant.isRunning = false
         }
         return true
     }
@@ -92,7 +93,7 @@ public final class LocalNetwork<Machine: ProtocolRun & ~Copyable> {
             switch message.content {
             case .broadcast(let body):
                 (bytes, isBroadcast) = (body, true)
-                recipients = players.keys.filter { $0 != index }.sorted()
+                recipients = participants.keys.filter { $0 != index }.sorted()
             case .whispered(let box):
                 (bytes, isBroadcast) = (box.with { $0.withBytes { Array($0) } }, false)
                 recipients = [message.participant]
@@ -103,7 +104,7 @@ public final class LocalNetwork<Machine: ProtocolRun & ~Copyable> {
                     isBroadcast: isBroadcast, bytes: bytes)
                 sent.append(transit)
                 guard let arrived = tamper(transit) else { continue }
-                players[recipient]?.machine.receive(
+                participants[recipient]?.machine.receive(
                     RoundMessage(
                         round: arrived.round, item: arrived.item, arrived.from,
                         isBroadcast

@@ -155,13 +155,6 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
         while !queue.isEmpty { try deliverOne(0) }
     }
 
-    /// Delivers one message that seeded chance picks; false if there is none.
-    public func deliverAny() throws -> Bool {
-        guard !queue.isEmpty else { return false }
-        try deliverOne(random.integer(below: queue.count))
-        return true
-    }
-
     private func deliverOne(_ at: Int) throws {
         let transit = queue.remove(at: at)
         for delivered in relay(transit) { try handle(delivered.input, by: delivered.to) }

@@ -17,7 +17,7 @@ public final class TestCustody: Sendable {
         id: "ETH", symbol: "ETH", name: "Ether", asset: .native(chain), decimals: 18,
         confirmations: 3, minimumWithdrawal: Amount(UInt32(1000)))
 
-    public let custody: Custody
+    public let custody: Bookkeeper
     public let database: PlatformDatabase
     public let directory: URL
     public let signer = TestSigner()
@@ -44,7 +44,7 @@ public final class TestCustody: Sendable {
         self.clock = clock
         group = Self.shared
         let key = SealingKey(SecretBytes(copying: [UInt8](repeating: 5, count: 32)))
-        custody = Custody(
+        custody = Bookkeeper(
             database: database,
             settings: CustodySettings(
                 environment: .sandbox, assets: assets, intentLifetime: 3600,
@@ -66,6 +66,12 @@ public final class TestCustody: Sendable {
         let holders = owner.identities.map { $0.with { $0.publicKey } }
         let certificate = owner.certificate!
         return try await custody.write { books in
+            if try books.store.chainState(Self.chain) == nil {
+                try books.store.put(
+                    ChainState(
+                        chain: Self.chain, number: 0, hash: .sha256([]), baseFee: 1,
+                        priorityFee: 1, at: books.now))
+            }
             let known = try holders.enumerated().map {
                 try books.register($0.element, name: "\(name)-\($0.offset + 1)")
             }

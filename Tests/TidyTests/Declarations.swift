@@ -36,7 +36,7 @@ extension SwiftSource {
         "func", "init", "deinit", "subscript", "var", "let",
     ]
 
-    /// Types and bodies in the order of their closing braces; what is inside of a body is part of it.
+    /// Types and bodies in the order of their closing braces. What is in a body is part of it.
     var blocks: [Block] {
         var found: [Block] = []
         var open: [(kind: Block.Kind, start: Int, at: Int, parentheses: Int)] = []

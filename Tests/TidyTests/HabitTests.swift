@@ -6,7 +6,7 @@ import Testing
     }
 
     @Test(arguments: Habit.all)
-    func `each habit is missed where it is broken`(habit: Habit) {
+    func `each habit that is broken is found`(habit: Habit) {
         let found = Habit.broken(SwiftSource(habit.sample.path, habit.sample.text))
         #expect(found.map(\.what).contains { $0.hasSuffix(habit.instead) })
         let quoted = SwiftSource(habit.sample.path, "// \(habit.sample.text)\n")
@@ -56,7 +56,17 @@ import Testing
                 Shapes.unexplainedPromises, "Sources/A/A.swift",
                 "\nstruct A: @unchecked Sendable {}",
                 "nonisolated(unsafe) let a = 1", "struct A: @unchecked Sendable {}  // why",
-                "/// Why.\nnonisolated(unsafe) let a = 1", "A(unchecked: b)") == [1, 1, 0, 0, 0])
+                "/// Why.\nnonisolated(unsafe) let a = 1", "init(unchecked bytes: B)") == [
+                    1, 1, 0, 0, 0,
+                ])
+    }
+
+    @Test func `nothing is reached by everybody`() {
+        expectNone(Repository.swift.flatMap(Shapes.singletons))
+        #expect(
+            count(
+                Shapes.singletons, "Sources/A/A.swift", "public static let shared = A()",
+                "let shared = a", "static let sharedKey = b") == [1, 0, 0])
     }
 
     @Test func `a threshold is how many must sign`() {

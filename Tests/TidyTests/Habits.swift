@@ -58,10 +58,10 @@ extension Habit {
             },
             sample: ("Sources/Workers/Bad.swift", "ProcessInfo.processInfo.environment[\"A\"]")),
         Habit(
-            words: ["TaskLocal", "shared"],
+            words: ["TaskLocal"],
             instead: "what a thing needs is handed to it",
-            holds: { $0.room != nil && $0.declaresShared },
-            sample: ("Sources/Gateway/Bad.swift", "static let shared = Gate()")),
+            holds: { $0.room != nil },
+            sample: ("Sources/Gateway/Bad.swift", "@TaskLocal static var caller: Caller?")),
         Habit(
             words: ["Double", "Float", "CGFloat", "Decimal"],
             instead: "money is an Amount in base units, never a floating or decimal number",
@@ -86,9 +86,5 @@ extension SwiftSource {
     /// `environment` alone is a word of custody: sandbox or production.
     fileprivate var asksProcess: Bool {
         words.contains { ["ProcessInfo", "getenv", "CommandLine"].contains($0.text) }
-    }
-    fileprivate var declaresShared: Bool {
-        words.contains { $0.text == "TaskLocal" }
-            || zip(words, words.dropFirst()).contains { $0.text == "let" && $1.text == "shared" }
     }
 }

@@ -59,7 +59,7 @@ import Testing
             public struct Box<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
                 let a: Int
                 private enum State: ~Copyable { case open, closed }
-                func f<Other: Hashable>(_ other: Other) where Other: Codable { struct Local: Codable {} }
+                func f<A: Hashable>(_ a: A) where A: Codable { struct Local: Codable {} }
             }
             extension Box.State: Module.Codable & Equatable where Value: Hashable {}
             final class Plain {}
@@ -77,7 +77,7 @@ import Testing
         ("apiKeyID", ["api", "key", "id"]), ("APISecret", ["api", "secret"]),
         ("secp256k1_ec_pubkey", ["secp256k1", "ec", "pubkey"]),
         ("PreSignature2", ["pre", "signature2"]),
-        ("Keccak256", ["keccak256"]), ("_state", ["state"]), ("x", ["x"]), ("URLs", ["ur", "ls"]),
+        ("Keccak256", ["keccak256"]), ("_state", ["state"]), ("x", ["x"]),
     ])
     func `a name falls into its words`(name: String, parts: [String]) {
         #expect(name.nameParts == parts)

@@ -112,12 +112,14 @@ enum Manifest {
     /// The rooms that each room links, by the calls that declare them.
     static func links(_ manifest: SwiftSource, _ rooms: Set<String>) -> [String: Set<String>] {
         var links: [String: Set<String>] = [:]
-        for word in manifest.words where ["room", "executableTarget"].contains(word.text) {
+        let calls: Set = ["room", "target", "executable", "executableTarget"]
+        for word in manifest.words where calls.contains(word.text) {
             guard manifest.byte(after: word) == .leftParenthesis else { continue }
             let call = manifest.parenthesised(from: word.range.upperBound)
             let names = texts(manifest, call)
             guard let name = names.first, rooms.contains(name) else { continue }
-            links[name] = rooms.intersection(names.dropFirst())
+            links[name, default: []].formUnion(rooms.intersection(names.dropFirst()))
+            links[name]?.remove(name)
         }
         return links
     }

@@ -13,7 +13,8 @@ enum Secrets {
 
     /// The types that hold secrets: those that cannot be copied, and those that are called so.
     static func types(_ sources: [SwiftSource]) -> Set<String> {
-        let declared = sources.flatMap(\.types).filter { !$0.isExtension }
+        let declared = sources.filter { $0.room != nil }.flatMap(\.types)
+            .filter { !$0.isExtension }
         let secret = declared.filter { type in
             let isMoved = type.inherited.contains("~Copyable") && type.keyword != "protocol"
             return isMoved || type.ownName.contains("Secret") || others.contains(type.ownName)
@@ -44,7 +45,8 @@ enum Secrets {
 
     /// Structures that are called secret and can be copied.
     static func copyable(_ source: SwiftSource) -> [Finding] {
-        source.types.filter { type in
+        guard source.room != nil else { return [] }
+        return source.types.filter { type in
             ["struct", "enum"].contains(type.keyword) && type.ownName.contains("Secret")
                 && !type.inherited.contains("~Copyable")
         }.map { source.finding(at: $0.block.start, "\($0.name) is secret and can be copied") }
@@ -129,7 +131,7 @@ extension Collection<UInt8> {
         "struct Share: ~Copyable {}\nextension Share: Swift.Codable {}",
         "final class SecretList: Sendable, CustomStringConvertible {}",
         "enum A { struct Share: ~Copyable {} }\nextension A.Share: Hashable {}",
-        "struct Share: ~Copyable { static func == (a: borrowing Self, b: borrowing Self) -> Bool { true } }",
+        "struct Share: ~Copyable { static func == (a: borrowing A, b: borrowing A) -> B { c } }",
         "struct Share: ~Copyable {}\nextension Share { public var description: String { a } }",
         "final class IntentKey: Encodable {}",
     ])

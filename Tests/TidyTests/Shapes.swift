@@ -53,11 +53,23 @@ enum Shapes {
             let start = source.lineStarts[max(0, line - 2)]
             let end = line < source.lineStarts.count ? source.lineStarts[line] : source.code.count
             guard source.room != nil,
-                before == UInt8(ascii: "@") || before == .leftParenthesis,
-                source.byte(after: word) != UInt8(ascii: ":"),
+                before == UInt8(ascii: "@")
+                    || before == .leftParenthesis && source.byte(after: word) == .rightParenthesis,
                 source.comments[start..<end].allSatisfy({ $0 <= .space })
             else { return nil }
             return source.finding(word, "say why this is safe, beside it or in the line above")
+        }
+    }
+
+    /// One instance that everybody reaches.
+    static func singletons(_ source: SwiftSource) -> [Finding] {
+        let names: Set = ["shared", "current", "instance", "global"]
+        return source.words.indices.dropFirst(2).compactMap { at in
+            let (word, before) = (source.words[at], source.words[at - 2...at - 1].map(\.text))
+            guard source.room != nil, names.contains(word.text),
+                before == ["static", "let"] || before == ["static", "var"]
+            else { return nil }
+            return source.finding(word, "no singletons: what a thing needs is handed to it")
         }
     }
 

@@ -46,7 +46,8 @@ import Testing
     }
 
     @Test func `words that belong to others stay theirs`() {
-        let text = "// A third party, a relying party.\nsecp256k1_ec_pubkey_parse(a)\n"
+        let text =
+            "// A third party, a relying party, H(\"dkg/cc\").\nsecp256k1_ec_pubkey_parse(MSG_A)\n"
         #expect(Words.fieldWords(SwiftSource("a.swift", text)) == [])
         #expect(Words.fieldWords(SwiftSource("a.swift", "// sid = H(…)\n")) == [])
     }

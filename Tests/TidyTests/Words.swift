@@ -48,7 +48,7 @@ enum Words {
         Ban(["decom"], "opening"),
     ]
 
-    /// In comments: what narrates, apologises or puts off. A task is `TODO(#number)`.
+    /// In comments: what narrates, apologises or puts off. A task needs the number of an issue.
     static let ofComments: [[String]] = [
         ["MARK"], ["FIXME"], ["XXX"], ["HACK"], ["now", "we"], ["we", "now"], ["previously"],
         ["formerly"], ["used", "to", "be"], ["for", "now"], ["sorry"], ["obviously"],
@@ -70,8 +70,7 @@ enum Words {
     static func fieldWords(_ source: SwiftSource) -> [Finding] {
         let everywhere = index(ofTheField)
         let inCode = index(ofTheField + ofCode)
-        // libsecp256k1's functions keep their names.
-        let named = source.words.filter { !$0.text.hasPrefix("secp256k1_") }
+        let named = source.words.filter { !isOfC($0.text) }
         let found = named.flatMap { word in
             word.text.nameParts.compactMap { part in
                 inCode[part].map { source.finding(word, "'\(part)' in code: say \($0)") }
@@ -80,14 +79,21 @@ enum Words {
         let said = source.commentWords
         let spoken = said.indices.compactMap { at -> Finding? in
             let text = said[at].text.lowercased()
-            // A relying party and a third party are nobody's participants.
+            // A relying party and a third party are nobody's participants; a hash's label, as in
+            // H("dkg/cc"), is what it is.
             let before = at > 0 ? said[at - 1].text.lowercased() : ""
-            guard let instead = everywhere[text], !["third", "relying"].contains(before) else {
-                return nil
-            }
+            let isLabel = source.comments[..<said[at].range.lowerBound].last == .quote
+            guard let instead = everywhere[text], !["third", "relying"].contains(before), !isLabel
+            else { return nil }
             return source.finding(said[at], "'\(text)' in a comment: say \(instead)")
         }
         return found + spoken
+    }
+
+    /// C's names stay as they are: `secp256k1_ec_pubkey_parse`, `MSG_NOSIGNAL`.
+    private static func isOfC(_ name: String) -> Bool {
+        let isMacro = name.contains("_") && !name.contains(where: \.isLowercase)
+        return isMacro || ["secp256k1_", "SHA256_", "SHA512_"].contains(where: name.hasPrefix)
     }
 
     static func comments(_ source: SwiftSource) -> [Finding] {

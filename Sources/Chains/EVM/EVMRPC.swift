@@ -125,7 +125,7 @@ extension EVMRPC {
 
     static func quantity(_ value: Any?, _ what: String) throws(Failure) -> UInt64 {
         guard let text = value as? String, text.hasPrefix("0x"), text.utf8.count <= 18,
-            let number = UInt64(text.dropFirst(2), radix: 16)
+            let number = UInt64(text.dropFirst(2), radix: 16), number <= Int64.max
         else { throw .malformed("\(what) is no quantity") }
         return number
     }

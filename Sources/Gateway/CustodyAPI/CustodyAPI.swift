@@ -11,7 +11,7 @@ import NIOCore
 /// The custody REST face: each route names its scope, reads its fields, calls one verb of the books
 /// and shows what comes back. It owns no rule.
 struct CustodyAPI: Sendable {
-    let custody: Custody
+    let custody: Bookkeeper
     let log: Logger
 
     func add(to router: RouterGroup<GatewayContext>) {
@@ -226,13 +226,15 @@ extension CustodyAPI {
     ) async throws -> Response {
         let caller = try context.caller(with: scope)
         guard let claim = context.claim else { throw Problem.internal }
-        if !context.body.isEmpty { try request.requireJSON() }
         // Idempotency is for POST; what else changes something is the same when repeated.
         let key = request.method == .post ? request.headers[.idempotencyKey] : nil
-        let once = try Once(key: key, fingerprint: request.fingerprint(context.body))
+        var once: Once?
         do {
+            if !context.body.isEmpty { try request.requireJSON() }
+            let asked = try Once(key: key, fingerprint: request.fingerprint(context.body))
+            once = asked
             let answer = try await custody.write { books in
-                try books.once(once, by: caller.key, claiming: claim) { books in
+                try books.once(asked, by: caller.key, claiming: claim) { books in
                     let result = try work(books, caller.tenant)
                     return (result.status, result.body?.bytes ?? [])
                 }
@@ -247,7 +249,7 @@ extension CustodyAPI {
     /// A request that was refused must not be carried out later by someone who repeats it; one that
     /// failed here is answered the same when it is repeated with its key.
     private func remember(
-        _ error: any Error, _ once: Once, _ caller: Caller, _ claim: SignatureClaim,
+        _ error: any Error, _ once: Once?, _ caller: Caller, _ claim: SignatureClaim,
         _ context: GatewayContext
     ) async throws {
         guard !(error is Replayed) else { return }
@@ -256,7 +258,7 @@ extension CustodyAPI {
         try await custody.write { books in
             _ = try books.store.claim(
                 signature: claim.signature, of: caller.key, until: claim.until)
-            guard !isRefusal, let key = once.key,
+            guard !isRefusal, let once, let key = once.key,
                 try books.store.storedAnswer(key, of: caller.key) == nil
             else { return }
             try books.store.insert(

@@ -24,7 +24,8 @@ public final class RunSession<Machine: ProtocolRun & ~Copyable> {
     private var seen: [Envelope.Header: Envelope] = [:]
     private var channel: SealedChannel?
     private var machine: Machine?
-    private var pendingAbort: Abort?
+    /// Second messages for one place, which show who equivocated.
+    private var contradictions: [Envelope] = []
     private let open: (consuming RunOpening) throws(Abort) -> Machine
     private let registry: any RunRegistry
 
@@ -92,6 +93,7 @@ public final class RunSession<Machine: ProtocolRun & ~Copyable> {
     /// transcripts differ, so that two different ones of one sender show who equivocated.
     public var evidence: [Envelope] {
         seen.values.filter { $0.header.to == Envelope.toAll && $0.header.kind != .abort }
+            + contradictions
     }
 
     /// Whom we wait for: who is not ready yet, or whose message of the round is missing.
@@ -134,10 +136,11 @@ extension RunSession where Machine: ~Copyable {
             if let channel, channel.run != header.run { return .dropped("of another run") }
         }
         guard envelope.isSigned(by: sender) else { return .dropped("not signed by its sender") }
-        if let before = seen[header] {
+        if let before = seen[header] ?? early[header.from]?[header] {
             guard before != envelope, before.body != envelope.body else {
                 return .dropped("known already")
             }
+            contradictions.append(envelope)
             throw Abort(.equivocation, by: culprits(header.from))
         }
         switch header.kind {
@@ -209,8 +212,8 @@ extension RunSession where Machine: ~Copyable {
             guard readys.count == descriptor.roster.identities.count else { return .wait }
             try begin()
         }
-        guard let channel, machine != nil else { return .wait }
-        switch try machine!.next() {
+        guard let channel, let step = try machine?.next() else { return .wait }
+        switch step {
         case .wait:
             return .wait
         case .send(let messages):

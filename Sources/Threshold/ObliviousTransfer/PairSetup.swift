@@ -51,7 +51,6 @@ public struct BobSetup: ~Copyable, Sendable {
 /// A pair's setup in the making: three messages, the first by Alice as receiver of the base
 /// transfer, the other two by Bob (specification sections 5.3 and 5.4).
 enum PairSetup {
-    static let firstBytes = BaseTransfer.messageBytes
     static let answerBytes = BaseTransfer.messageBytes + PuncturedTrees.messageBytes
 
     /// sid' of the ordered pair.

@@ -52,7 +52,7 @@ struct TenantCommand: AsyncParsableCommand {
             try await waitForKey(of: tenant.id, custody)
         }
 
-        private func waitForKey(of tenant: TenantID, _ custody: Custody) async throws {
+        private func waitForKey(of tenant: TenantID, _ custody: Bookkeeper) async throws {
             guard wait > 0 else { return }
             let deadline = ContinuousClock.now + .seconds(wait)
             Progress.say("waiting for the holders to make the key")
@@ -61,7 +61,7 @@ struct TenantCommand: AsyncParsableCommand {
                 if status == .active { return Progress.say("the key is made") }
                 try await Task.sleep(for: .milliseconds(100))
             }
-            throw Housekeeping.Failure(
+            throw CommandFailure(
                 "the key is not made yet: every holder must be online and have confirmed the "
                     + "ceremony (quorumkeep-node pending); it goes on by itself")
         }

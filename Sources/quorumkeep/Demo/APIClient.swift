@@ -27,7 +27,7 @@ struct APIClient: Sendable {
     func call(
         _ method: String, _ path: String, _ body: JSONValue? = nil, idempotencyKey: String? = nil
     ) async throws -> JSONValue {
-        guard let base = URL(string: url) else { throw Housekeeping.Failure("\(url) is no URL") }
+        guard let base = URL(string: url) else { throw CommandFailure("\(url) is no URL") }
         let target = base.path + path
         let bytes = body?.bytes ?? []
         var random = SystemRandom()

@@ -73,7 +73,7 @@ struct DemoStory {
             if FileManager.default.fileExists(atPath: file.path) { return try DevFile.read(file) }
             try await Task.sleep(for: .milliseconds(20))
         }
-        throw Housekeeping.Failure(
+        throw CommandFailure(
             "the stack did not start; are ports \(portBase) and following free? Logs: "
                 + "\(directory.path)/logs")
     }
@@ -81,7 +81,7 @@ struct DemoStory {
     private func scene(_ stack: DevFile, _ listener: WebhookListener) throws -> Scene {
         guard let tenant = stack.tenants.first,
             let stranger = stack.chains.evm.faucetPrivateKey.flatMap({ Stranger(privateKey: $0) })
-        else { throw Housekeeping.Failure("dev.json names no tenant or no stranger") }
+        else { throw CommandFailure("dev.json names no tenant or no stranger") }
         return Scene(
             stack: stack,
             api: APIClient(
@@ -144,7 +144,7 @@ struct DemoStory {
                 let to = try? EVMAddress(text: wallet["depositAddress"]?.text ?? ""),
                 let signed = scene.stranger.pay(
                     value, to: to, chainID: scene.stack.chains.evm.chainId, nonce: nonce)
-            else { throw Housekeeping.Failure("the stranger cannot pay") }
+            else { throw CommandFailure("the stranger cannot pay") }
             return try await scene.node.ask(EVMRPC.send(signed))
         }
         let id = wallet["id"]?.text ?? ""
@@ -171,7 +171,7 @@ struct DemoStory {
                     "destinationWalletId": bob["id"] ?? .null, "amount": .string(amount),
                 ]), idempotencyKey: "demo-transfer")
             guard answer["status"]?.text == "Completed" else {
-                throw Housekeeping.Failure("the transfer is \(answer["status"]?.text ?? "?")")
+                throw CommandFailure("the transfer is \(answer["status"]?.text ?? "?")")
             }
         }
         try await showBalance("Alice", alice, scene)
@@ -209,7 +209,7 @@ struct DemoStory {
             return try await wait(for: asked, "Failed", scene)
         }
         guard let refusals = failed["refusals"]?.items, refusals.count == 2 else {
-            throw Housekeeping.Failure("two refusals were expected")
+            throw CommandFailure("two refusals were expected")
         }
         for refusal in refusals {
             narrator.note("\(refusal["holder"]?.text ?? "?"): \(refusal["reason"]?.text ?? "?")")
@@ -258,7 +258,7 @@ struct DemoStory {
             return scene.listener.events
         }
         guard !events.isEmpty, events.allSatisfy(\.isSigned) else {
-            throw Housekeeping.Failure(
+            throw CommandFailure(
                 "\(events.count { !$0.isSigned }) of \(events.count) events were not signed rightly"
             )
         }
@@ -279,7 +279,7 @@ struct DemoStory {
         for sum in sums {
             let (held, owed) = (sum.owned.text(decimals: 18), sum.owed.text(decimals: 18))
             narrator.note("\(sum.asset): held \(held), owed \(owed)")
-            guard sum.owned == sum.owed else { throw Housekeeping.Failure("the sum is not zero") }
+            guard sum.owned == sum.owed else { throw CommandFailure("the sum is not zero") }
         }
         narrator.note("the difference is zero")
     }
@@ -293,7 +293,7 @@ struct DemoStory {
             if let found = page["items"]?.items.first(where: matches) { return found }
             try await Task.sleep(for: .milliseconds(30))
         }
-        throw Housekeeping.Failure("nothing came at \(path)")
+        throw CommandFailure("nothing came at \(path)")
     }
 
     /// Asks until the transaction has the status, or one after it.
@@ -307,11 +307,11 @@ struct DemoStory {
             let passed = now["timeline"]?.items.compactMap { $0["status"]?.text } ?? []
             if passed.contains(status) { return now }
             if passed.contains("Failed") {
-                throw Housekeeping.Failure(
+                throw CommandFailure(
                     "the transaction failed: \(now["failure"]?["message"]?.text ?? "?")")
             }
             try await Task.sleep(for: .milliseconds(30))
         }
-        throw Housekeeping.Failure("transaction \(id) is not \(status) after a minute")
+        throw CommandFailure("transaction \(id) is not \(status) after a minute")
     }
 }

@@ -46,13 +46,13 @@ enum ControlSocket {
         let path = path(in: directory)
         guard FileManager.default.fileExists(atPath: path),
             let url = URL(httpURLWithSocketPath: path, uri: "/\(verb)/\(name)")
-        else { throw Housekeeping.Failure("no local stack is running on \(directory.path)") }
+        else { throw CommandFailure("no local stack is running on \(directory.path)") }
         var request = HTTPClientRequest(url: url.absoluteString)
         request.method = .POST
         let response = try await HTTPClient.shared.execute(request, timeout: timeout)
         let body = try await response.body.collect(upTo: answerBytesMost)
         guard response.status == .ok else {
-            throw Housekeeping.Failure(String(buffer: body))
+            throw CommandFailure(String(buffer: body))
         }
     }
 }

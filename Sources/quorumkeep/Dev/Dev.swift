@@ -87,7 +87,7 @@ struct Dev: AsyncParsableCommand {
         }
 
         func run() async throws {
-            try Housekeeping.forbidCrashDumps()
+            try Chores.forbidCrashDumps()
             try await DevStack(
                 directory: URL(filePath: data).absoluteURL, portBase: portBase, evmRPC: evmRpc,
                 holders: holders, blockTime: .milliseconds(blockTime), printsJSON: json

@@ -121,7 +121,7 @@ struct DevSetup {
         guard
             var object = try JSONSerialization.jsonObject(with: try Data(contentsOf: file))
                 as? [String: Any], var relay = object["relay"] as? [String: Any]
-        else { throw Housekeeping.Failure("\(file.path) cannot be read") }
+        else { throw CommandFailure("\(file.path) cannot be read") }
         relay["port"] = portBase + 3
         object["relay"] = relay
         try PrivateFile.write(
@@ -140,7 +140,7 @@ struct DevSetup {
         let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {
-            throw Housekeeping.Failure("\(binary.lastPathComponent) \(arguments[0]) failed")
+            throw CommandFailure("\(binary.lastPathComponent) \(arguments[0]) failed")
         }
         return String(decoding: data, as: UTF8.self)
     }
@@ -149,7 +149,7 @@ struct DevSetup {
         let text = try String(
             contentsOf: holderDirectory(number).appending(path: "identity.txt"), encoding: .utf8)
         guard let key = IdentityPublicKey(hex: text) else {
-            throw Housekeeping.Failure("holder \(number) has no readable identity")
+            throw CommandFailure("holder \(number) has no readable identity")
         }
         return key
     }
@@ -165,7 +165,7 @@ struct DevSetup {
     }
 
     /// Two tenants, so that isolation can be tried, with an API key each.
-    func tenants(_ custody: Custody) async throws -> [DevFile.Tenant] {
+    func tenants(_ custody: Bookkeeper) async throws -> [DevFile.Tenant] {
         if let data = try? PrivateFile.read(keysFile) {
             return try JSONDecoder().decode([DevFile.Tenant].self, from: data)
         }

@@ -53,7 +53,7 @@ struct DevStack {
                     switch verb {
                     case "start": try supervisor.start(name)
                     case "stop": try supervisor.stop(name)
-                    default: throw Housekeeping.Failure("start or stop, not \(verb)")
+                    default: throw CommandFailure("start or stop, not \(verb)")
                     }
                     try describe(setup, supervisor, tenants).write(to: devFile)
                 }
@@ -84,7 +84,7 @@ struct DevStack {
             do {
                 chainID = try await node.ask(EVMRPC.chainID())
             } catch {
-                throw Housekeeping.Failure("the node at \(evmRPC) does not answer: \(error)")
+                throw CommandFailure("the node at \(evmRPC) does not answer: \(error)")
             }
         }
         return DevSetup(
@@ -96,18 +96,18 @@ struct DevStack {
     /// A program of ours, beside the one that runs.
     static func binary(_ name: String) throws -> URL {
         guard let own = Bundle.main.executableURL else {
-            throw Housekeeping.Failure("this program's own place is unknown")
+            throw CommandFailure("this program's own place is unknown")
         }
         let url = own.resolvingSymlinksInPath().deletingLastPathComponent().appending(path: name)
         guard FileManager.default.isExecutableFile(atPath: url.path) else {
-            throw Housekeeping.Failure("\(url.path) is missing: build it with bin/setup")
+            throw CommandFailure("\(url.path) is missing: build it with bin/setup")
         }
         return url
     }
 
     private func simulatedChain(_ setup: DevSetup) throws -> EVMServer {
         guard let key = WholeKey(try setup.faucetKey()) else {
-            throw Housekeeping.Failure("the faucet's key is none")
+            throw CommandFailure("the faucet's key is none")
         }
         let chain = try SimulatedEVM(
             chainID: Self.simulatedChainID, faucet: SecretBox(key),
@@ -135,7 +135,7 @@ struct DevStack {
     }
 
     /// Ready means: a request on each port is answered, every holder is online, every key is made.
-    private func untilReady(_ custody: Custody, following chain: ChainID) async throws {
+    private func untilReady(_ custody: Bookkeeper, following chain: ChainID) async throws {
         let deadline = ContinuousClock.now + .seconds(Self.readySeconds)
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.trustRoots = .file(directory.appending(path: "platform/ca.pem").path)
@@ -148,12 +148,12 @@ struct DevStack {
             if missing.isEmpty { return }
             try await Task.sleep(for: .milliseconds(50))
         }
-        throw Housekeeping.Failure(
+        throw CommandFailure(
             "not ready after \(Self.readySeconds) s: \(missing); see \(directory.path)/logs")
     }
 
     private func whatIsMissing(
-        _ custody: Custody, _ client: HTTPClient, _ chain: ChainID
+        _ custody: Bookkeeper, _ client: HTTPClient, _ chain: ChainID
     ) async -> String {
         let doors = [
             "http://127.0.0.1:\(portBase)/v1/assets", "https://localhost:\(portBase + 1)/v1/assets",

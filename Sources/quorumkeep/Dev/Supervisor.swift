@@ -49,10 +49,10 @@ final class Supervisor: Sendable {
         let command = try state.withLock { state in
             guard let command = state.commands[name] else {
                 let known = state.commands.keys.sorted().joined(separator: ", ")
-                throw Housekeeping.Failure("there is no child '\(name)'; there are \(known)")
+                throw CommandFailure("there is no child '\(name)'; there are \(known)")
             }
             guard state.running[name] == nil else {
-                throw Housekeeping.Failure("\(name) is running already")
+                throw CommandFailure("\(name) is running already")
             }
             return command
         }
@@ -88,7 +88,7 @@ final class Supervisor: Sendable {
     /// Stops one child, and kills it if it does not.
     func stop(_ name: String) throws {
         guard let process = state.withLock({ $0.running[name] }) else {
-            throw Housekeeping.Failure("\(name) is not running")
+            throw CommandFailure("\(name) is not running")
         }
         stop([process])
     }

@@ -1,7 +1,7 @@
 import Foundation
 
 /// What each of our processes does for itself.
-public enum Housekeeping {
+public enum Chores {
     /// No crash dump of this process is written: it would hold secrets.
     ///
     /// A limit of one byte, not zero, since the kernel asks a dump program on a pipe unless the
@@ -9,7 +9,8 @@ public enum Housekeeping {
     public static func forbidCrashDumps() throws {
         var limit = rlimit(rlim_cur: 1, rlim_max: 1)
         guard setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &limit) == 0 else {
-            throw Failure("crash dumps cannot be forbidden: \(String(cString: strerror(errno)))")
+            throw CommandFailure(
+                "crash dumps cannot be forbidden: \(String(cString: strerror(errno)))")
         }
     }
 
@@ -35,10 +36,12 @@ public enum Housekeeping {
         }
     }
 
-    public struct Failure: Error, CustomStringConvertible {
-        public let description: String
-        public init(_ description: String) { self.description = description }
-    }
+}
+
+/// Why a command cannot do what it was asked, in words for the person who typed it.
+public struct CommandFailure: Error, CustomStringConvertible {
+    public let description: String
+    public init(_ description: String) { self.description = description }
 }
 
 /// A file that its owner alone can read.
@@ -51,7 +54,7 @@ public enum PrivateFile {
         unlink(temporary.path)
         let descriptor = open(temporary.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else {
-            throw Housekeeping.Failure(
+            throw CommandFailure(
                 "cannot write \(url.path): \(String(cString: strerror(errno)))")
         }
         let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
@@ -59,7 +62,7 @@ public enum PrivateFile {
         try handle.synchronize()
         try handle.close()
         guard rename(temporary.path, url.path) == 0 else {
-            throw Housekeeping.Failure(
+            throw CommandFailure(
                 "cannot write \(url.path): \(String(cString: strerror(errno)))")
         }
     }
@@ -68,11 +71,11 @@ public enum PrivateFile {
     public static func read(_ url: URL) throws -> Data {
         var info = stat()
         guard stat(url.path, &info) == 0 else {
-            throw Housekeeping.Failure(
+            throw CommandFailure(
                 "cannot read \(url.path): \(String(cString: strerror(errno)))")
         }
         guard info.st_mode & 0o077 == 0 else {
-            throw Housekeeping.Failure(
+            throw CommandFailure(
                 "\(url.path) can be read by others: chmod 600 it, and consider what it held as known"
             )
         }
@@ -93,11 +96,11 @@ public final class DirectoryLock: Sendable {
         let path = directory.appending(path: name).path
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, PrivateFile.mode)
         guard descriptor >= 0 else {
-            throw Housekeeping.Failure("cannot open \(path): \(String(cString: strerror(errno)))")
+            throw CommandFailure("cannot open \(path): \(String(cString: strerror(errno)))")
         }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             close(descriptor)
-            throw Housekeeping.Failure("\(directory.path) is in use by another process")
+            throw CommandFailure("\(directory.path) is in use by another process")
         }
     }
 

@@ -40,7 +40,7 @@ public final class PlatformVaultKey: Sendable {
 /// The rules of the business: every face and every worker goes through here.
 ///
 /// A verb of `Books` is one piece of a transaction; `read` and `write` give them a transaction.
-public struct Custody: Sendable {
+public struct Bookkeeper: Sendable {
     public let database: any CustodyDatabase
     public let settings: CustodySettings
     public let bells: Bells
