@@ -78,7 +78,10 @@ let package = Package(
             "Custody", ["Algebra", "Canonical", "Chains", "Identity", "Intents", "KeyGroups"]),
         room(
             "Storage",
-            ["Algebra", "Canonical", "Chains", "Custody", "Identity", "Intents", "KeyGroups", grdb]),
+            [
+                "Algebra", "Canonical", "Chains", "Custody", "Identity", "Intents", "KeyGroups",
+                grdb,
+            ]),
         room("Wire", [protobuf] + grpc),
         room(
             "Holder",
@@ -88,7 +91,10 @@ let package = Package(
             ] + grpc),
         room(
             "HolderStorage",
-            ["Algebra", "Canonical", "Chains", "Holder", "Intents", "KeyGroups", "Threshold", grdb]),
+            [
+                "Algebra", "Canonical", "Chains", "Holder", "Intents", "KeyGroups", "Threshold",
+                grdb,
+            ]),
         room(
             "Workers",
             [
@@ -108,6 +114,14 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ] + hummingbird),
         room("Housekeeping", []),
+        room(
+            "CustodyClient",
+            [
+                "Algebra", "Canonical", "Gateway", "Identity",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
         .executableTarget(
             name: "quorumkeep-node",
             dependencies: [
@@ -117,9 +131,9 @@ let package = Package(
         .executableTarget(
             name: "quorumkeep",
             dependencies: [
-                "Algebra", "Canonical", "Chains", "Custody", "Gateway", "Housekeeping", "Identity",
-                "Intents", "KeyGroups", "SimulatedChains", "Storage", "Wire", "Workers", arguments,
-                crypto, grpcTransport, logging, signals,
+                "Algebra", "Canonical", "Chains", "Custody", "CustodyClient", "Gateway",
+                "Housekeeping", "Identity", "Intents", "KeyGroups", "SimulatedChains", "Storage",
+                "Wire", "Workers", arguments, crypto, grpcTransport, logging, signals,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -136,7 +150,11 @@ let package = Package(
         .executableTarget(
             name: "Benchmarks",
             dependencies: [
-                "TestKit", "Algebra", "CSecp256k1", "Canonical", "KeyGroups", "Threshold",
+                "TestKit", "Algebra", "CSecp256k1", "Canonical", "CustodyClient", "Gateway",
+                "KeyGroups", "Threshold",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             path: "Benchmarks", swiftSettings: settings),
         tests(
@@ -155,8 +173,9 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "Algebra", "Canonical", "Chains", "Custody", "Gateway", "Housekeeping", "Intents",
-                "KeyGroups", "SimulatedChains", "TestKit", "Threshold", "Workers", "quorumkeep",
+                "Algebra", "Canonical", "Chains", "Custody", "CustodyClient", "Gateway",
+                "Housekeeping", "Intents", "KeyGroups", "SimulatedChains", "TestKit", "Threshold",
+                "Workers", "quorumkeep",
                 "quorumkeep-node", grdb,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),

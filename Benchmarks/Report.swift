@@ -16,7 +16,7 @@ final class Report {
         line += String(repeating: " ", count: max(0, 12 - value.count)) + "\(value) \(figure.unit)"
         if let ratio = figure.ratio, let base = figure.base, let baseValue = figure.baseValue {
             line +=
-                "   = \(Self.text(ratio, 1)) × \(base) (\(Self.text(baseValue, 4)) \(figure.unit))"
+                "   = \(Self.text(ratio, ratio < 1 ? 4 : 1)) × \(base) (\(Self.text(baseValue, 4)) \(figure.unit))"
         }
         print(line)
         fflush(nil)

@@ -16,4 +16,5 @@ while let argument = arguments.first {
 }
 let report = Report(only: only)
 try ThresholdFigures.measure(into: report)
+try await StackFigures.measure(into: report)
 try report.finish(jsonFile)

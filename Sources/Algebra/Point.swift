@@ -11,7 +11,8 @@ public struct Point: Sendable {
 
     init(raw: secp256k1_pubkey) { self.raw = raw }
 
-    /// The point in compressed form, or nil if the bytes are not 33, not 02/03, or not on the curve.
+    /// The point in compressed form, or nil if the bytes are not 33, not 02/03, or not on the
+    /// curve.
     public init?(compressed bytes: some Collection<UInt8>) {
         guard bytes.count == Self.byteCount else { return nil }
         var raw = secp256k1_pubkey()

@@ -124,7 +124,8 @@ extension SecretBytes {
         }
     }
 
-    /// Makes `count` bytes from `offset` on zero where `mask` is 0, and leaves them where it is 255.
+    /// Makes `count` bytes from `offset` on zero where `mask` is 0, and leaves them where it is
+    /// 255.
     public mutating func keep(at offset: Int, count: Int, mask: UInt8) {
         withMutableBytes { out in
             for at in offset..<offset + count { out[at] &= mask }

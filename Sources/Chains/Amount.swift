@@ -2,8 +2,8 @@ import Canonical
 
 /// How much of an asset, in base units (wei, satoshi), never a fraction and never negative.
 public struct Amount: Hashable, Comparable, Sendable {
-    /// The largest amount: 10^36 − 1 base units, which is 10^18 coins of 18 decimals. It leaves room
-    /// for sums in 128 bits and fits two columns of 18 digits in SQL.
+    /// The largest amount: 10^36 − 1 base units, which is 10^18 coins of 18 decimals. It leaves
+    /// room for sums in 128 bits and fits two columns of 18 digits in SQL.
     public static let most = Amount(
         unchecked: 1_000_000_000_000_000_000 * 1_000_000_000_000_000_000 - 1)
     public static let zero = Amount(unchecked: 0)

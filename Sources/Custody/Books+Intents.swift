@@ -166,16 +166,16 @@ extension Books {
             case .funds:
                 "No one address holds enough until other withdrawals are final or funds come in."
             case .holders:
-                "Signing goes on by itself when enough of these holders answer; start them, or look at "
-                    + "their logs."
+                "Signing goes on by itself when enough of these holders answer; start them, or "
+                    + "look at their logs."
             case .run: "The holders are signing."
             case .closing:
-                "Each of these holders must confirm that no signature exists; start it. Until then the "
-                    + "funds stay reserved."
+                "Each of these holders must confirm that no signature exists; start it. Until then "
+                    + "the funds stay reserved."
             case .chain: "The node is asked again and the same bytes are sent again."
             case .block:
-                "A reorganisation removed its block. It counts again when it is mined again, and fails "
-                    + "if it is not within an hour."
+                "A reorganisation removed its block. It counts again when it is mined again, and "
+                    + "fails if it is not within an hour."
             }
         let waiting = Waiting(cause, who: who, since: now, next: next)
         guard !waiting.isSame(as: transaction.waiting) else { return }

@@ -80,7 +80,7 @@ extension Books {
             destinationAddress: transfer.transaction.to?.text, hash: transfer.transaction.hash,
             failure: Failure(
                 .rejectedByChain,
-                "This transfer left the address without having been made here. The wallet is frozen."
+                "This transfer left the address and was not made here. The wallet is frozen."
             ),
             createdAt: now, updatedAt: now)
         try store.insert(transaction)

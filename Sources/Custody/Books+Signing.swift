@@ -138,7 +138,8 @@ extension Books {
             if keyVault.threshold.holders - lost < required {
                 let failure = Failure(
                     .refusedByHolders,
-                    "\(lost) of \(keyVault.threshold.holders) holders refused; \(required) must sign."
+                    "\(lost) of \(keyVault.threshold.holders) holders refused; "
+                        + "\(required) must sign."
                 )
                 return try close(request, keyVault, because: failure, signer)
             }

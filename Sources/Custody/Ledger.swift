@@ -2,7 +2,8 @@ import Chains
 import Intents
 
 /// A place of the double-entry ledger. Every entry moves an amount from one account to another, so
-/// the ledger sums to zero by construction; no account goes below zero, which the database enforces.
+/// the ledger sums to zero by construction; no account goes below zero, which the database
+/// enforces.
 public struct LedgerAccount: Hashable, Sendable {
     public enum Role: String, Sendable, CaseIterable {
         /// What the wallet may spend.

@@ -8,8 +8,8 @@ import Threshold
 /// A key share holder without its sockets: takes what came, stores what follows from it in one
 /// transaction, and says what to send (docs/decisions/0002-holder-is-a-batch.md).
 ///
-/// It believes nobody: an intent counts if the pinned platform key signed it *and* this holder's own
-/// rules admit it, an envelope if its sender signed it.
+/// It believes nobody: an intent counts if the pinned platform key signed it *and* this holder's
+/// own rules admit it, an envelope if its sender signed it.
 public final class HolderCore {
     /// Most runs at a time. A run holds about 300 KB; more are refused until one has ended.
     static let runsMost = 64

@@ -76,7 +76,7 @@ public enum PrivateFile {
         }
         guard info.st_mode & 0o077 == 0 else {
             throw CommandFailure(
-                "\(url.path) can be read by others: chmod 600 it, and consider what it held as known"
+                "\(url.path) can be read by others: chmod 600 it, and take what it held as known"
             )
         }
         return try Data(contentsOf: url)

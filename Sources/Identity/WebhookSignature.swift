@@ -46,7 +46,8 @@ public struct WebhookSecret: ~Copyable, Sendable {
     /// `X-Webhook-Signature`: lower-case hex HMAC-SHA256 of the raw body.
     public borrowing func signature(of body: [UInt8]) -> String { Hex.encode(authenticate(body)) }
 
-    /// `webhook-signature` of Standard Webhooks: `v1,` and base64 of the HMAC over id.timestamp.body.
+    /// `webhook-signature` of Standard Webhooks: `v1,` and base64 of the HMAC over
+    /// id.timestamp.body.
     public borrowing func standardSignature(id: String, timestamp: Int64, body: [UInt8]) -> String {
         let signed = Array("\(id).\(timestamp).".utf8) + body
         return "v1," + authenticate(signed).base64EncodedString()

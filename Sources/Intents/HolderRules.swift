@@ -4,7 +4,8 @@ import Chains
 /// A holder's own rules, written by its operator: what it signs at most, whoever asks.
 ///
 /// Everything that is not named is refused. Amounts are integers in base units. Every key must be
-/// there, so that a misspelt one is an error when the holder starts and not a limit that is missing.
+/// there, so that a misspelt one is an error when the holder starts and not a limit that is
+/// missing.
 public struct HolderRules: Equatable, Sendable {
     public let environment: CustodyEnvironment
     public let chains: Set<ChainID>

@@ -4,7 +4,8 @@ import Chains
 import KeyGroups
 
 /// Everything that is needed to build one chain transaction or to hold one key ceremony, and
-/// nothing that is not judged: what platform, holders and audit log hash (docs/protocols/intent.md).
+/// nothing that is not judged: what platform, holders and audit log hash
+/// (docs/protocols/intent.md).
 public struct Intent: Equatable, Sendable {
     public static let version: UInt64 = 1
     /// Last time that is one, Unix seconds: the end of the year 9999.

@@ -1,7 +1,8 @@
 import Algebra
 import Canonical
 
-/// The name of one run, bound into every hash of it. It is made of fresh nonces of all participants.
+/// The name of one run, bound into every hash of it. It is made of fresh nonces of all
+/// participants.
 public struct RunID: FixedBytes {
     public static let byteCount = 32
     public let bytes: [UInt8]

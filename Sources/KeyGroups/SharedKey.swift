@@ -14,7 +14,8 @@ public struct SharedKey: Equatable, Sendable {
 
     public var indices: [ParticipantIndex] { verifyingShares.keys.sorted() }
 
-    /// Nil unless the shares are as many as the threshold has holders, with a chain code of 32 bytes.
+    /// Nil unless the shares are as many as the threshold has holders, with a chain code of 32
+    /// bytes.
     public init?(
         threshold: SigningThreshold, publicKey: Point, chainCode: [UInt8],
         verifyingShares: [ParticipantIndex: Point]

@@ -12,8 +12,8 @@ public final class EVMServer: Sendable {
     private static let bodyBytesMost = 1024 * 1024
     private static let delaySeconds: Int64 = 5
 
-    /// What a fault does to a method's next calls: `drop_after` acts and then cuts the line, so that
-    /// the caller cannot know.
+    /// What a fault does to a method's next calls: `drop_after` acts and then cuts the line, so
+    /// that the caller cannot know.
     private enum Fault: String {
         case delay, http500, error, garbage
         case dropBefore = "drop_before"

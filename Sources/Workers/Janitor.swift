@@ -1,7 +1,8 @@
 import Custody
 import Logging
 
-/// Forgets what is too old to matter: answers to idempotency keys, and signatures past their window.
+/// Forgets what is too old to matter: answers to idempotency keys, and signatures past their
+/// window.
 public struct Janitor: Sendable {
     private static let pause = Duration.seconds(600)
 

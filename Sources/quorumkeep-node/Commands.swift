@@ -15,8 +15,8 @@ struct NodeCommand: AsyncParsableCommand {
         commandName: "quorumkeep-node",
         abstract: "A key share holder: keeps shares of keys, and signs what its own rules admit.",
         discussion: """
-            It dials out to its relay and opens no port. What it keeps is in its data directory; its \
-            rules are in rules.json there, and count from the next start.
+            It dials out to its relay and opens no port. What it keeps is in its data directory; \
+            its rules are in rules.json there, and count from the next start.
             """,
         subcommands: [Init.self, Start.self, Info.self, Pending.self, Confirm.self, Thaw.self])
 }

@@ -167,8 +167,8 @@ import Testing
         let hash = "\"0x" + String(repeating: "ab", count: 32) + "\""
         func block(_ transactions: String) -> Data {
             answer(
-                "{\"number\":\"0x1\",\"hash\":\(hash),\"parentHash\":\(hash),\"baseFeePerGas\":\"0x1\","
-                    + "\"transactions\":\(transactions)}")
+                "{\"number\":\"0x1\",\"hash\":\(hash),\"parentHash\":\(hash),"
+                    + "\"baseFeePerGas\":\"0x1\",\"transactions\":\(transactions)}")
         }
         #expect(throws: Never.self) { try EVMRPC.block(1).result(of: block("[]")) }
         for transactions in ["[1]", "[{}]", "{}", "[{\"hash\":\(hash)}]"] {

@@ -133,6 +133,7 @@ import Testing
         let test = try TestCustody()
         let tenant = try await test.tenant()
         let long = String(repeating: "x", count: 129)
+        let large = String(repeating: "x", count: 513)
         let rows: [(VaultDraft, String)] = [
             (VaultDraft(externalID: nil, name: "n", metadata: [:]), "externalId"),
             (VaultDraft(externalID: "", name: "n", metadata: [:]), "externalId"),
@@ -141,11 +142,7 @@ import Testing
             (VaultDraft(externalID: "e", name: long, metadata: [:]), "name"),
             (VaultDraft(externalID: "e", name: "a\u{0}b", metadata: [:]), "name"),
             (VaultDraft(externalID: "e", name: "n", metadata: ["": "v"]), "metadata"),
-            (
-                VaultDraft(
-                    externalID: "e", name: "n", metadata: ["k": String(repeating: "x", count: 513)]),
-                "metadata"
-            ),
+            (VaultDraft(externalID: "e", name: "n", metadata: ["k": large]), "metadata"),
             (
                 VaultDraft(
                     externalID: "e", name: "n",
@@ -272,7 +269,10 @@ import Testing
         var postponed = false
         for _ in 0..<40 {
             let now = test.now
-            let due = try await test.custody.read { try $0.store.dueDeliveries(at: now, most: 10, ofTenantMost: 64) }
+            let due = try await test.custody.read {
+                try $0.store.dueDeliveries(
+                    at: now, most: 10, ofTenantMost: 64)
+            }
             guard let next = due.first else { break }
             let line = String(decoding: next.body, as: UTF8.self)
             if line == "balance.updated 2", !postponed {
@@ -317,7 +317,10 @@ import Testing
         var tries = 0
         while true {
             let now = test.now
-            let due = try await test.custody.read { try $0.store.dueDeliveries(at: now, most: 10, ofTenantMost: 64) }
+            let due = try await test.custody.read {
+                try $0.store.dueDeliveries(
+                    at: now, most: 10, ofTenantMost: 64)
+            }
             guard let first = due.first(where: { $0.type == "wallet.created" }) else { break }
             tries += 1
             try await test.custody.write {
@@ -327,7 +330,10 @@ import Testing
         }
         #expect(tries == 3)
         let now = test.now
-        let due = try await test.custody.read { try $0.store.dueDeliveries(at: now, most: 10, ofTenantMost: 64) }
+        let due = try await test.custody.read {
+            try $0.store.dueDeliveries(
+                at: now, most: 10, ofTenantMost: 64)
+        }
         #expect(due.contains { $0.type == "balance.updated" })
     }
 

@@ -2,6 +2,7 @@ import Algebra
 import Canonical
 import Chains
 import Custody
+import CustodyClient
 import Foundation
 import Gateway
 import Synchronization

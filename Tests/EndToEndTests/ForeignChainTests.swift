@@ -1,5 +1,6 @@
 import Canonical
 import Chains
+import CustodyClient
 import Foundation
 import Gateway
 import Testing

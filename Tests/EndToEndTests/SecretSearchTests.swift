@@ -1,5 +1,6 @@
 import Algebra
 import Canonical
+import CustodyClient
 import Foundation
 import GRDB
 import Gateway

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Canonical
 import Chains
+import CustodyClient
 import Foundation
 import Gateway
 import Housekeeping

@@ -1,4 +1,5 @@
 import Chains
+import CustodyClient
 import Foundation
 import Gateway
 import Housekeeping

@@ -70,7 +70,7 @@ import Testing
         #expect(try await face.send("GET", "/v1/vaults").json["items"]?.array.isEmpty == true)
     }
 
-    @Test(arguments: [(-31, 401), (-30, 200), (30, 200), (31, 401)])
+    @Test(arguments: [(-31, 401), (-30, 200), (30, 200), (31, 401), (Int64.min, 401)])
     func `the clock may be off by 30 s`(_ off: Int64, _ status: Int) async throws {
         let face = try await Face()
         var parts = Face.Parts()
@@ -128,6 +128,16 @@ import Testing
         #expect(later.code == "replayed")
         parts.nonce = "anew"
         #expect(try await face.send("POST", "/v1/transactions/transfer", parts).status == 201)
+    }
+
+    @Test func `what was refused for its headers cannot be sent again with others`() async throws {
+        let face = try await Face()
+        var parts = Face.Parts(#"{"externalId":"a","name":"a"}"#)
+        parts.nonce = "headers"
+        parts.contentType = "text/plain"
+        #expect(try await face.send("POST", "/v1/vaults", parts).status == 415)
+        parts.contentType = "application/json"
+        #expect(try await face.send("POST", "/v1/vaults", parts).code == "replayed")
     }
 
     @Test func `a missing scope is a 403 on every endpoint that needs it`() async throws {

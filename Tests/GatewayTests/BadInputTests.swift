@@ -75,13 +75,15 @@ import Testing
             let ids = [from, to].map { $0["id"]?.string ?? "" }
             let transfer = try await face.post(
                 "/v1/transactions/transfer",
-                #"{"sourceWalletId":"\#(ids[0])","destinationWalletId":"\#(ids[1])","amount":\#(amount)}"#
+                #"{"sourceWalletId":"\#(ids[0])","destinationWalletId":"\#(ids[1])""#
+                    + #","amount":\#(amount)}"#
             )
             #expect(transfer.status == 400, "\(amount)")
             #expect(transfer.fields == ["amount"], "\(amount)")
             let withdrawal = try await face.post(
                 "/v1/transactions/withdraw",
-                #"{"sourceWalletId":"\#(ids[0])","addressBookEntryId":"\#(ids[1])","amount":\#(amount)}"#
+                #"{"sourceWalletId":"\#(ids[0])","addressBookEntryId":"\#(ids[1])""#
+                    + #","amount":\#(amount)}"#
             )
             #expect(withdrawal.status == 400, "\(amount)")
             #expect(withdrawal.fields.contains("amount"), "\(amount)")
@@ -128,7 +130,8 @@ import Testing
         let entry =
             try await face.post(
                 "/v1/address-book",
-                #"{"network":"eip155:31337","address":"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed","label":"x"}"#,
+                #"{"network":"eip155:31337""#
+                    + #","address":"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed","label":"x"}"#,
                 as: face.other
             ).json["id"]?.string ?? ""
         let missing = "00000000-0000-4000-8000-000000000000"
@@ -143,15 +146,18 @@ import Testing
                 ("GET", "/v1/transactions/\(wallet)", ""),
                 (
                     "POST", "/v1/transactions/transfer",
-                    #"{"sourceWalletId":"\#(wallet)","destinationWalletId":"\#(ours)","amount":"1"}"#
+                    #"{"sourceWalletId":"\#(wallet)","destinationWalletId":"\#(ours)""#
+                        + #","amount":"1"}"#
                 ),
                 (
                     "POST", "/v1/transactions/transfer",
-                    #"{"sourceWalletId":"\#(ours)","destinationWalletId":"\#(wallet)","amount":"1"}"#
+                    #"{"sourceWalletId":"\#(ours)","destinationWalletId":"\#(wallet)""#
+                        + #","amount":"1"}"#
                 ),
                 (
                     "POST", "/v1/transactions/withdraw",
-                    #"{"sourceWalletId":"\#(wallet)","addressBookEntryId":"\#(entry)","amount":"1"}"#
+                    #"{"sourceWalletId":"\#(wallet)","addressBookEntryId":"\#(entry)""#
+                        + #","amount":"1"}"#
                 ),
                 (
                     "POST", "/v1/transactions/withdraw",

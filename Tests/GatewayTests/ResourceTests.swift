@@ -145,11 +145,14 @@ import Testing
         let entry =
             try await face.post(
                 "/v1/address-book",
-                #"{"network":"eip155:31337","address":"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed","label":"x"}"#
+                #"{"network":"eip155:31337""#
+                    + #","address":"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed","label":"x"}"#
             ).json["id"]?.string ?? ""
         let stranger = try await face.post(
             "/v1/transactions/withdraw",
-            #"{"sourceWalletId":"\#(ids[0])","destinationAddress":"0x0000000000000000000000000000000000000001","amount":"1"}"#
+            #"{"sourceWalletId":"\#(ids[0])""#
+                + #","destinationAddress":"0x0000000000000000000000000000000000000001""#
+                + #","amount":"1"}"#
         )
         #expect(stranger.status == 403)
         let withdrawal = try await face.post(

@@ -103,7 +103,8 @@ import Testing
         for victim in 0..<3 {
             let quorum = try SimulatedQuorum(
                 SigningThreshold(2, of: 3)!, seed: "ceremony \(victim)")
-            // Testimonies are lost at first: every holder has stored its share and knows no other's.
+            // Testimonies are lost at first: every holder has stored its share and knows no
+            // other's.
             quorum.relay = { transit in
                 if case .testimony = transit.input { return [] }
                 return [transit]

@@ -322,7 +322,19 @@ import Testing
             return
         }
         #expect(reason.code == .frozen)
+        // The clock is set right again, the operator thaws, and the jump has left nothing behind.
+        member.wall -= 7195
         try member.database.commit { try member.database.thaw() }
+        let timely = quorum.intent(.transfer(quorum.order()), lifetime: 1000, request: 2)
+        quorum.offer(timely, to: [0])
+        try quorum.run()
+        guard case .approval = quorum.verdicts.last?.verdict.verdict else {
+            Issue.record("a time that was not believed is not kept")
+            return
+        }
+        member.wall += 2000
+        member.monotonic += 2000
+        try quorum.handle(.tick, by: 0)
         member.wall -= 100_000
         let expired = quorum.intent(.transfer(quorum.order()), lifetime: 1000, request: 3)
         quorum.offer(expired, to: [0])

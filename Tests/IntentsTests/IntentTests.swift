@@ -63,10 +63,15 @@ import Testing
             vault: VaultID(unchecked: id(2)), request: RequestID(unchecked: id(3)),
             group: GroupID(unchecked: id(4)), epoch: 5, purpose: .transfer(order), notBefore: 1000,
             expires: 2000, policy: .sha256([]))
-        #expect(
-            intent.digest.hex
-                == "\(Digest.sha256(Digest.sha256(Array("quorumkeep/intent/v1".utf8)).bytes + Digest.sha256(Array("quorumkeep/intent/v1".utf8)).bytes + intent.bytes))"
-        )
+        for (epoch, expires) in [(UInt64.max, 2000), (5, UInt64.max), (5, Intent.timeMost + 1)] {
+            let impossible = Intent(
+                environment: .production, tenant: intent.tenant, vault: intent.vault,
+                request: intent.request, group: intent.group, epoch: epoch,
+                purpose: .transfer(order), notBefore: 1000, expires: expires, policy: .sha256([]))
+            #expect(throws: MalformedBytes.self) { try Intent(impossible.bytes) }
+        }
+        let tag = Digest.sha256(Array("quorumkeep/intent/v1".utf8)).bytes
+        #expect(intent.digest == Digest.sha256(tag + tag + intent.bytes))
         #expect(
             Hex.encode(intent.bytes)
                 == "b0010102010350" + Hex.encode(id(1)) + "0450" + Hex.encode(id(2)) + "0550"

@@ -40,7 +40,8 @@ import Testing
     }
 
     @Test func `27 a flipped bit anywhere is dropped, and the true envelope still counts`() throws {
-        // One bit of each kind of place: version, name, round, item, from, to, kind, body, signature.
+        // One bit of each kind of place: version, name, round, item, from, to, kind, body,
+        // signature.
         for offset in [0, 1, 33, 34, 36, 37, 38, 40, 41, 42, 60, -1, -64] {
             let network = try group.signing(members, [item])
             network.run { bytes, _ in

@@ -70,6 +70,9 @@ enum Rooms {
                 "NIOSSL", "Synchronization",
             ]),
         "Housekeeping": Room([], outside: ["Foundation"]),
+        "CustodyClient": Room(
+            ["Algebra", "Canonical", "Gateway", "Identity"],
+            outside: ["AsyncHTTPClient", "Foundation", "NIOCore", "NIOHTTP1"]),
         "quorumkeep-node": Room(
             [
                 "Algebra", "Canonical", "Holder", "HolderStorage", "Housekeeping", "Intents",
@@ -78,8 +81,9 @@ enum Rooms {
             outside: ["ArgumentParser", "Foundation", "Logging", "Synchronization", "UnixSignals"]),
         "quorumkeep": Room(
             [
-                "Algebra", "Canonical", "Chains", "Custody", "Gateway", "Housekeeping", "Identity",
-                "Intents", "KeyGroups", "SimulatedChains", "Storage", "Wire", "Workers",
+                "Algebra", "Canonical", "Chains", "Custody", "CustodyClient", "Gateway",
+                "Housekeeping", "Identity", "Intents", "KeyGroups", "SimulatedChains", "Storage",
+                "Wire", "Workers",
             ],
             outside: [
                 "ArgumentParser", "AsyncHTTPClient", "Crypto", "Foundation", "GRPCCore",

@@ -10,7 +10,8 @@ enum PuncturedTrees {
     static let treeMessageBytes = Transfer.treeDepth * 2 * Transfer.seedBytes + checkBytes + 32
     static let messageBytes = Transfer.treeCount * treeMessageBytes
 
-    /// What the builder makes: all leaves, and the message that lets the evaluator find all but one.
+    /// What the builder makes: all leaves, and the message that lets the evaluator find all but
+    /// one.
     struct Built: ~Copyable {
         let leaves: SecretBytes
         let message: [UInt8]

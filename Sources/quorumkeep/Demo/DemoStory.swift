@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Canonical
 import Chains
 import Custody
+import CustodyClient
 import Foundation
 import Gateway
 import Housekeeping
@@ -45,8 +46,8 @@ struct DemoStory {
         for (number, holder) in stack.holders.enumerated() {
             let limit = DevSetup.plan(number + 1).perTransaction
             narrator.note(
-                "holder \(holder.name), process \(holder.pid): one share of each key, signs at most "
-                    + "\(limit) ETH at once")
+                "holder \(holder.name), process \(holder.pid): one share of each key, signs "
+                    + "at most \(limit) ETH at once")
         }
         let listener = WebhookListener()
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -107,7 +108,7 @@ struct DemoStory {
     private func openVaults(_ scene: Scene) async throws -> (JSONValue, JSONValue) {
         narrator.chapter("Vaults")
         narrator.note(
-            "the tenant's key was made by the three holders together when it was set up; none has it"
+            "the three holders made the tenant's key together when it was set up; none has it"
         )
         try await narrator.step("a webhook endpoint is set") {
             let answer = try await scene.api.call(

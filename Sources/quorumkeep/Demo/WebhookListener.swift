@@ -1,4 +1,5 @@
 import Algebra
+import CustodyClient
 import Foundation
 import Gateway
 import HTTPTypes

@@ -15,8 +15,9 @@ struct Dev: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run the whole stack on this machine: platform, holders, simulated chain.",
         discussion: """
-            A second start on the same data finds everything as it was. A child that dies stays dead \
-            until `dev start NAME`. Where everything is stands in dev.json in the data directory.
+            A second start on the same data finds everything as it was. A child that dies stays \
+            dead until `dev start NAME`. Where everything is stands in dev.json in the data \
+            directory.
             """,
         subcommands: [Run.self, StartOne.self, StopOne.self], defaultSubcommand: Run.self)
 

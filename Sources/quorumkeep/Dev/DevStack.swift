@@ -203,9 +203,9 @@ struct DevStack {
     }
 
     private func announce(_ file: DevFile, _ took: Duration) {
-        print(
-            "ready after \(took.formatted(.units(allowed: [.seconds], fractionalPart: .show(length: 1))))"
-        )
+        let seconds = took.formatted(
+            .units(allowed: [.seconds], fractionalPart: .show(length: 1)))
+        print("ready after \(seconds)")
         print("  custody API   \(file.custody.url)")
         print("                \(file.custody.tlsUrl)")
         print("  EVM JSON-RPC  \(file.chains.evm.rpcUrl), chain \(file.chains.evm.chainId)")

@@ -3,31 +3,37 @@ import AsyncHTTPClient
 import Canonical
 import Foundation
 import Gateway
-import Housekeeping
 import Identity
 import NIOCore
 import NIOHTTP1
 
 /// A tenant's back end: calls the custody API as any integrator would, over HTTP with signed
 /// requests.
-struct APIClient: Sendable {
+public struct APIClient: Sendable {
     private static let answerBytesMost = 1024 * 1024
 
     /// The API has answered, and it is no success.
-    struct Refused: Error, CustomStringConvertible {
-        let status: Int
-        let description: String
+    public struct Refused: Error, CustomStringConvertible {
+        public let status: Int
+        public let description: String
     }
 
-    let url: String
-    let keyID: String
-    let secret: String
+    /// Where the API is, with its version: `https://custody.example/v1`.
+    public let url: String
+    public let keyID: String
+    private let secret: String
+
+    public init(url: String, keyID: String, secret: String) {
+        self.url = url
+        self.keyID = keyID
+        self.secret = secret
+    }
 
     /// Sends a signed request; an answer that is no success is thrown with its sentence.
-    func call(
+    public func call(
         _ method: String, _ path: String, _ body: JSONValue? = nil, idempotencyKey: String? = nil
     ) async throws -> JSONValue {
-        guard let base = URL(string: url) else { throw CommandFailure("\(url) is no URL") }
+        guard let base = URL(string: url) else { throw URLError(.badURL) }
         let target = base.path + path
         let bytes = body?.bytes ?? []
         var random = SystemRandom()
@@ -66,12 +72,12 @@ struct APIClient: Sendable {
 
 extension JSONValue {
     /// The text of a string, or nothing.
-    var text: String {
+    public var text: String {
         guard case .string(let text) = self else { return "" }
         return text
     }
 
-    var items: [JSONValue] {
+    public var items: [JSONValue] {
         guard case .array(let items) = self else { return [] }
         return items
     }
