@@ -105,7 +105,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ] + grpc),
-        room("SimulatedChains", ["Algebra", "Canonical", "Chains"] + hummingbird),
+        room("SimulatedChains", ["Algebra", "Canonical", "Chains", logging] + hummingbird),
         room(
             "Gateway",
             [

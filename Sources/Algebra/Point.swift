@@ -35,6 +35,19 @@ public struct Point: Sendable {
 
     public var compressed: [UInt8] { serialized(33, UInt32(SECP256K1_EC_COMPRESSED)) }
 
+    /// The compressed form of a point that is a secret, in memory that is wiped.
+    public var secretlyCompressed: SecretBytes {
+        var raw = raw
+        var bytes = SecretBytes(count: Self.byteCount)
+        var count = Self.byteCount
+        bytes.withMutableBytes { out in
+            _ = secp256k1_ec_pubkey_serialize(
+                Library.secp256k1, out.bindMemory(to: UInt8.self).baseAddress!, &count, &raw,
+                UInt32(SECP256K1_EC_COMPRESSED))
+        }
+        return bytes
+    }
+
     /// x || y, 64 bytes: SEC 1's uncompressed form without its 04.
     public var coordinates: [UInt8] {
         Array(serialized(65, UInt32(SECP256K1_EC_UNCOMPRESSED)).dropFirst())

@@ -153,9 +153,13 @@ struct Doorkeeper: RouterMiddleware {
         log.info(
             "\(request.method.rawValue) \(path.prefix(200)) \(response.status.code)",
             metadata: [
-                "request": "\(context.requestID)", "took": "\(start.duration(to: .now))",
+                "request": "\(context.requestID)", "took": "\(Self.milliseconds(since: start)) ms",
             ])
         return response
+    }
+
+    private static func milliseconds(since start: ContinuousClock.Instant) -> Int64 {
+        Int64(start.duration(to: .now) / .milliseconds(1))
     }
 
     private static func problem(_ error: any Error) -> Problem {

@@ -3,6 +3,7 @@ import Chains
 import Foundation
 import HTTPTypes
 import Hummingbird
+import Logging
 import NIOCore
 import Synchronization
 
@@ -33,8 +34,11 @@ public final class EVMServer: Sendable {
     public func run(port: Int) async throws {
         let router = Router()
         router.post("/") { request, _ in try await self.answer(request) }
+        var log = Logger(label: "simulated chain")
+        log.logLevel = .critical  // whoever stops the chain knows that its lines are cut
         let server = Application(
-            router: router, configuration: .init(address: .hostname("127.0.0.1", port: port)))
+            router: router, configuration: .init(address: .hostname("127.0.0.1", port: port)),
+            logger: log)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.runService(gracefulShutdownSignals: []) }
             group.addTask {

@@ -47,6 +47,8 @@ public final class WebhookSender: Sendable {
                         try books.store.dueDeliveries(
                             at: now, most: Self.atOnceMost, ofTenantMost: Self.atOnceOfTenantMost)
                     }
+                } catch is CancellationError {
+                    break
                 } catch {
                     log.error("deliveries cannot be read: \(error)")
                     continue

@@ -62,7 +62,9 @@ enum Rooms {
             ]),
         "SimulatedChains": Room(
             ["Algebra", "Canonical", "Chains"],
-            outside: ["Foundation", "HTTPTypes", "Hummingbird", "NIOCore", "Synchronization"]),
+            outside: [
+                "Foundation", "HTTPTypes", "Hummingbird", "Logging", "NIOCore", "Synchronization",
+            ]),
         "Gateway": Room(
             ["Algebra", "Canonical", "Chains", "Custody", "Identity", "Intents"],
             outside: [

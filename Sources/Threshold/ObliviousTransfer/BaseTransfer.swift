@@ -36,7 +36,7 @@ enum BaseTransfer {
         transcript.append(u8: branch)
         transcript.append(masked)
         transcript.append(nonce)
-        transcript.append(shared.compressed)
+        transcript.append(shared.secretlyCompressed)
         return transcript.secretDigest()
     }
 

@@ -34,7 +34,7 @@ enum ControlSocket {
         let old = umask(0o077)
         defer { umask(old) }
         var log = Logger(label: "control")
-        log.logLevel = .error
+        log.logLevel = .critical
         let server = Application(
             router: router, configuration: .init(address: .unixDomainSocket(path: path)),
             logger: log)
