@@ -181,6 +181,12 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
+        tests(
+            "WorkersTests",
+            [
+                "Algebra", "Canonical", "Chains", "Custody", "TestKit", "Workers", logging,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ] + hummingbird),
         tests("CanonicalTests", ["Algebra", "Canonical", "TestKit"]),
         tests("AlgebraTests", ["Algebra", "Canonical", "CSecp256k1", "TestKit"]),
         tests("ChainsTests", ["Algebra", "Canonical", "Chains", "KeyGroups", "TestKit"]),
