@@ -110,7 +110,7 @@ public final class Relay: RelayWire.Service {
         guard let first = try await iterator.next(), case .hello(let hello) = first.content,
             let holder = await authenticate(hello, nonce)
         else {
-            complain("a peer that is no holder of ours", peer)
+            complain("a peer that is no holder of ours", Self.host(of: peer))
             return
         }
         isKnown.set()
@@ -162,6 +162,11 @@ public final class Relay: RelayWire.Service {
         guard isOurs else { return }
         log.info("holder offline", metadata: ["holder": "\(holder.hex)"])
         traffic.wentOffline(holder)
+    }
+
+    /// A peer's address without its port, which is another for each connection.
+    private static func host(of peer: String) -> String {
+        peer.lastIndex(of: ":").map { String(peer[..<$0]) } ?? peer
     }
 
     private func complain(_ what: String, _ peer: String) {
