@@ -42,7 +42,6 @@ public struct Abort: Error, Equatable, Sendable {
         case proofOfPossession
         case shareContradictsCommitment
         case zeroShare
-        case certificateMismatch
         case baseTransfer
         case transferTree
         case differentSetup
@@ -60,7 +59,7 @@ public struct Abort: Error, Equatable, Sendable {
         public var consequence: Consequence {
             switch self {
             case .wrongQuorum, .runNameUsed, .transcriptMismatch, .echoMismatch, .zeroShare,
-                .certificateMismatch, .differentSetup, .publicKeyMismatch, .identityNonce,
+                .differentSetup, .publicKeyMismatch, .identityNonce,
                 .invalidSignature, .notAdmitted, .endedByPeer, .timeout:
                 .none
             case .malformedMessage, .undecryptableMessage, .equivocation,
