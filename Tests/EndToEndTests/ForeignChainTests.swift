@@ -33,7 +33,8 @@ import Testing
 
     @Test func `it executes a withdrawal, and its sender is the tenant's address`() async throws {
         let node = try await node(port: 18290)
-        defer { node.terminate() }
+        // Not SIGTERM: the thread that starts it may block that, and its child inherits this.
+        defer { kill(node.processIdentifier, SIGKILL) }
         let chain = Chain(url: "http://127.0.0.1:18290")
         let stack = Stack(portBase: 18260, options: ["--evm-rpc", chain.url])
         try await stack.start()

@@ -101,6 +101,44 @@ import Testing
         try await stack.stop()
     }
 
+    @Test func `the quickstart does what it says`() async throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        let page = try String(
+            contentsOf: root.appending(path: "docs/quickstart.md"), encoding: .utf8)
+        var script: [Substring] = []
+        var isInside = false
+        for line in page.split(separator: "\n", omittingEmptySubsequences: false) {
+            if line.hasPrefix("```") {
+                isInside = line == "```sh"
+            } else if isInside {
+                script.append(line)
+            }
+        }
+        #expect(script.count > 40)
+        let stack = Stack(portBase: 18380)
+        try await stack.start()
+        let file = stack.directory.appending(path: "quickstart.sh")
+        try script.joined(separator: "\n").write(to: file, atomically: true, encoding: .utf8)
+        let bash = Process()
+        let output = Pipe()
+        bash.executableURL = URL(filePath: "/bin/bash")
+        bash.arguments = ["-euo", "pipefail", file.path]
+        bash.environment = ProcessInfo.processInfo.environment.merging([
+            "QUORUMKEEP_STACK": stack.directory.appending(path: "dev.json").path,
+            "QUORUMKEEP": try DevStack.binary("quorumkeep").path,
+        ]) { $1 }
+        bash.standardOutput = output
+        bash.standardError = output
+        try bash.run()
+        let said = String(
+            decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+        bash.waitUntilExit()
+        #expect(bash.terminationStatus == 0, "\(said)")
+        #expect(said.contains("held 27.499958  owed 27.499958"), "\(said)")
+        try await stack.stop()
+    }
+
     @Test func `a chain that fails in the middle of a broadcast doubles nothing`() async throws {
         let stack = Stack(portBase: 18240)
         try await stack.start()
