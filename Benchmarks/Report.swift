@@ -15,8 +15,8 @@ final class Report {
         var line = figure.name.padding(toLength: 32, withPad: " ", startingAt: 0)
         line += String(repeating: " ", count: max(0, 12 - value.count)) + "\(value) \(figure.unit)"
         if let ratio = figure.ratio, let base = figure.base, let baseValue = figure.baseValue {
-            line +=
-                "   = \(Self.text(ratio, ratio < 1 ? 4 : 1)) × \(base) (\(Self.text(baseValue, 4)) \(figure.unit))"
+            let times = Self.text(ratio, ratio < 1 ? 4 : 1)
+            line += "   = \(times) × \(base) (\(Self.text(baseValue, 4)) \(figure.unit))"
         }
         print(line)
         fflush(nil)

@@ -285,7 +285,9 @@ extension Books {
         guard run.state == .live else { return [] }
         run.state = .failed
         run.reason = reason
-        run.silent = (culprits + missing).filter(run.members.contains)
+        // Who ends a run and names nobody is the one to do without next.
+        let named = culprits + missing
+        run.silent = (named.isEmpty ? [holder] : named).filter(run.members.contains)
         run.endedAt = now
         try store.update(run)
         return try advance(request, keyVault, online: online, signer: signer)

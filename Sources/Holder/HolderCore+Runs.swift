@@ -165,7 +165,8 @@ extension HolderCore {
                     continue
                 }
             } catch {
-                try end(run, error)
+                let sender = run.descriptor.roster.identity(at: envelope.header.from)
+                try end(run, error, after: sender)
                 continue
             }
             try advance(run)
@@ -248,13 +249,20 @@ extension HolderCore {
 
     /// Ends a run: what the failure obliges to is stored in this same transaction, so before the
     /// abort leaves.
-    func end(_ run: LiveRun, _ abort: Abort) throws {
+    ///
+    /// - Parameter sender: who sent what ended it.
+    func end(_ run: LiveRun, _ abort: Abort, after sender: IdentityPublicKey? = nil) throws {
         guard runs.removeValue(forKey: run.digest) != nil else { return }
         let roster = run.descriptor.roster
         let culprits = abort.culprits.compactMap { index in
             roster.position(of: index).flatMap { roster.identity(at: $0) }
         }
-        let missing = abort.reason == .timeout ? run.waitingFor : []
+        let missing =
+            switch abort.reason {
+            case .timeout: run.waitingFor
+            case .endedByPeer: sender.map { [$0] } ?? []
+            default: [IdentityPublicKey]()
+            }
         let (group, epoch) = (run.descriptor.group, run.descriptor.epoch)
         switch abort.consequence {
         case .none: break

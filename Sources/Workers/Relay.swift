@@ -40,6 +40,8 @@ public final class Relay: RelayWire.Service {
 
     private struct Session {
         let number: UInt64
+        /// Where the holder connects from, as the transport writes it.
+        let peer: String
         let queue: BoundedQueue<RelayWire.FromRelay>
     }
 
@@ -58,6 +60,15 @@ public final class Relay: RelayWire.Service {
     }
 
     public var online: Set<IdentityPublicKey> { sessions.withLock { Set($0.keys) } }
+
+    /// Whether a holder speaks over the connection from this address and port.
+    public func isHolder(host: String, port: Int) -> Bool {
+        sessions.withLock { sessions in
+            sessions.values.contains {
+                $0.peer.hasSuffix("\(host):\(port)") || $0.peer.hasSuffix("[\(host)]:\(port)")
+            }
+        }
+    }
 
     /// Sends a frame to a holder; false if it is not online, or so slow that its queue is full.
     @discardableResult
@@ -114,7 +125,7 @@ public final class Relay: RelayWire.Service {
             return
         }
         isKnown.set()
-        let session = open(holder, queue)
+        let session = open(holder, queue, peer)
         defer { close(holder, session) }
         queue.push(.with { $0.accepted = .init() })
         traffic.cameOnline(holder)
@@ -139,14 +150,14 @@ public final class Relay: RelayWire.Service {
 
     /// A holder has one session; a new one takes the place of the old.
     private func open(
-        _ holder: IdentityPublicKey, _ queue: BoundedQueue<RelayWire.FromRelay>
+        _ holder: IdentityPublicKey, _ queue: BoundedQueue<RelayWire.FromRelay>, _ peer: String
     ) -> UInt64 {
         let number = numbers.withLock { numbers in
             numbers += 1
             return numbers
         }
         let old = sessions.withLock {
-            $0.updateValue(Session(number: number, queue: queue), forKey: holder)
+            $0.updateValue(Session(number: number, peer: peer, queue: queue), forKey: holder)
         }
         old?.queue.close()
         log.info("holder online", metadata: ["holder": "\(holder.hex)"])

@@ -28,6 +28,9 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run the platform: front doors, relay and workers, until it is stopped.")
 
+    /// What is running may finish for so long; then it is cut off, which loses nothing.
+    private static let shutdownMost = Duration.seconds(5)
+
     @OptionGroup var options: PlatformOption
 
     @Flag(help: "End when standard input ends; for a supervisor that is the parent.")
@@ -45,10 +48,11 @@ struct Serve: AsyncParsableCommand {
         let configuration = try directory.configuration()
         let platform = try PlatformParts(
             custody: custody, configuration: configuration, directory: directory, log: log)
-        let group = ServiceGroup(
-            configuration: .init(
-                services: platform.services.map { .init(service: $0) },
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: log))
+        var services = ServiceGroupConfiguration(
+            services: platform.services.map { .init(service: $0) },
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: log)
+        services.maximumGracefulShutdownDuration = Self.shutdownMost
+        let group = ServiceGroup(configuration: services)
         try await group.run()
         try database.close()
         log.info("stopped")
@@ -135,6 +139,8 @@ private struct RelayServer: Service {
         privateKey: String
     ) {
         var config = HTTP2ServerTransport.Posix.Config.defaults
+        let door = RelayDoor(relay)
+        config.channelDebuggingCallbacks.onAcceptTCPConnection = { door.accept($0) }
         config.rpc.maxRequestPayloadSize = RelayWire.frameBytesMost
         self.relay = relay
         server = GRPCServer(

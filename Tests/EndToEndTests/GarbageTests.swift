@@ -11,9 +11,16 @@ import Testing
 @Suite(.serialized) struct `Garbage on every port` {
     /// Connects to a loopback port, sends bytes and hangs up.
     private func send(_ bytes: [UInt8], to port: Int) {
-        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard socket >= 0 else { return }
+        guard let socket = connection(to: port) else { return }
         defer { close(socket) }
+        _ = bytes.withUnsafeBytes {
+            Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+        }
+    }
+
+    private func connection(to port: Int) -> Int32? {
+        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard socket >= 0 else { return nil }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(port).bigEndian
@@ -23,10 +30,11 @@ import Testing
                 connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        guard connected == 0 else { return }
-        _ = bytes.withUnsafeBytes {
-            Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+        guard connected == 0 else {
+            close(socket)
+            return nil
         }
+        return socket
     }
 
     private func residentKiB(_ pid: Int32) throws -> Int {
@@ -72,6 +80,30 @@ import Testing
                 atPath: folder.appending(path: $1).path)
             return $0 + (attributes[.size] as? Int ?? 0)
         }
+    }
+
+    @Test func `who says nothing at the relay is cut off, and keeps nobody from ending`()
+        async throws
+    {
+        let stack = Stack(portBase: 18400)
+        try await stack.start()
+        let silent = (0..<40).compactMap { _ in connection(to: stack.portBase + 3) }
+        defer { for socket in silent { close(socket) } }
+        #expect(silent.count == 40)
+        try await until("they are cut off", seconds: 15) {
+            silent.allSatisfy { socket in
+                var byte: UInt8 = 0
+                return recv(socket, &byte, 1, Int32(MSG_DONTWAIT.rawValue)) == 0
+            }
+        }
+        let late = (0..<40).compactMap { _ in connection(to: stack.portBase + 3) }
+        defer { for socket in late { close(socket) } }
+        let start = ContinuousClock.now
+        try await stack.stop()
+        #expect(start.duration(to: .now) < .seconds(7))
+        let log = try String(
+            contentsOf: stack.directory.appending(path: "logs/platform.log"), encoding: .utf8)
+        #expect(log.contains("stopped"), "it ended by itself")
     }
 
     @Test func `a holder that nobody registered is not let in`() async throws {

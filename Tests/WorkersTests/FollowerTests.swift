@@ -137,19 +137,22 @@ private final class ScriptedNode: Sendable {
             node.show(Self.grow(long, to: 9, "main"))
             try await reach(8, custody)
             // A shorter chain that differs is another chain.
-            node.show(Self.grow(Array(long.prefix(2)), to: 4, "other"))
-            try await reach(3, custody)
+            let other = Self.grow(Array(long.prefix(2)), to: 4, "other")
+            node.show(other)
+            try await reach(3, custody, other[3].hash)
             #expect(try await test.balance(alice).available == .zero)
             #expect(try await test.sums().allSatisfy { $0.owned == $0.owed })
             group.cancelAll()
         }
     }
 
-    private func reach(_ number: UInt64, _ custody: Bookkeeper) async throws {
+    private func reach(
+        _ number: UInt64, _ custody: Bookkeeper, _ hash: Digest? = nil
+    ) async throws {
         let deadline = ContinuousClock.now + .seconds(20)
         while ContinuousClock.now < deadline {
             let state = try await custody.read { try $0.store.chainState(TestCustody.chain) }
-            if state?.number == number { return }
+            if state?.number == number, hash == nil || state?.hash == hash { return }
             try await Task.sleep(for: .milliseconds(10))
         }
         Issue.record("block \(number) was not reached")
