@@ -93,7 +93,7 @@ import Testing
         try await until("they are cut off", seconds: 15) {
             silent.allSatisfy { socket in
                 var byte: UInt8 = 0
-                return recv(socket, &byte, 1, Int32(MSG_DONTWAIT.rawValue)) == 0
+                return recv(socket, &byte, 1, Int32(MSG_DONTWAIT)) == 0
             }
         }
         let late = (0..<40).compactMap { _ in connection(to: stack.portBase + 3) }
