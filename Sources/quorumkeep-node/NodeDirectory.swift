@@ -63,7 +63,13 @@ struct NodeDirectory {
             throw CommandFailure(
                 "\(url.path) holds no holder: make one with quorumkeep-node init")
         }
-        return try JSONDecoder().decode(Configuration.self, from: data)
+        let configuration = try JSONDecoder().decode(Configuration.self, from: data)
+        guard configuration.version == Configuration.version else {
+            throw CommandFailure(
+                "\(configurationFile.path) is of version \(configuration.version); this program "
+                    + "reads \(Configuration.version)")
+        }
+        return configuration
     }
 
     func identity() throws -> IdentityKey {
@@ -85,6 +91,7 @@ struct NodeDirectory {
     func rules() throws -> HolderRules { try HolderRulesFile.read(try Data(contentsOf: rulesFile)) }
 
     func database() throws -> HolderDatabase {
+        _ = try configuration()  // a directory without a holder gets no database either
         umask(0o077)
         return try HolderDatabase(path: databaseFile.path)
     }
