@@ -312,6 +312,11 @@ extension Books {
         let signed = unsigned.signed(signature)
         request.state = .done
         try store.update(request)
+        for var run in try store.runs(of: digest) where run.state == .live {
+            run.state = .done
+            run.endedAt = now
+            try store.update(run)
+        }
         guard transaction.status == .pendingSignature else { return false }
         try store.insert(
             OutgoingTransfer(

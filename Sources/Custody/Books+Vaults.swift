@@ -140,9 +140,11 @@ extension Books {
 
     /// Records that a wallet's balance has changed.
     func recordBalance(of wallet: Wallet) throws {
+        // As it is stored now: its status may have changed with its balance.
+        let current = try store.wallet(wallet.id) ?? wallet
         try record(
-            .balanceUpdated(wallet, try balance(of: wallet), try asset(wallet.asset)),
-            of: wallet.tenant)
+            .balanceUpdated(current, try balance(of: current), try asset(current.asset)),
+            of: current.tenant)
     }
 
     /// Moves an amount between two accounts of the ledger; nothing where it is zero.

@@ -66,6 +66,8 @@ public protocol CustodyStore {
     func balance(of account: LedgerAccount) throws -> Amount
     /// How many entries of a transaction have a key that begins so.
     func entryCount(of transaction: TransactionID, prefix: String) throws -> Int
+    /// The assets that have wallets.
+    func assetsInUse() throws -> Set<String>
     func ledgerSums() throws -> [LedgerSum]
 
     // Transactions.

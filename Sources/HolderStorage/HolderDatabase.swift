@@ -44,6 +44,12 @@ public final class HolderDatabase: HolderStore {
         }
         let level = try queue.read { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
         guard level == 2 else { throw NotDurable() }
+        guard try queue.read(HolderSchema.migrator.hasBeenSuperseded) == false else {
+            throw Corrupt(
+                description:
+                    "\(path ?? "the database") was written by a newer version: use that, or a newer one"
+            )
+        }
         try HolderSchema.migrator.migrate(queue)
     }
 

@@ -5,12 +5,16 @@ public enum Chores {
     /// No crash dump of this process is written: it would hold secrets.
     ///
     /// A limit of one byte, not zero, since the kernel asks a dump program on a pipe unless the
-    /// limit is one (core(5), fs/coredump.c).
+    /// limit is one (core(5), fs/coredump.c). A limit of zero that may not be raised is enough
+    /// where dumps go to files.
     public static func forbidCrashDumps() throws {
         var limit = rlimit(rlim_cur: 1, rlim_max: 1)
-        guard setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &limit) == 0 else {
+        if setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &limit) == 0 { return }
+        let pattern = FileManager.default.contents(atPath: "/proc/sys/kernel/core_pattern")
+        guard let pattern, pattern.first != UInt8(ascii: "|") else {
             throw CommandFailure(
-                "crash dumps cannot be forbidden: \(String(cString: strerror(errno)))")
+                "crash dumps go to a program, which only a limit of one byte forbids: raise the "
+                    + "hard limit (ulimit -Hc 1, LimitCORE=1)")
         }
     }
 

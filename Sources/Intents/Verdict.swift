@@ -35,6 +35,15 @@ public enum Verdict: Equatable, Sendable {
         }
     }
 
+    /// For the log of the holder's operator.
+    public var text: String {
+        switch self {
+        case .refusal(let reason), .waiting(let reason):
+            "\(name) (\(reason.code.rawValue)): \(reason.sentence)"
+        case .approval, .closed, .given: name
+        }
+    }
+
     /// A stable code, and a sentence for people.
     public struct Reason: Equatable, Sendable {
         public static let sentenceMost = 300

@@ -22,6 +22,10 @@ public final class PlatformDatabase: CustodyDatabase {
             return try Int.fetchOne(db, sql: "PRAGMA synchronous")
         }
         guard level == 2 else { throw NotDurable() }
+        guard try pool.read(Schema.migrator.hasBeenSuperseded) == false else {
+            throw CorruptRow(
+                description: "\(path) was written by a newer version: use that, or a newer one")
+        }
         try Schema.migrator.migrate(pool)
         commits = GroupCommit(pool)
     }

@@ -73,6 +73,10 @@ extension SQLStore {
         return high * UInt128(Amount.columnBase) + UInt128(try row.number("\(side)_low"))
     }
 
+    func assetsInUse() throws -> Set<String> {
+        Set(try rows("SELECT DISTINCT asset FROM wallets").map { $0["asset"] as String })
+    }
+
     func ledgerSums() throws -> [LedgerSum] {
         var sums: [String: (owned: Amount, owed: Amount)] = [:]
         for row in try rows("SELECT * FROM ledger_accounts") {

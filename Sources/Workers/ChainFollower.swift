@@ -106,8 +106,6 @@ public struct ChainFollower: Sendable {
 
     private func takeBack(_ state: ChainState) async throws {
         let chain = chain
-        log.info(
-            "a reorganisation removes block \(state.number)", metadata: ["chain": "\(chain.text)"])
         try await custody.write { books in
             guard state.number > 0,
                 let block = try books.store.followedBlock(state.number, on: chain),
@@ -115,6 +113,8 @@ public struct ChainFollower: Sendable {
             else { throw Halted.reorganisedTooDeep(state.number) }
             try books.revert(block, on: chain)
         }
+        log.info(
+            "a reorganisation removed block \(state.number)", metadata: ["chain": "\(chain.text)"])
         custody.bells.broadcasting.ring()
     }
 

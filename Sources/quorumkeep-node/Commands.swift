@@ -66,8 +66,8 @@ struct Init: AsyncParsableCommand {
                 host: String(parts[0]), port: port, serverName: serverName ?? String(parts[0])),
             platformKey: platformKey)
         try options.directory.create(
-            configuration, rules: try Data(contentsOf: URL(filePath: rules)),
-            authority: try Data(contentsOf: URL(filePath: ca)))
+            configuration, rules: try Given.file(rules, "--rules"),
+            authority: try Given.file(ca, "--ca"))
         print(try options.directory.identity().publicKey.hex)
     }
 }

@@ -46,6 +46,14 @@ struct Serve: AsyncParsableCommand {
         let (custody, database) = try directory.custody()
         try await custody.write { books in try books.store.setAllOffline() }
         let configuration = try directory.configuration()
+        try await custody.read { books in
+            let missing = try books.store.assetsInUse().subtracting(books.settings.assets.map(\.id))
+            guard missing.isEmpty else {
+                throw CommandFailure(
+                    "platform.json lacks \(missing.sorted().joined(separator: ", ")), of which "
+                        + "there are wallets")
+            }
+        }
         let platform = try PlatformParts(
             custody: custody, configuration: configuration, directory: directory, log: log)
         var services = ServiceGroupConfiguration(
@@ -53,6 +61,12 @@ struct Serve: AsyncParsableCommand {
             gracefulShutdownSignals: [.sigterm, .sigint], logger: log)
         services.maximumGracefulShutdownDuration = Self.shutdownMost
         let group = ServiceGroup(configuration: services)
+        log.info(
+            "serving",
+            metadata: [
+                "api": "\(configuration.custody.host):\(configuration.custody.tlsPort)",
+                "relay": "\(configuration.relay.host):\(configuration.relay.port)",
+            ])
         try await group.run()
         try database.close()
         log.info("stopped")
@@ -73,8 +87,10 @@ struct PlatformParts {
         let certificate = directory.path(configuration.tls.certificate)
         let privateKey = directory.path(configuration.tls.privateKey)
         let relay = Relay(
-            authority: Array(try Data(contentsOf: URL(filePath: authority))), traffic: desk,
-            log: log)
+            authority: Array(try Given.file(authority, "the authority of platform.json")),
+            traffic: desk, log: log)
+        _ = try Given.file(certificate, "the certificate of platform.json")
+        _ = try Given.file(privateKey, "the certificate's key of platform.json")
         let server = RelayServer(
             relay: relay, configuration: configuration.relay, certificate: certificate,
             privateKey: privateKey)

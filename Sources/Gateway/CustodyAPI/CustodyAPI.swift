@@ -339,8 +339,8 @@ extension TransactionFilter {
 
     init(_ request: Request) throws(Refusal) {
         self.init(
-            wallet: try request.query("walletId") { WalletID(text: $0) },
-            vault: try request.query("vaultId") { VaultID(text: $0) },
+            wallet: try request.query("walletId") { WalletID(text: $0.lowercased()) },
+            vault: try request.query("vaultId") { VaultID(text: $0.lowercased()) },
             kind: try request.query("type") { Transaction.Kind(rawValue: $0) },
             status: try request.query("status") { Transaction.Status(rawValue: $0) })
     }

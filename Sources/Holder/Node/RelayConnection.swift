@@ -64,6 +64,9 @@ public final class RelayConnection: Sendable {
             quietLog.warn(text)
             return
         }
+        if case .verdict(let signed) = output {
+            quietLog.info("\(signed.verdict.text), intent \(signed.intent)")
+        }
         let frame = output.frame
         outbound.withLock { queue in _ = queue?.push(frame, bytes: output.size) }
     }
@@ -187,7 +190,10 @@ final class QuietLog: Sendable {
 
     init(_ log: Logger) { self.log = log }
 
-    func warn(_ text: String) {
+    func warn(_ text: String) { say(text, .warning) }
+    func info(_ text: String) { say(text, .info) }
+
+    private func say(_ text: String, _ level: Logger.Level) {
         let now = HolderTime.machine.monotonic
         let isNew = last.withLock { last in
             if let before = last[text], now < before + Self.pauseSeconds { return false }
@@ -195,6 +201,6 @@ final class QuietLog: Sendable {
             last[text] = now
             return true
         }
-        if isNew { log.warning("\(text)") }
+        if isNew { log.log(level: level, "\(text)") }
     }
 }

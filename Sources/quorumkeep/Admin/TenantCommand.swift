@@ -91,7 +91,7 @@ func refusing<Result>(_ work: () async throws -> Result) async throws -> Result 
     do {
         return try await work()
     } catch let refusal as Refusal {
-        throw ValidationError(refusal.message)
+        throw CommandFailure(refusal.message)
     }
 }
 

@@ -54,6 +54,7 @@ struct DevSetup {
     func prepare() throws {
         try PrivateFile.makeDirectory(directory)
         let isNew = !platform.exists
+        try requireSameShape(isNew)
         try platform.create(configuration)
         if isNew { try DevCertificates.write(to: platform.url) }
         for number in 1...holderCount {
@@ -63,6 +64,26 @@ struct DevSetup {
             } else {
                 try makeHolder(number)
             }
+        }
+    }
+
+    /// Holders and chain are those of the first start; ports may be others.
+    private func requireSameShape(_ isNew: Bool) throws {
+        guard !isNew else { return }
+        let made = (1...20).count { number in
+            FileManager.default.fileExists(
+                atPath: holderDirectory(number).appending(path: "node.json").path)
+        }
+        guard made == holderCount else {
+            throw CommandFailure(
+                "\(directory.path) was begun with \(made) holders: give --holders \(made), or "
+                    + "another --data")
+        }
+        let chain = try platform.configuration().chains.first?.id ?? ""
+        guard chain == "eip155:\(chainID)" else {
+            throw CommandFailure(
+                "\(directory.path) was begun on \(chain), the node is of eip155:\(chainID): give "
+                    + "another --data")
         }
     }
 

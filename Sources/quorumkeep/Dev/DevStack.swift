@@ -31,6 +31,8 @@ struct DevStack {
         try PrivateFile.makeDirectory(directory)
         let lock = try DirectoryLock(directory, name: "dev.lock")
         let setup = try await setup()
+        for port in [0, 1, 3] { try Given.requireFree(portBase + port) }
+        if evmRPC == nil { try Given.requireFree(portBase + 10) }
         try setup.prepare()
         let (custody, database) = try setup.platform.custody()
         let tenants = try await setup.tenants(custody)
