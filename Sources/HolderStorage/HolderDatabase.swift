@@ -47,7 +47,7 @@ public final class HolderDatabase: HolderStore {
         guard try queue.read(HolderSchema.migrator.hasBeenSuperseded) == false else {
             throw Corrupt(
                 description:
-                    "\(path ?? "the database") was written by a newer version: use that, or a newer one"
+                    "\(path ?? "it") was written by a newer version: use that, or a newer one"
             )
         }
         try HolderSchema.migrator.migrate(queue)
