@@ -33,6 +33,10 @@ final class Report {
     }
 
     func finish(_ path: String?) throws {
+        guard !figures.isEmpty else {
+            print("no figure has '\(only)' in its name")
+            exit(64)
+        }
         guard let path else { return }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]

@@ -87,8 +87,12 @@ public enum PrivateFile {
     }
 
     public static func makeDirectory(_ url: URL) throws {
-        try FileManager.default.createDirectory(
-            at: url, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        do {
+            try FileManager.default.createDirectory(
+                at: url, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw CommandFailure("\(url.path) cannot be made a directory")
+        }
     }
 }
 

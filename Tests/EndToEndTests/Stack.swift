@@ -30,6 +30,7 @@ final class Stack: @unchecked Sendable {  // used by one test at a time
         process?.terminate()
         process?.waitUntilExit()
         try? FileManager.default.removeItem(at: directory)
+        try? FileManager.default.removeItem(at: directory.appendingPathExtension("log"))
     }
 
     /// What a test waits for did not come.
@@ -44,7 +45,7 @@ final class Stack: @unchecked Sendable {  // used by one test at a time
     func start() async throws {
         try? FileManager.default.removeItem(at: devFile)
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        let log = directory.appending(path: "supervisor.log")
+        let log = directory.appendingPathExtension("log")
         try Data().write(to: log)
         let process = Process()
         process.executableURL = try DevStack.binary("quorumkeep")

@@ -71,15 +71,17 @@ struct DemoStory {
             "dev", "--data", directory.path, "--port-base", String(portBase),
         ]
         child.standardOutput = FileHandle.nullDevice
-        child.standardError = FileHandle.nullDevice
+        let said = Pipe()
+        child.standardError = said
         try child.run()
         while child.isRunning {
             if FileManager.default.fileExists(atPath: file.path) { return try DevFile.read(file) }
             try await Task.sleep(for: .milliseconds(20))
         }
-        throw CommandFailure(
-            "the stack did not start; are ports \(portBase) and following free? Logs: "
-                + "\(directory.path)/logs")
+        let text = String(
+            decoding: try said.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+        let last = text.split(separator: "\n").last ?? "it said nothing"
+        throw CommandFailure("the stack did not start. \(last)")
     }
 
     /// A company that is new here: its key is made by the holders while we watch.

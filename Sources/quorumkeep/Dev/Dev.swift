@@ -36,6 +36,7 @@ struct Dev: AsyncParsableCommand {
 
         func run() async throws {
             try await ControlSocket.ask("start", name, in: URL(filePath: data).absoluteURL)
+            print("\(name) is started")
         }
     }
 
@@ -51,6 +52,7 @@ struct Dev: AsyncParsableCommand {
 
         func run() async throws {
             try await ControlSocket.ask("stop", name, in: URL(filePath: data).absoluteURL)
+            print("\(name) is stopped")
         }
     }
 
@@ -60,16 +62,16 @@ struct Dev: AsyncParsableCommand {
         @Option(help: "Where everything is kept.")
         var data = Dev.usualData
 
-        @Option(help: "First of the ports: HTTP, then HTTPS, relay (+3) and chain (+10).")
+        @Option(help: "First port, 1024 to 65000: HTTP; HTTPS is +1, relay +3, chain +10.")
         var portBase = 7400
 
         @Option(help: "JSON-RPC of an EVM node, in place of the simulated chain.")
         var evmRpc: String?
 
-        @Option(help: "How many key share holders.")
+        @Option(help: "How many key share holders, 2 to 20.")
         var holders = 3
 
-        @Option(help: "Milliseconds between blocks of the simulated chain.")
+        @Option(help: "Milliseconds between blocks of the simulated chain, 10 to 60000.")
         var blockTime = 250
 
         @Flag(help: "When ready, print dev.json as one line.")

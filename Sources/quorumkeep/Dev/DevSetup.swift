@@ -67,6 +67,18 @@ struct DevSetup {
         }
     }
 
+    /// A new stack begins in a directory of its own, not among someone's files.
+    static func requireOwn(_ directory: URL) throws {
+        guard !PlatformDirectory(directory.appending(path: "platform").path).exists else { return }
+        let ours: Set = ["dev.lock", "dev.sock"]
+        let names = try FileManager.default.contentsOfDirectory(atPath: directory.path)
+        if let other = names.filter({ !ours.contains($0) }).min() {
+            throw CommandFailure(
+                "\(directory.path) holds \(other) and no local stack: give --data another directory"
+            )
+        }
+    }
+
     /// Holders and chain are those of the first start; ports may be others.
     private func requireSameShape(_ isNew: Bool) throws {
         guard !isNew else { return }

@@ -29,6 +29,7 @@ struct DevStack {
         let start = ContinuousClock.now
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         try PrivateFile.makeDirectory(directory)
+        try DevSetup.requireOwn(directory)
         let lock = try DirectoryLock(directory, name: "dev.lock")
         let setup = try await setup()
         for port in [0, 1, 3] { try Given.requireFree(portBase + port) }

@@ -16,6 +16,8 @@ final class Supervisor: Sendable {
     private struct State {
         var commands: [String: Command] = [:]
         var running: [String: Process] = [:]
+        /// Children that were told to stop, so that their end is no news.
+        var stopping: Set<String> = []
         var isStopping = false
     }
 
@@ -48,8 +50,7 @@ final class Supervisor: Sendable {
     func start(_ name: String) throws {
         let command = try state.withLock { state in
             guard let command = state.commands[name] else {
-                let known = state.commands.keys.sorted().joined(separator: ", ")
-                throw CommandFailure("there is no child '\(name)'; there are \(known)")
+                throw Self.unknown(name, state)
             }
             guard state.running[name] == nil else {
                 throw CommandFailure("\(name) is running already")
@@ -75,10 +76,15 @@ final class Supervisor: Sendable {
         state.withLock { $0.running[name] = process }
     }
 
+    private static func unknown(_ name: String, _ state: State) -> CommandFailure {
+        let known = state.commands.keys.sorted().joined(separator: ", ")
+        return CommandFailure("there is no child '\(name)'; there are \(known)")
+    }
+
     private func ended(_ name: String, _ process: Process, _ log: URL) {
         let isExpected = state.withLock { state in
             state.running[name] = nil
-            return state.isStopping
+            return state.stopping.remove(name) != nil || state.isStopping
         }
         guard !isExpected else { return }
         let how = process.terminationReason == .uncaughtSignal ? "signal" : "status"
@@ -87,8 +93,13 @@ final class Supervisor: Sendable {
 
     /// Stops one child, and kills it if it does not.
     func stop(_ name: String) throws {
-        guard let process = state.withLock({ $0.running[name] }) else {
-            throw CommandFailure("\(name) is not running")
+        let process = try state.withLock { state in
+            guard state.commands[name] != nil else { throw Self.unknown(name, state) }
+            guard let process = state.running[name] else {
+                throw CommandFailure("\(name) is not running")
+            }
+            state.stopping.insert(name)
+            return process
         }
         stop([process])
     }
