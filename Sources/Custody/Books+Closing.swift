@@ -97,14 +97,26 @@ extension Books {
             if runs.contains(where: { $0.state == .live }) {
                 return try wait(&transaction, .run, who: [])
             }
+            var reasons: [String] = []
             let awaited = keyVault.holders.identities.filter { holder in
                 switch verdicts[holder] {
-                case nil, .waiting: true
-                case .approval, .given: !online.contains(holder)
-                case .refusal, .closed: false
+                case .waiting(let reason) where online.contains(holder):
+                    reasons += named([holder]).map { "\($0) waits: \(reason.sentence)" }
+                    return true
+                case nil, .waiting: return true
+                case .approval, .given: return !online.contains(holder)
+                case .refusal, .closed: return false
                 }
             }
-            try wait(&transaction, .holders, who: named(awaited))
+            if let failed = runs.last(where: { $0.state == .failed }), awaited.isEmpty {
+                return try wait(
+                    &transaction, .run, who: named(failed.silent),
+                    next: "The last run failed (\(failed.reason ?? "timeout")); another follows. "
+                        + "If that goes on, look at these holders' logs and clocks.")
+            }
+            try wait(
+                &transaction, .holders, who: named(awaited),
+                next: reasons.isEmpty ? nil : reasons.sorted().joined(separator: " "))
         case .closing, .unclear:
             let members = Set(runs.flatMap(\.members)).filter { verdicts[$0] != .closed }
             try wait(&transaction, .closing, who: named(Array(members)))

@@ -158,8 +158,13 @@ extension Books {
     }
 
     /// Notes why a transaction does not move; since when stays as it was while the reason is one.
-    func wait(_ transaction: inout Transaction, _ cause: Waiting.Cause, who: [String]) throws {
-        let next =
+    ///
+    /// - Parameter next: what to say of it, if it is not what is usual for the cause.
+    func wait(
+        _ transaction: inout Transaction, _ cause: Waiting.Cause, who: [String],
+        next: String? = nil
+    ) throws {
+        let usual =
             switch cause {
             case .sourceAddress:
                 "It follows the withdrawal that is being signed for the same source address."
@@ -177,7 +182,10 @@ extension Books {
                 "A reorganisation removed its block. It counts again when it is mined again, and "
                     + "fails if it is not within an hour."
             }
-        let waiting = Waiting(cause, who: who, since: now, next: next)
+        let before = transaction.waiting
+        let isOngoing = before?.cause == cause && before?.who == who
+        let waiting = Waiting(
+            cause, who: who, since: isOngoing ? before?.since ?? now : now, next: next ?? usual)
         guard !waiting.isSame(as: transaction.waiting) else { return }
         transaction.waiting = waiting
         transaction.updatedAt = now

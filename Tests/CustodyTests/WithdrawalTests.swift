@@ -263,6 +263,50 @@ import Testing
         }
     }
 
+    @Test func `of a holder that waits it says why; of runs that fail, who was silent`()
+        async throws
+    {
+        let scene = try await Scene()
+        let asked = try await scene.withdraw(scene.draft())
+        let request = try #require(try await scene.requests().first)
+        let full = Verdict.waiting(.init(.dailyLimit, "The limit of a day is reached."))
+        _ = try await scene.say(full, 1, on: request)
+        let two = Set(scene.test.holders[0...1])
+        _ = try await scene.tend(two)
+        let waiting = try #require(try await scene.read(asked).transaction.waiting)
+        #expect(waiting.who == ["Test-1", "Test-2", "Test-3"])
+        #expect(waiting.next == "Test-2 waits: The limit of a day is reached.")
+        // Another reason, and it has waited no less long.
+        scene.test.pass(seconds: 5)
+        let frozen = Verdict.waiting(.init(.frozen, "This holder is frozen."))
+        _ = try await scene.say(frozen, 1, on: request)
+        _ = try await scene.tend(two)
+        let later = try #require(try await scene.read(asked).transaction.waiting)
+        #expect(later.next == "Test-2 waits: This holder is frozen.")
+        #expect(later.since == waiting.since)
+
+        var orders: [HolderOrder] = []
+        for number in 0...2 {
+            orders += try await scene.say(Self.approval, number, on: request)
+        }
+        guard case .run(let bytes, let members) = orders.first else {
+            Issue.record("a run was expected")
+            return
+        }
+        let (run, online) = (try RunDescriptor(bytes).digest, Set(scene.test.holders))
+        let signer = scene.test.signer
+        _ = try await scene.test.custody.write {
+            try $0.runEnded(
+                run, reason: "declined", culprits: [], missing: [], isBan: false,
+                heardFrom: members[1], online: online, signer: signer)
+        }
+        _ = try await scene.tend()
+        let failing = try #require(try await scene.read(asked).transaction.waiting)
+        #expect(failing.cause == .run)
+        #expect(failing.who.count == 1)
+        #expect(failing.next.contains("declined"))
+    }
+
     @Test func `a failed run is followed by another, the silent member last`() async throws {
         let scene = try await Scene()
         _ = try await scene.withdraw(scene.draft())
@@ -363,55 +407,6 @@ import Testing
         _ = try await scene.say(.closed, 2, on: request)
         #expect(try await scene.test.balance(scene.alice).reserved == .zero)
         #expect(try await scene.read(asked).transaction.status == .failed)
-    }
-
-    @Test func `a key generation that fails begins again, in an epoch of its own`() async throws {
-        let test = try TestCustody()
-        let (holders, signer) = (test.holders, test.signer)
-        let keyVault = try await test.custody.write { books in
-            let known = try holders.enumerated().map {
-                try books.register($0.element, name: "h\($0.offset)")
-            }
-            return try books.createTenant(name: "T", threshold: 2, holders: known).1
-        }
-        func ceremony() async throws -> SigningRequest? {
-            try await test.custody.write { try $0.makeIntents(signer: signer).first }
-        }
-        let first = try #require(try await ceremony())
-        #expect(try Intent(first.bytes).epoch == 1)
-        func say(_ verdict: Verdict, _ number: Int) async throws -> [HolderOrder] {
-            let signed = test.group.identities[number].with {
-                SignedVerdict(
-                    verdict, on: first.digest, rules: .sha256([]), at: UInt64(test.now.seconds),
-                    signedBy: $0)
-            }
-            return try await test.custody.write {
-                try $0.take(signed, online: Set(holders), signer: signer)
-            }
-        }
-        var orders: [HolderOrder] = []
-        for number in 0..<3 { orders = try await say(Self.approval, number) }
-        guard case .run(let bytes, _) = orders.first else {
-            Issue.record("a run was expected: \(orders)")
-            return
-        }
-        let run = try RunDescriptor(bytes).digest
-        let closing = try await test.custody.write {
-            try $0.runEnded(
-                run, reason: "timeout", culprits: [], missing: [holders[2]], isBan: false,
-                heardFrom: holders[0], online: Set(holders), signer: signer)
-        }
-        guard case .close = closing.first else {
-            Issue.record("the ceremony is closed: \(closing)")
-            return
-        }
-        #expect(try await ceremony() == nil, "not while shares of it may come to be")
-        _ = try await say(.closed, 2)
-        #expect(try await ceremony() == nil, "not at once")
-        test.pass(seconds: 3)
-        let second = try #require(try await ceremony())
-        #expect(try Intent(second.bytes).epoch == 2)
-        #expect(try await test.custody.read { try $0.store.keyVault(keyVault.id)?.epoch } == 2)
     }
 
     @Test func `where a last message was given it is asked again with the same nonce`() async throws

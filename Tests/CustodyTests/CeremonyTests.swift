@@ -1,0 +1,57 @@
+import Algebra
+import Custody
+import Intents
+import KeyGroups
+import TestKit
+import Testing
+
+@Suite struct `A key ceremony` {
+    @Test func `a key generation that fails begins again, in an epoch of its own`() async throws {
+        let test = try TestCustody()
+        let (holders, signer) = (test.holders, test.signer)
+        let keyVault = try await test.custody.write { books in
+            let known = try holders.enumerated().map {
+                try books.register($0.element, name: "h\($0.offset)")
+            }
+            return try books.createTenant(name: "T", threshold: 2, holders: known).1
+        }
+        func ceremony() async throws -> SigningRequest? {
+            try await test.custody.write { try $0.makeIntents(signer: signer).first }
+        }
+        let first = try #require(try await ceremony())
+        #expect(try Intent(first.bytes).epoch == 1)
+        func say(_ verdict: Verdict, _ number: Int) async throws -> [HolderOrder] {
+            let signed = test.group.identities[number].with {
+                SignedVerdict(
+                    verdict, on: first.digest, rules: .sha256([]), at: UInt64(test.now.seconds),
+                    signedBy: $0)
+            }
+            return try await test.custody.write {
+                try $0.take(signed, online: Set(holders), signer: signer)
+            }
+        }
+        var orders: [HolderOrder] = []
+        for number in 0..<3 { orders = try await say(Verdict.approval(digests: []), number) }
+        guard case .run(let bytes, _) = orders.first else {
+            Issue.record("a run was expected: \(orders)")
+            return
+        }
+        let run = try RunDescriptor(bytes).digest
+        let closing = try await test.custody.write {
+            try $0.runEnded(
+                run, reason: "timeout", culprits: [], missing: [holders[2]], isBan: false,
+                heardFrom: holders[0], online: Set(holders), signer: signer)
+        }
+        guard case .close = closing.first else {
+            Issue.record("the ceremony is closed: \(closing)")
+            return
+        }
+        #expect(try await ceremony() == nil, "not while shares of it may come to be")
+        _ = try await say(.closed, 2)
+        #expect(try await ceremony() == nil, "not at once")
+        test.pass(seconds: 3)
+        let second = try #require(try await ceremony())
+        #expect(try Intent(second.bytes).epoch == 2)
+        #expect(try await test.custody.read { try $0.store.keyVault(keyVault.id)?.epoch } == 2)
+    }
+}
