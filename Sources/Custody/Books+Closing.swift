@@ -25,23 +25,27 @@ extension Books {
         ]
     }
 
-    /// Closed is what every member of every run has closed, or what so many holders have refused or
-    /// closed for good that the rest are too few. If a member has given its last message, a
-    /// signature may exist that nobody shows: then the nonce is used again.
+    /// Closed is what every member of every run has closed. If any holder has given its last
+    /// message, a signature may exist that nobody shows: then the nonce is used again.
+    ///
+    /// That too few others are left to sign proves nothing: one of those who say that they closed
+    /// it may lie, and have what the honest one gave. On a ceremony no funds depend, so there one
+    /// member's no is enough.
     func settleClosing(_ closing: SigningRequest, _ keyVault: KeyVault) throws {
         var request = closing
         let members = Set(try store.runs(of: request.digest).flatMap(\.members))
         let verdicts = try standing(on: request.digest)
-        let lost = verdicts.values.count { $0.isFinalNo }
-        let isTooFew =
-            keyVault.threshold.holders - lost
-            < (request.isCeremony ? keyVault.threshold.holders : keyVault.threshold.required)
-        if isTooFew || members.allSatisfy({ verdicts[$0] == .closed }) {
+        let isGiven = verdicts.values.contains(.given)
+        let isClosed =
+            request.isCeremony
+            ? members.isEmpty || verdicts.values.contains(where: \.isFinalNo)
+            : !isGiven && members.allSatisfy { verdicts[$0] == .closed }
+        if isClosed {
             request.state = .closed
             try store.update(request)
             if request.isCeremony { try giveUpEpoch(of: keyVault) }
             try failIfNothingIsLeft(request)
-        } else if request.state == .closing, members.contains(where: { verdicts[$0] == .given }) {
+        } else if request.state == .closing, isGiven {
             request.state = .unclear
             try store.update(request)
         }
@@ -118,8 +122,9 @@ extension Books {
                 &transaction, .holders, who: named(awaited),
                 next: reasons.isEmpty ? nil : reasons.sorted().joined(separator: " "))
         case .closing, .unclear:
-            let members = Set(runs.flatMap(\.members)).filter { verdicts[$0] != .closed }
-            try wait(&transaction, .closing, who: named(Array(members)))
+            let given = verdicts.keys.filter { verdicts[$0] == .given }
+            let awaited = Set(runs.flatMap(\.members) + given).filter { verdicts[$0] != .closed }
+            try wait(&transaction, .closing, who: named(Array(awaited)))
         case .done, .closed:
             break
         }

@@ -129,16 +129,17 @@ import Testing
         make.waitUntilExit()
         try #require(make.terminationStatus == 0)
         let stranger = try node(["start", "--data", folder.path])
-        let errors = Pipe()
-        stranger.standardError = errors
-        stranger.standardOutput = errors
+        let log = folder.appending(path: "log")
+        try Data().write(to: log)
+        stranger.standardError = try FileHandle(forWritingTo: log)
+        stranger.standardOutput = stranger.standardError
         try stranger.run()
-        try await Task.sleep(for: .seconds(3))
-        stranger.terminate()
-        let said = String(
-            decoding: try errors.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-        stranger.waitUntilExit()
-        #expect(said.contains("did not let us in"), "\(said)")
+        defer { stranger.terminate() }
+        var said = ""
+        try await until("it says that it was not let in", seconds: 20) {
+            said = try String(contentsOf: log, encoding: .utf8)
+            return said.contains("did not let us in")
+        }
         #expect(said.split(separator: "\n").count < 12, "\(said)")
         try await stack.stop()
     }
