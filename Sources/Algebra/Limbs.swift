@@ -1,10 +1,19 @@
-/// An integer modulo the order n of secp256k1's group, as four 64-bit limbs, least significant
-/// first, always below n.
+/// A 256-bit integer as four 64-bit limbs, least significant first; the arithmetic here is modulo
+/// the order n of secp256k1's group, of integers below n.
 ///
 /// Every operation takes the same steps whatever the value: no branch and no address depends on
 /// one. Rooms above see `Scalar` for public values and `SecretScalar` for secrets, never this.
-struct Limbs {
+public struct Limbs: Sendable {
     var l0, l1, l2, l3: UInt64
+
+    /// The integer `small`, and the lowest limb: for groups that a test makes up.
+    public init(_ small: UInt64) { self.init(small, 0, 0, 0) }
+    public var lowest: UInt64 { l0 }
+
+    /// The same limbs, each as its little-endian bytes lie in memory.
+    var littleEndian: Limbs {
+        Limbs(l0.littleEndian, l1.littleEndian, l2.littleEndian, l3.littleEndian)
+    }
 
     @inline(__always)
     init(_ l0: UInt64, _ l1: UInt64, _ l2: UInt64, _ l3: UInt64) {

@@ -1,28 +1,57 @@
 import CSecp256k1
 import Canonical
 
-/// A point of secp256k1's group other than the identity, which has no encoding and no value here:
-/// an operation that would give it answers nil, and the protocol aborts.
-public struct Point: Sendable {
-    /// SEC 1 compressed form: 02 or 03 and the x coordinate.
-    public static let byteCount = 33
+/// A point of its group other than the identity, which has no encoding and no value here: an
+/// operation that would give it answers nil, and the protocol aborts.
+public struct GroupPoint<Group: PrimeGroup>: Sendable {
+    /// 33 on secp256k1, 32 on edwards25519.
+    public static var byteCount: Int { Group.pointBytes }
 
-    let raw: secp256k1_pubkey
+    let raw: Group.RawPoint
 
-    init(raw: secp256k1_pubkey) { self.raw = raw }
+    init(raw: Group.RawPoint) { self.raw = raw }
 
-    /// The point in compressed form, or nil if the bytes are not 33, not 02/03, or not on the
-    /// curve.
+    /// The point in compressed form, or nil if the bytes are not the one encoding of a point of the
+    /// group.
     public init?(compressed bytes: some Collection<UInt8>) {
-        guard bytes.count == Self.byteCount else { return nil }
-        var raw = secp256k1_pubkey()
-        let input = Array(bytes)
-        guard secp256k1_ec_pubkey_parse(Library.secp256k1, &raw, input, input.count) == 1 else {
-            return nil
-        }
+        guard bytes.count == Self.byteCount, let raw = Group.point(Array(bytes)) else { return nil }
         self.raw = raw
     }
 
+    /// SEC 1's compressed form, or RFC 8032's encoding.
+    public var compressed: [UInt8] { Group.bytes(raw) }
+
+    /// The sum, or nil if it is the identity. Not constant time where two of the points are equal
+    /// or opposite.
+    public static func sum(_ points: [Self]) -> Self? {
+        points.count == 1 ? points[0] : Group.sum(points.map(\.raw)).map { Self(raw: $0) }
+    }
+
+    public static func + (a: Self, b: Self) -> Self? { sum([a, b]) }
+    public static prefix func - (a: Self) -> Self { Self(raw: Group.negative(a.raw)) }
+
+    /// `scalar·self` of public values, or nil of zero. **Variable time.**
+    public func variableTimeTimes(_ scalar: GroupScalar<Group>) -> Self? {
+        if scalar == .one { return self }
+        return Group.variableTimeTimes(scalar.limbs, raw).map { Self(raw: $0) }
+    }
+
+    /// `self + scalar·G` of public values, or nil if it is the identity. **Variable time.**
+    public func variableTimeAdding(generatorTimes scalar: GroupScalar<Group>) -> Self? {
+        Group.variableTimeAdding(raw, generatorTimes: scalar.limbs).map { Self(raw: $0) }
+    }
+}
+
+extension GroupPoint: Equatable {
+    public static func == (a: Self, b: Self) -> Bool { Group.areEqual(a.raw, b.raw) }
+}
+
+extension GroupPoint: CustomStringConvertible {
+    public var description: String { Hex.encode(compressed) }
+}
+
+// What only secp256k1's callers need.
+extension GroupPoint where Group == Secp256k1 {
     /// The point with the coordinates x || y, 64 bytes, or nil if it is not on the curve.
     init?(coordinates: UnsafeRawBufferPointer) {
         var raw = secp256k1_pubkey()
@@ -33,7 +62,16 @@ public struct Point: Sendable {
         self.raw = raw
     }
 
-    public var compressed: [UInt8] { serialized(33, UInt32(SECP256K1_EC_COMPRESSED)) }
+    /// x || y, 64 bytes: SEC 1's uncompressed form without its 04.
+    public var coordinates: [UInt8] {
+        Array(Secp256k1.serialized(raw, 65, UInt32(SECP256K1_EC_UNCOMPRESSED)).dropFirst())
+    }
+
+    /// The x coordinate, 32 bytes: BIP 340's form of a public key.
+    public var x: [UInt8] { Array(compressed.dropFirst()) }
+
+    /// Whether the y coordinate is odd.
+    public var hasOddY: Bool { compressed[0] == 3 }
 
     /// The compressed form of a point that is a secret, in memory that is wiped.
     public var secretlyCompressed: SecretBytes {
@@ -48,60 +86,6 @@ public struct Point: Sendable {
         return bytes
     }
 
-    /// x || y, 64 bytes: SEC 1's uncompressed form without its 04.
-    public var coordinates: [UInt8] {
-        Array(serialized(65, UInt32(SECP256K1_EC_UNCOMPRESSED)).dropFirst())
-    }
-
-    private func serialized(_ size: Int, _ form: UInt32) -> [UInt8] {
-        var raw = raw
-        return [UInt8](unsafeUninitializedCapacity: size) { out, count in
-            count = size
-            _ = secp256k1_ec_pubkey_serialize(
-                Library.secp256k1, out.baseAddress!, &count, &raw, form)
-        }
-    }
-
-    /// The sum, or nil if it is the identity. Not constant time where two of the points are equal
-    /// or opposite.
-    public static func sum(_ points: [Point]) -> Point? {
-        if points.count == 1 { return points[0] }
-        let raws = points.map(\.raw)
-        var out = secp256k1_pubkey()
-        let made = raws.withUnsafeBufferPointer { raws in
-            let pointers = raws.indices.map { Optional(raws.baseAddress! + $0) }
-            return secp256k1_ec_pubkey_combine(
-                Library.secp256k1, &out, pointers, pointers.count)
-        }
-        return made == 1 ? Point(raw: out) : nil
-    }
-
-    public static func + (a: Point, b: Point) -> Point? { sum([a, b]) }
-
-    public static prefix func - (a: Point) -> Point {
-        var raw = a.raw
-        _ = secp256k1_ec_pubkey_negate(Library.secp256k1, &raw)
-        return Point(raw: raw)
-    }
-
-    /// `scalar·self` of public values, or nil of zero. **Variable time.**
-    public func variableTimeTimes(_ scalar: Scalar) -> Point? {
-        var raw = raw
-        guard secp256k1_ec_pubkey_tweak_mul(Library.secp256k1, &raw, scalar.bytes) == 1 else {
-            return nil
-        }
-        return Point(raw: raw)
-    }
-
-    /// `self + scalar·G` of public values, or nil if it is the identity. **Variable time.**
-    public func variableTimeAdding(generatorTimes scalar: Scalar) -> Point? {
-        var raw = raw
-        guard secp256k1_ec_pubkey_tweak_add(Library.secp256k1, &raw, scalar.bytes) == 1 else {
-            return nil
-        }
-        return Point(raw: raw)
-    }
-
     /// `zero` where `bit` is 0, `one` where it is 1, by a choice that may be secret.
     public static func constantTimeSelect(_ bit: UInt8, _ zero: Point, _ one: Point) -> Point {
         var chosen = zero.raw
@@ -113,15 +97,4 @@ public struct Point: Sendable {
         }
         return Point(raw: chosen)
     }
-}
-
-extension Point: Equatable {
-    public static func == (a: Point, b: Point) -> Bool {
-        var (x, y) = (a.raw, b.raw)
-        return secp256k1_ec_pubkey_cmp(Library.secp256k1, &x, &y) == 0
-    }
-}
-
-extension Point: CustomStringConvertible {
-    public var description: String { Hex.encode(compressed) }
 }

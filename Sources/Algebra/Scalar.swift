@@ -1,9 +1,9 @@
 import Canonical
 
-/// A public integer modulo the order n of secp256k1's group: an index, a Lagrange coefficient, a
-/// derivation offset, half of a signature. A secret one is a `SecretScalar`.
-public struct Scalar: Equatable, Sendable {
-    public static let byteCount = 32
+/// A public integer modulo the order of its group: an index, a Lagrange coefficient, a derivation
+/// offset, half of a signature. A secret one is a `SecretScalar`.
+public struct GroupScalar<Group: PrimeGroup>: Equatable, Sendable {
+    public static var byteCount: Int { 32 }
 
     let limbs: Limbs
 
@@ -11,36 +11,57 @@ public struct Scalar: Equatable, Sendable {
 
     public init(_ small: UInt64) { limbs = Limbs(small, 0, 0, 0) }
 
-    /// The integer with these 32 big-endian bytes, or nil if they are not 32 or n is not above it.
+    /// The integer with these 32 bytes, or nil if they are not 32 or the order is not above it.
     public init?(canonical bytes: some Collection<UInt8>) {
-        guard let limbs = Self.unreduced(bytes), limbs.isCanonical == 1 else { return nil }
+        guard bytes.count == Self.byteCount else { return nil }
+        let limbs = Array(bytes).withUnsafeBytes { Group.limbs($0.baseAddress!) }
+        guard Group.isCanonical(limbs) == 1 else { return nil }
         self.limbs = limbs
     }
 
-    /// 32 big-endian bytes as an integer modulo n: how a digest becomes a scalar.
+    /// 32 big-endian bytes as an integer modulo the order: how a digest becomes a scalar.
     public init(reducing bytes: [UInt8]) {
         precondition(bytes.count == Self.byteCount, "a digest has 32 bytes")
-        limbs = bytes.withUnsafeBytes { Limbs(bigEndian: $0.baseAddress!) }.reducedOnce()
+        limbs = bytes.withUnsafeBytes { Group.reduced(bigEndian: $0.baseAddress!) }
     }
 
-    private static func unreduced(_ bytes: some Collection<UInt8>) -> Limbs? {
-        guard bytes.count == byteCount else { return nil }
-        return Array(bytes).withUnsafeBytes { Limbs(bigEndian: $0.baseAddress!) }
-    }
+    public static var zero: Self { Self(0) }
+    public static var one: Self { Self(1) }
 
-    public static let zero = Scalar(0)
-    public static let one = Scalar(1)
-
-    /// 32 bytes, big-endian.
+    /// 32 bytes: big-endian on secp256k1, little-endian on edwards25519.
     public var bytes: [UInt8] {
         [UInt8](unsafeUninitializedCapacity: Self.byteCount) { out, count in
-            limbs.write(bigEndianTo: out.baseAddress!)
+            Group.write(limbs, to: out.baseAddress!)
             count = Self.byteCount
         }
     }
 
     public var isZero: Bool { limbs.isZero == 1 }
 
+    public static func == (a: Self, b: Self) -> Bool { a.limbs.subtracting(b.limbs).0.isZero == 1 }
+    public static func + (a: Self, b: Self) -> Self { Self(limbs: Group.sum(a.limbs, b.limbs)) }
+    public static func - (a: Self, b: Self) -> Self {
+        Self(limbs: Group.difference(a.limbs, b.limbs))
+    }
+    public static func * (a: Self, b: Self) -> Self { Self(limbs: Group.product(a.limbs, b.limbs)) }
+    public static prefix func - (a: Self) -> Self { zero - a }
+
+    /// The inverse by Fermat, x^(q−2); nil of zero. The exponent is public, so is the value.
+    public var inverse: Self? {
+        guard !isZero else { return nil }
+        let exponent = Group.inverseExponent
+        var result = Limbs(1, 0, 0, 0)
+        for word in [exponent.l3, exponent.l2, exponent.l1, exponent.l0] {
+            for bit in (0..<64).reversed() {
+                result = Group.product(result, result)
+                if word >> UInt64(bit) & 1 == 1 { result = Group.product(result, limbs) }
+            }
+        }
+        return Self(limbs: result)
+    }
+}
+
+extension Scalar {
     /// Whether the integer is above n/2, as BIP 146 has it of a signature's s.
     public var isHigh: Bool {
         // Above n/2 exactly if doubling passes n: n is odd, so 2x ≠ n.
@@ -49,27 +70,5 @@ public struct Scalar: Equatable, Sendable {
             limbs.l0 &<< 1, limbs.l1 &<< 1 | limbs.l0 &>> 63, limbs.l2 &<< 1 | limbs.l1 &>> 63,
             doubled)
         return overflow == 1 || rest.isCanonical == 0
-    }
-
-    public static func == (a: Scalar, b: Scalar) -> Bool {
-        a.limbs.subtracting(b.limbs).0.isZero == 1
-    }
-    public static func + (a: Scalar, b: Scalar) -> Scalar { Scalar(limbs: a.limbs + b.limbs) }
-    public static func - (a: Scalar, b: Scalar) -> Scalar { Scalar(limbs: a.limbs - b.limbs) }
-    public static func * (a: Scalar, b: Scalar) -> Scalar { Scalar(limbs: a.limbs * b.limbs) }
-    public static prefix func - (a: Scalar) -> Scalar { Scalar(limbs: Limbs.zero - a.limbs) }
-
-    /// The inverse by Fermat, x^(n−2); nil of zero. The exponent is public, so is the value.
-    public var inverse: Scalar? {
-        guard !isZero else { return nil }
-        let exponent = Limbs.order.subtracting(Limbs(2, 0, 0, 0)).0
-        var result = Limbs(1, 0, 0, 0)
-        for word in [exponent.l3, exponent.l2, exponent.l1, exponent.l0] {
-            for bit in (0..<64).reversed() {
-                result = result * result
-                if word >> UInt64(bit) & 1 == 1 { result = result * limbs }
-            }
-        }
-        return Scalar(limbs: result)
     }
 }

@@ -122,6 +122,13 @@ public struct SealingKey: ~Copyable, Sendable {
         return out
     }
 
+    /// A hash of the key, to hedge randomness with.
+    public borrowing func hedge() -> SecretBytes {
+        var transcript = Transcript(.hedge)
+        transcript.append(key)
+        return transcript.secretDigest()
+    }
+
     /// Seals for storage: a random nonce, then the box.
     public borrowing func sealForStorage(
         _ plain: borrowing SecretBytes, authenticating header: [UInt8]

@@ -92,8 +92,10 @@ public struct Transcript: ~Copyable {
         return out
     }
 
-    /// `Hs` of section 5.1: the digest as a big-endian integer modulo the group order.
-    public consuming func scalar() -> Scalar { Scalar(reducing: digest().bytes) }
+    /// `Hs` of section 5.1: the digest as a big-endian integer modulo the group's order.
+    public consuming func scalar<Group>() -> GroupScalar<Group> {
+        GroupScalar(reducing: digest().bytes)
+    }
 
     /// As `scalar`, of secret parts.
     public consuming func secretScalar() -> SecretScalar {
