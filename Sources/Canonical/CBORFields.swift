@@ -17,6 +17,9 @@ public struct CBORFields {
         return value
     }
 
+    /// The field, or nil if it is not there.
+    public mutating func optional(_ key: UInt64) -> CBOR? { entries.removeValue(forKey: key) }
+
     public mutating func unsigned<Value: UnsignedInteger & FixedWidthInteger>(
         _ key: UInt64, _ type: Value.Type = Value.self
     ) throws(MalformedBytes) -> Value {

@@ -37,8 +37,7 @@ extension HolderCore {
                 reason.code == .ceremonyUnconfirmed
             {
                 try store.awaitConfirmation(
-                    fingerprint: ceremony.fingerprint,
-                    of: "new key, \(ceremony.threshold.required) of \(ceremony.threshold.holders)")
+                    fingerprint: ceremony.fingerprint(of: intent.group), of: ceremony.sentence)
             }
             _ = send(.waiting(reason), on: digest)
         }
@@ -89,6 +88,7 @@ extension HolderCore {
     /// frozen or over a counter stops a run but takes nothing back.
     private func refusalNow(_ record: IntentRecord) throws -> Verdict.Reason? {
         guard try !store.hasLast(for: record.digest), let intent = try? Intent(record.bytes),
+            try !hasKey(of: record.digest, in: intent.group),
             case .refuse(let reason) = judge.judge(
                 intent, knowing: try knowledge(of: intent, record.digest))
         else { return nil }
@@ -104,30 +104,47 @@ extension HolderCore {
         return (intent, approved)
     }
 
+    /// Whether the ceremony that the intent asked for has given us a share.
+    private func hasKey(of intent: Digest, in group: GroupID) throws -> Bool {
+        try store.keys(of: group).contains { $0.intent == intent }
+    }
+
     func activeKey(of intent: Intent) throws -> KeyRecord? {
         try store.keys(of: intent.group).first { $0.state == .active && $0.epoch == intent.epoch }
     }
 
+    private func heldKey(of group: GroupID) throws -> HeldKey? {
+        try store.keys(of: group).first { $0.state == .active }.map {
+            HeldKey(
+                group: $0.group, epoch: $0.epoch, kind: $0.kind, holders: $0.roster,
+                certificate: $0.certificateDigest, key: $0.key)
+        }
+    }
+
     private func knowledge(of intent: Intent, _ digest: Digest) throws -> HolderKnowledge {
-        let keys = try store.keys(of: intent.group).filter { $0.state == .active }
+        let key = try heldKey(of: intent.group)
         var spent: [AssetID: Amount] = [:]
+        var countersFullUntil: UInt64?
+        var source: HeldKey?
         var isConfirmed = false
         switch intent.purpose {
         case .transfer(let order):
-            if let root = keys.first(where: { $0.epoch == intent.epoch })?.key.publicKey {
+            if let root = key?.key.publicKey {
                 spent[order.output.asset] = try store.spent(
                     of: order.output.asset, under: root,
                     since: now - min(now, Self.window), except: digest)
+                countersFullUntil = try store.joined(root: root).map { $0 + Self.window }
             }
         case .keyCeremony(let ceremony):
+            source = try ceremony.source.flatMap { try heldKey(of: $0.group) }
             isConfirmed =
                 try confirmsCeremonies
-                || store.isConfirmed(fingerprint: ceremony.fingerprint)
+                || store.isConfirmed(fingerprint: ceremony.fingerprint(of: intent.group))
         }
         return HolderKnowledge(
-            identity: identity.publicKey, now: now,
-            keys: Dictionary(uniqueKeysWithValues: keys.map { ($0.epoch, $0.key) }), spent: spent,
-            isCeremonyConfirmed: isConfirmed, isFrozen: try store.frozen() != nil)
+            identity: identity.publicKey, now: now, key: key, source: source, spent: spent,
+            countersFullUntil: countersFullUntil, isCeremonyConfirmed: isConfirmed,
+            isFrozen: try store.frozen() != nil)
     }
 
     func close(_ digest: Digest, _ signature: IdentitySignature) throws {

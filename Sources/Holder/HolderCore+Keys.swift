@@ -13,7 +13,8 @@ extension HolderCore {
             + scheme.rawValue.bigEndianBytes
     }
 
-    func seal(_ share: borrowing KeyShare, of key: KeyRecord) -> [UInt8] {
+    func seal<Scheme: KeyScheme>(_ share: borrowing KeyShare<Scheme>, of key: KeyRecord) -> [UInt8]
+    {
         sealing.sealForStorage(
             share.stored(), authenticating: sealingContext(key.group, key.epoch, key.scheme))
     }
@@ -23,7 +24,9 @@ extension HolderCore {
         let description: String
     }
 
-    func openShare(of key: KeyRecord) throws -> KeyShare {
+    func openShare<Scheme: KeyScheme>(
+        of key: KeyRecord, _: Scheme.Type
+    ) throws -> KeyShare<Scheme> {
         let context = sealingContext(key.group, key.epoch, key.scheme)
         guard let sealed = try store.sealedShare(of: key.group, epoch: key.epoch),
             let stored = sealing.openStored(sealed, authenticating: context)
@@ -36,13 +39,13 @@ extension HolderCore {
     }
 
     /// Stores the new share, gives our signature for its certificate, and tells the others.
-    func keep(
-        _ pending: SecretBox<PendingKey>, _ run: LiveRun, _ contributions: [RunContribution]
+    func keep<Scheme: KeyScheme>(
+        _ pending: SecretBox<PendingKey<Scheme>>, _ run: LiveRun, _ plan: SharingPlan,
+        _ contributions: [RunContribution]
     ) throws {
         let descriptor = run.descriptor
-        guard case .keyGeneration(let kind, _) = descriptor.purpose,
-            let position = descriptor.roster.position(of: identity.publicKey),
-            let me = descriptor.roster.index(at: position), let result = pending.take()
+        guard let position = plan.holders.position(of: identity.publicKey),
+            let me = plan.holders.index(at: position), let result = pending.take()
         else { return }
         let (digest, echo) = (result.certificateDigest, result.echo)
         let share = result.takeShare()
@@ -50,11 +53,15 @@ extension HolderCore {
             group: descriptor.group, epoch: descriptor.epoch, scheme: descriptor.scheme,
             certificateDigest: digest)
         testimony.signatures[position] = identity.sign(digest)
+        let key = AnySharedKey(share.key)
         let record = KeyRecord(
             group: descriptor.group, epoch: descriptor.epoch, scheme: descriptor.scheme,
-            kind: kind, roster: descriptor.roster, me: me, key: share.key,
-            certificateDigest: digest, descriptor: descriptor, contributions: contributions,
-            echo: echo, intent: descriptor.intent, state: .pending, testimony: testimony)
+            kind: plan.kind, roster: plan.holders, me: me, key: key, certificateDigest: digest,
+            descriptor: descriptor, contributions: contributions, echo: echo,
+            intent: descriptor.intent, state: .pending, testimony: testimony)
+        if plan.source != nil, try !store.hasKey(root: key.publicKey) {
+            try store.keepJoined(root: key.publicKey, at: now)
+        }
         guard try store.insert(record, sealedShare: seal(share, of: record)) else {
             return note("another key stands for group \(record.group), epoch \(record.epoch)")
         }
@@ -73,7 +80,8 @@ extension HolderCore {
         }
         guard
             var key = try store.keys(of: theirs.group).first(where: { $0.epoch == theirs.epoch }),
-            key.certificateDigest == theirs.certificateDigest, key.state != .destroyed,
+            key.certificateDigest == theirs.certificateDigest,
+            [.pending, .certified, .active].contains(key.state),
             let position = key.roster.position(of: identity.publicKey)
         else { return }
         let before = key
@@ -89,11 +97,29 @@ extension HolderCore {
         if key != before {
             try store.update(key)
             if key.state == .active, before.state != .active {
-                try store.destroyKeys(of: key.group, below: key.epoch)
+                try retireKeys(below: key)
                 announce(key)
             }
         }
         if key.testimony.knowsMore(than: theirs) { send(key.testimony, of: key) }
+    }
+
+    /// A key that has become active replaces all lower epochs of its group.
+    private func retireKeys(below active: KeyRecord) throws {
+        for var key in try store.keys(of: active.group)
+        where key.epoch < active.epoch && key.state != .destroyed {
+            key.state = .retired
+            try store.update(key)
+        }
+    }
+
+    /// Destroys shares of retired keys that no run uses any more. The runs hold their own copy
+    /// until they end, so this waits for nothing but them.
+    func destroyRetired() throws {
+        for key in try store.retiredKeys()
+        where !runs.values.contains(where: { $0.uses(key.group, epoch: key.epoch) }) {
+            try store.destroyShare(of: key.group, epoch: key.epoch)
+        }
     }
 
     /// Tells the platform that a key is active.
@@ -106,5 +132,27 @@ extension HolderCore {
         else { return }
         outputs.append(
             .keyReady(intent: key.intent, certificate: certificate, activations: activations))
+    }
+
+    /// Proves that our share of the group's active key is whole; with an empty proof says that it
+    /// is not, which an operator must look at.
+    func checkUp(_ group: GroupID, _ challenge: [UInt8]) throws {
+        guard let key = try store.keys(of: group).first(where: { $0.state == .active }) else {
+            return
+        }
+        let proof = shareProof(of: key, challenge, key.scheme.type)
+        if proof == nil { note("the share of group \(group), epoch \(key.epoch), is damaged") }
+        outputs.append(
+            .shareProof(group: group, epoch: key.epoch, challenge: challenge, proof: proof ?? []))
+    }
+
+    private func shareProof<Scheme: KeyScheme>(
+        of key: KeyRecord, _ challenge: [UInt8], _ scheme: Scheme.Type
+    ) -> [UInt8]? {
+        guard let share = try? openShare(of: key, scheme) else { return nil }
+        return share.proof(
+            of: ShareCheck.Statement(
+                group: key.group, epoch: key.epoch, certificate: key.certificateDigest,
+                index: key.me, challenge: challenge))
     }
 }

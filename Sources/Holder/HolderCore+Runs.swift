@@ -11,17 +11,16 @@ extension HolderCore {
         let why: String
     }
 
-    func proposed(_ bytes: [UInt8]) throws {
+    func proposed(_ bytes: [UInt8], source: [UInt8]) throws {
         guard let descriptor = try? RunDescriptor(bytes) else {
             return note("dropped a malformed run descriptor")
         }
         let digest = descriptor.digest
         guard runs[digest] == nil else { return }
         do {
-            let session = try join(descriptor, digest)
-            let run = LiveRun(descriptor, digest, session)
+            let run = try join(descriptor, source)
             runs[digest] = run
-            send(ready(of: session))
+            send(run.session.ready(signedBy: identity))
         } catch let refused as NotJoined {
             outputs.append(
                 .runEnded(
@@ -31,16 +30,9 @@ extension HolderCore {
         }
     }
 
-    private func ready(of session: LiveRun.Session) -> AddressedEnvelope {
-        switch session {
-        case .signing(let session): session.ready(signedBy: identity)
-        case .keyGeneration(let session, _): session.ready(signedBy: identity)
-        }
-    }
-
     /// Checks a descriptor against what was approved, makes the session and stores the descriptor's
     /// digest, all before our Ready leaves.
-    private func join(_ descriptor: RunDescriptor, _ digest: Digest) throws -> LiveRun.Session {
+    private func join(_ descriptor: RunDescriptor, _ source: [UInt8]) throws -> LiveRun {
         guard descriptor.roster.identities.contains(identity.publicKey) else {
             throw NotJoined(why: "not for this holder")
         }
@@ -58,36 +50,37 @@ extension HolderCore {
             throw NotJoined(why: "a run for the intent is under way")
         }
         guard runs.count < Self.runsMost else { throw NotJoined(why: "too many runs") }
-        let session: LiveRun.Session
+        let run: LiveRun
         switch (descriptor.purpose, intent.purpose) {
-        case (.signing(let certificate, let items), .transfer):
+        case (.signing(let certificate, let items, _), .transfer):
             guard items == approved.items else {
                 throw NotJoined(why: "the run would sign something else than was approved")
             }
-            session = try signing(descriptor, certificate, items)
-        case (.keyGeneration(let kind, let threshold), .keyCeremony(let ceremony)):
-            guard kind == ceremony.kind, threshold == ceremony.threshold,
-                descriptor.scheme == ceremony.scheme, descriptor.roster == ceremony.holders
+            run = try signing(descriptor, certificate, items)
+        case (.keyCeremony(let plan), .keyCeremony(let ceremony)):
+            guard plan.kind == ceremony.kind, plan.threshold == ceremony.threshold,
+                descriptor.scheme == ceremony.scheme, plan.holders == ceremony.holders,
+                plan.source?.group == ceremony.source?.group,
+                plan.source?.epoch == ceremony.source?.epoch,
+                plan.source?.certificate == ceremony.source?.certificate
             else { throw NotJoined(why: "the ceremony is another than was approved") }
-            session = try keyGeneration(descriptor, threshold)
-        case (.signing, .keyCeremony), (.keyGeneration, .transfer):
+            run = try keyCeremony(descriptor, plan, ceremony, source)
+        case (.signing, .keyCeremony), (.keyCeremony, .transfer):
             throw NotJoined(why: "the run is of another kind than the intent")
         }
-        guard try store.use(descriptor: digest) else {
+        guard try store.use(descriptor: run.digest) else {
             throw NotJoined(why: "this descriptor was used before")
         }
-        return session
+        return run
     }
 
     private func signing(
         _ descriptor: RunDescriptor, _ certificate: Digest, _ items: [SigningItem]
-    ) throws -> LiveRun.Session {
-        guard
-            let key = try store.keys(of: descriptor.group).first(where: {
-                $0.epoch == descriptor.epoch && $0.state == .active
-            }), key.certificateDigest == certificate, key.scheme == descriptor.scheme,
-            key.kind != .recovery
-        else { throw NotJoined(why: "no active key for the run") }
+    ) throws -> LiveRun {
+        let key = try usableKey(descriptor.group, epoch: descriptor.epoch)
+        guard key.certificateDigest == certificate, key.scheme == descriptor.scheme,
+            key.scheme == .ecdsaSecp256k1, key.kind != .recovery
+        else { throw NotJoined(why: "the group's key is not one that signs this") }
         let roster = descriptor.roster
         guard roster.identities.count == key.key.threshold.required,
             zip(roster.identities, roster.indices).allSatisfy({ identity, index in
@@ -98,7 +91,7 @@ extension HolderCore {
         guard banned.isDisjoint(with: roster.identities) else {
             throw NotJoined(why: "a member of the run is banned here")
         }
-        let share = SecretBox(try openShare(of: key))
+        let share = SecretBox(try openShare(of: key, ECDSA.self))
         var random = HedgedRandom(
             secret: share.with { $0.hedge() }, context: descriptor.digest.bytes)
         let session = RunSession<Signing>(
@@ -114,35 +107,98 @@ extension HolderCore {
                 random: &random)
         }
         guard let session else { throw NotJoined(why: "not for this holder") }
-        return .signing(session)
+        return LiveRun(descriptor, session) { [unowned self] run in
+            try advance(run, session) { signatures in
+                try store.keep(signatures: signatures, of: run.descriptor.intent)
+                outputs.append(.signatures(intent: run.descriptor.intent, signatures))
+            }
+        }
     }
 
-    private func keyGeneration(
-        _ descriptor: RunDescriptor, _ threshold: SigningThreshold
-    ) throws -> LiveRun.Session {
+    /// The group's active key; what is wrong with another epoch says both.
+    private func usableKey(_ group: GroupID, epoch: UInt64) throws -> KeyRecord {
+        guard let active = try store.keys(of: group).first(where: { $0.state == .active }) else {
+            throw NotJoined(why: "no active key for the run")
+        }
+        guard active.epoch == epoch else {
+            throw NotJoined(
+                why: "the run is for epoch \(epoch), this holder's is epoch \(active.epoch)")
+        }
+        return active
+    }
+
+    private func keyCeremony(
+        _ descriptor: RunDescriptor, _ plan: SharingPlan, _ ceremony: KeyCeremony,
+        _ certificate: [UInt8]
+    ) throws -> LiveRun {
         let known = try store.keys(of: descriptor.group).map(\.epoch).max() ?? 0
         guard descriptor.epoch > known else {
             throw NotJoined(why: "epoch \(descriptor.epoch) is not above epoch \(known)")
         }
-        let roster = descriptor.roster
-        guard let position = roster.position(of: identity.publicKey),
-            let me = roster.index(at: position)
-        else { throw NotJoined(why: "not for this holder") }
-        var random = SystemRandom()
+        let source = try plan.source.map { try self.source($0, ceremony, certificate) }
+        return try keyCeremony(descriptor, plan, source, descriptor.scheme.type)
+    }
+
+    /// The key that is dealt, from its certificate; its dealers must be holders of it.
+    private func source(
+        _ plan: SharingPlan.Source, _ ceremony: KeyCeremony, _ bytes: [UInt8]
+    ) throws -> AnySharedKey {
+        guard let certificate = try? KeyCertificate(bytes),
+            let (key, digest) = certificate.verified(), digest == plan.certificate,
+            certificate.descriptor.group == plan.group, certificate.descriptor.epoch == plan.epoch,
+            let holders = certificate.descriptor.plan?.holders, key.scheme == ceremony.scheme,
+            key.publicKey == ceremony.source?.publicKey
+        else { throw NotJoined(why: "the source's certificate is not the one approved") }
+        let dealers = plan.dealers
+        guard dealers.identities.count == key.threshold.required,
+            zip(dealers.identities, dealers.indices).allSatisfy({ identity, index in
+                holders.position(of: identity).map { holders.index(at: $0) } == index
+            })
+        else { throw NotJoined(why: "the dealers are not of the source group") }
+        return key
+    }
+
+    private func keyCeremony<Scheme: KeyScheme>(
+        _ descriptor: RunDescriptor, _ plan: SharingPlan, _ source: AnySharedKey?,
+        _ scheme: Scheme.Type
+    ) throws -> LiveRun {
+        guard let me = plan.seat(of: identity.publicKey) else {
+            throw NotJoined(why: "not for this holder")
+        }
+        let key = source?.key(of: scheme)
+        var share: SecretBox<KeyShare<Scheme>>?
+        if let source = plan.source, source.dealers.position(of: identity.publicKey) != nil {
+            let record = try usableKey(source.group, epoch: source.epoch)
+            share = SecretBox(try openShare(of: record, scheme))
+        }
+        let secret = share?.with { SecretBox($0.hedge()) }
+        var random = hedgedRandom(secret, descriptor.digest.bytes)
         let contributions = Latch<[RunContribution]>()
-        let session = RunSession<KeyGeneration>(
+        let session = RunSession<KeySharing<Scheme>>(
             descriptor, identity: identity.publicKey, setups: [:], registry: store,
             random: &random
-        ) { (opening) throws(Abort) in
+        ) { [unowned self] (opening) throws(Abort) in
             contributions.value = opening.contributions
-            var random = SystemRandom()
+            var random = hedgedRandom(secret, opening.run.id.bytes)
             let seeds = opening.zeroSeeds
-            return try KeyGeneration(
-                opening.takeRun(), me: me, holders: roster.indices, threshold: threshold,
+            return try KeySharing(
+                opening.takeRun(), plan: plan, me: me, source: key, share: share?.take(),
                 zeroSeeds: seeds, random: &random)
         }
         guard let session else { throw NotJoined(why: "not for this holder") }
-        return .keyGeneration(session, contributions: contributions)
+        return LiveRun(descriptor, session) { [unowned self] run in
+            try advance(run, session) { pending in
+                if let pending { try keep(pending, run, plan, contributions.value ?? []) }
+            }
+        }
+    }
+
+    /// Hedged with the share that is dealt or, where there is none yet, with the sealing key.
+    private func hedgedRandom(
+        _ secret: SecretBox<SecretBytes>?, _ context: [UInt8]
+    ) -> HedgedRandom {
+        if let secret { return secret.with { HedgedRandom(secret: $0, context: context) } }
+        return HedgedRandom(secret: sealing.hedge(), context: context)
     }
 
     func send(_ envelope: AddressedEnvelope) {
@@ -156,11 +212,11 @@ extension HolderCore {
         let name = envelope.header.run.bytes
         // By name where the run has one; before that, every run that gathers may keep it.
         let candidates = runs.values.filter { run in
-            run.digest.bytes == name || run.runID.map { $0.bytes == name } ?? true
+            run.digest.bytes == name || run.session.runID.map { $0.bytes == name } ?? true
         }
         for run in candidates {
             do throws(Abort) {
-                if case .dropped(let why) = try run.receive(envelope) {
+                if case .dropped(let why) = try run.session.receive(envelope) {
                     if candidates.count == 1 { note("dropped an envelope: \(why)") }
                     continue
                 }
@@ -169,22 +225,7 @@ extension HolderCore {
                 try end(run, error, after: sender)
                 continue
             }
-            try advance(run)
-        }
-    }
-
-    /// Moves a run on as far as it goes.
-    private func advance(_ run: LiveRun) throws {
-        switch run.session {
-        case .signing(let session):
-            try advance(run, session) { signatures in
-                try store.keep(signatures: signatures, of: run.descriptor.intent)
-                outputs.append(.signatures(intent: run.descriptor.intent, signatures))
-            }
-        case .keyGeneration(let session, let contributions):
-            try advance(run, session) { pending in
-                try keep(pending, run, contributions.value ?? [])
-            }
+            try run.advance(run)
         }
     }
 
@@ -259,7 +300,7 @@ extension HolderCore {
         }
         let missing =
             switch abort.reason {
-            case .timeout: run.waitingFor
+            case .timeout: run.session.waitingFor
             case .endedByPeer: sender.map { [$0] } ?? []
             default: [IdentityPublicKey]()
             }
@@ -282,9 +323,10 @@ extension HolderCore {
             || abort.consequence == .ban
         {
             try store.keepEvidence(
-                run.evidence.map(\.bytes), run: run.digest, reason: abort.reason.rawValue, at: now)
+                run.session.evidence.map(\.bytes), run: run.digest, reason: abort.reason.rawValue,
+                at: now)
         }
-        if abort.reason != .endedByPeer { send(run.abort(abort, signedBy: identity)) }
+        if abort.reason != .endedByPeer { send(run.session.abort(abort, signedBy: identity)) }
         outputs.append(
             .runEnded(
                 RunReport(
@@ -304,7 +346,8 @@ extension HolderCore {
         guard let key = try store.keys(of: group).first(where: { $0.epoch == epoch }),
             let position = key.roster.position(of: peer), let index = key.roster.index(at: position)
         else { return }
-        let share = try openShare(of: key).withoutPair(index)
+        guard key.scheme == .ecdsaSecp256k1 else { return }
+        let share = try openShare(of: key, ECDSA.self).withoutPair(index)
         try store.replaceSealedShare(of: group, epoch: epoch, with: seal(share, of: key))
     }
 

@@ -62,6 +62,7 @@ public final class HolderCore {
             try keepTime(time)
             for input in inputs { try handle(input) }
             try endLateRuns()
+            try destroyRetired()
             return outputs
         }
     }
@@ -71,9 +72,10 @@ public final class HolderCore {
         case .connected: try resume()
         case .offer(let bytes, let signature): try offered(bytes, signature)
         case .close(let intent, let signature): try close(intent, signature)
-        case .run(let bytes): try proposed(bytes)
+        case .run(let bytes, let source): try proposed(bytes, source: source)
         case .envelope(let bytes): try arrived(bytes)
         case .testimony(let bytes): try testified(bytes)
+        case .checkUp(let group, let challenge): try checkUp(group, challenge)
         case .tick: try closeExpired()
         }
     }

@@ -12,10 +12,13 @@ public enum HolderInput: Sendable {
     case offer(intent: [UInt8], signature: IdentitySignature)
     /// The platform's order to close an intent, signed.
     case close(intent: Digest, signature: IdentitySignature)
-    /// A run is proposed: a descriptor's bytes.
-    case run(descriptor: [UInt8])
+    /// A run is proposed: a descriptor's bytes, and those of the source's certificate if it deals
+    /// a key that exists.
+    case run(descriptor: [UInt8], source: [UInt8])
     case envelope([UInt8])
     case testimony([UInt8])
+    /// Someone asks for a proof that our share of the group's active key is whole.
+    case checkUp(group: GroupID, challenge: [UInt8])
     /// Nothing came; the clock went on.
     case tick
 }
@@ -30,6 +33,8 @@ public enum HolderOutput: Sendable {
     /// A key is active: its certificate and every holder's activation, by position.
     case keyReady(intent: Digest, certificate: KeyCertificate, activations: [IdentitySignature])
     case runEnded(RunReport)
+    /// The proof that was asked for; empty if the share does not open or does not fit.
+    case shareProof(group: GroupID, epoch: UInt64, challenge: [UInt8], proof: [UInt8])
     /// For the operator's log: no secret, no owner of an address.
     case note(String)
 }

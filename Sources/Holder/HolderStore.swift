@@ -21,8 +21,13 @@ public protocol HolderStore: RunRegistry {
     func update(_ key: KeyRecord) throws
     func sealedShare(of group: GroupID, epoch: UInt64) throws -> [UInt8]?
     func replaceSealedShare(of group: GroupID, epoch: UInt64, with sealed: [UInt8]) throws
-    /// Destroys the shares of the group's epochs below this one.
-    func destroyKeys(of group: GroupID, below epoch: UInt64) throws
+    func retiredKeys() throws -> [KeyRecord]
+    func destroyShare(of group: GroupID, epoch: UInt64) throws
+    /// When this holder was first given a share of this root key by a ceremony that dealt it anew;
+    /// nil if it took part in making it, or has none.
+    func joined(root: [UInt8]) throws -> UInt64?
+    func keepJoined(root: [UInt8], at: UInt64) throws
+    func hasKey(root: [UInt8]) throws -> Bool
 
     // Fences.
     /// Remembers a descriptor for ever; false if it is known.
@@ -45,10 +50,12 @@ public protocol HolderStore: RunRegistry {
     func unclosedIntents(expiredBefore time: UInt64) throws -> [IntentRecord]
 
     // Counters.
-    func reserve(_ amount: Amount, of asset: AssetID, under root: Point, intent: Digest, at: UInt64)
+    func reserve(
+        _ amount: Amount, of asset: AssetID, under root: [UInt8], intent: Digest, at: UInt64)
         throws
     func release(intent: Digest) throws
-    func spent(of asset: AssetID, under root: Point, since: UInt64, except: Digest) throws -> Amount
+    func spent(of asset: AssetID, under root: [UInt8], since: UInt64, except: Digest) throws
+        -> Amount
 
     // Results, time and the operator's word.
     func keep(signatures: [ECDSASignature], of intent: Digest) throws
@@ -70,7 +77,9 @@ public struct KeyRecord: Equatable, Sendable {
         case certified
         /// Every holder has confirmed that it knows: signs.
         case active
-        /// Replaced by a higher epoch; its share is gone.
+        /// Replaced by a higher epoch: no new run begins, and the share goes with the last one.
+        case retired
+        /// Its share is gone.
         case destroyed
     }
 
@@ -78,9 +87,10 @@ public struct KeyRecord: Equatable, Sendable {
     public let epoch: UInt64
     public let scheme: SignatureScheme
     public let kind: GroupKind
+    /// The group's holders.
     public let roster: Roster
     public let me: ParticipantIndex
-    public let key: SharedKey
+    public let key: AnySharedKey
     public let certificateDigest: Digest
     public let descriptor: RunDescriptor
     public let contributions: [RunContribution]
@@ -92,7 +102,7 @@ public struct KeyRecord: Equatable, Sendable {
 
     public init(
         group: GroupID, epoch: UInt64, scheme: SignatureScheme, kind: GroupKind, roster: Roster,
-        me: ParticipantIndex, key: SharedKey, certificateDigest: Digest,
+        me: ParticipantIndex, key: AnySharedKey, certificateDigest: Digest,
         descriptor: RunDescriptor, contributions: [RunContribution], echo: Digest, intent: Digest,
         state: State, testimony: KeyTestimony
     ) {

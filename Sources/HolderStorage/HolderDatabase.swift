@@ -111,7 +111,7 @@ extension HolderDatabase {
 
     public func insert(_ key: KeyRecord, sealedShare: [UInt8]) throws -> Bool {
         let contributions = key.contributions.flatMap { $0.nonce + $0.ephemeral.bytes }
-        let shares = key.roster.indices.flatMap { key.key.verifyingShares[$0]?.compressed ?? [] }
+        let shares = key.roster.indices.flatMap { key.key.verifyingShares[$0] ?? [] }
         return try insertNew(
             """
             INSERT INTO keys (\(Self.keyColumns), sealed_share)
@@ -121,7 +121,7 @@ extension HolderDatabase {
                 key.group.data, Int64(clamping: key.epoch), Int64(clamping: key.scheme.rawValue),
                 Int64(clamping: key.kind.rawValue), Int64(clamping: key.me.raw), key.state.rawValue,
                 key.certificateDigest.data, key.descriptor.bytes.data, contributions.data,
-                key.key.publicKey.compressed.data, key.key.chainCode.data, shares.data,
+                key.key.publicKey.data, key.key.chainCode.data, shares.data,
                 key.echo.data, key.intent.data, key.testimony.bytes.data, sealedShare.data,
             ])
     }
@@ -148,20 +148,37 @@ extension HolderDatabase {
             [sealed.data, group.data, Int64(clamping: epoch)])
     }
 
-    public func destroyKeys(of group: GroupID, below epoch: UInt64) throws {
+    public func retiredKeys() throws -> [KeyRecord] {
+        try rows("SELECT \(Self.keyColumns) FROM keys WHERE state = 'retired'").map(Self.key)
+    }
+
+    public func destroyShare(of group: GroupID, epoch: UInt64) throws {
         try run(
             """
             UPDATE keys SET sealed_share = NULL, state = 'destroyed'
-            WHERE group_id = ? AND epoch < ?
+            WHERE group_id = ? AND epoch = ?
             """, [group.data, Int64(clamping: epoch)])
+    }
+
+    public func hasKey(root: [UInt8]) throws -> Bool {
+        try row("SELECT 1 FROM keys WHERE public_key = ? LIMIT 1", [root.data]) != nil
+    }
+
+    public func joined(root: [UInt8]) throws -> UInt64? {
+        try row("SELECT at FROM joined_roots WHERE root = ?", [root.data])?.number("at")
+    }
+
+    public func keepJoined(root: [UInt8], at time: UInt64) throws {
+        try run(
+            "INSERT INTO joined_roots VALUES (?, ?) ON CONFLICT DO NOTHING",
+            [root.data, Int64(clamping: time)])
     }
 
     private static func key(_ row: Row) throws -> KeyRecord {
         let descriptor = try RunDescriptor(try row.required("descriptor"))
         let contributions: [UInt8] = try row.required("contributions")
         let shares: [UInt8] = try row.required("verifying_shares")
-        guard case .keyGeneration(_, let threshold) = descriptor.purpose,
-            let group = GroupID(try row.required("group_id")),
+        guard let plan = descriptor.plan, let group = GroupID(try row.required("group_id")),
             let scheme = SignatureScheme(rawValue: try row.number("scheme")),
             let kind = GroupKind(rawValue: try row.number("kind")),
             let me = ParticipantIndex(row["my_index"] as Int64),
@@ -169,26 +186,25 @@ extension HolderDatabase {
             let certificate = Digest(try row.required("certificate_digest")),
             let echo = Digest(try row.required("echo")),
             let intent = Digest(try row.required("intent")),
-            let publicKey = Point(compressed: try row.required("public_key")),
-            let key = SharedKey(
-                threshold: threshold, publicKey: publicKey,
+            let key = AnySharedKey(
+                scheme, threshold: plan.threshold, publicKey: try row.required("public_key"),
                 chainCode: try row.required("chain_code"),
-                verifyingShares: verifyingShares(shares, descriptor.roster))
+                verifyingShares: verifyingShares(shares, plan.holders))
         else { throw Corrupt(description: "a row of keys does not decode") }
         return KeyRecord(
             group: group, epoch: try row.number("epoch"), scheme: scheme, kind: kind,
-            roster: descriptor.roster, me: me, key: key, certificateDigest: certificate,
+            roster: plan.holders, me: me, key: key, certificateDigest: certificate,
             descriptor: descriptor, contributions: parts(contributions), echo: echo,
             intent: intent, state: state, testimony: try KeyTestimony(row.required("testimony")))
     }
 
     private static func verifyingShares(
-        _ bytes: [UInt8], _ roster: Roster
-    ) -> [ParticipantIndex: Point] {
-        var shares: [ParticipantIndex: Point] = [:]
-        for (number, index) in roster.indices.enumerated() {
-            let start = number * Point.byteCount
-            shares[index] = Point(compressed: bytes.dropFirst(start).prefix(Point.byteCount))
+        _ bytes: [UInt8], _ holders: Roster
+    ) -> [ParticipantIndex: [UInt8]] {
+        let size = bytes.count / holders.indices.count
+        var shares: [ParticipantIndex: [UInt8]] = [:]
+        for (number, index) in holders.indices.enumerated() {
+            shares[index] = Array(bytes.dropFirst(number * size).prefix(size))
         }
         return shares
     }
@@ -310,13 +326,13 @@ extension HolderDatabase {
     }
 
     public func reserve(
-        _ amount: Amount, of asset: AssetID, under root: Point, intent: Digest, at: UInt64
+        _ amount: Amount, of asset: AssetID, under root: [UInt8], intent: Digest, at: UInt64
     ) throws {
         let columns = amount.columns
         try run(
             "INSERT INTO reservations VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             [
-                intent.data, root.compressed.data, asset.text, columns.high, columns.low,
+                intent.data, root.data, asset.text, columns.high, columns.low,
                 Int64(clamping: at),
             ])
     }
@@ -326,13 +342,13 @@ extension HolderDatabase {
     }
 
     public func spent(
-        of asset: AssetID, under root: Point, since: UInt64, except: Digest
+        of asset: AssetID, under root: [UInt8], since: UInt64, except: Digest
     ) throws -> Amount {
         let found = try rows(
             """
             SELECT high, low FROM reservations
             WHERE root = ? AND asset = ? AND at > ? AND intent <> ?
-            """, [root.compressed.data, asset.text, Int64(clamping: since), except.data])
+            """, [root.data, asset.text, Int64(clamping: since), except.data])
         var sum = Amount.zero
         for row in found {
             guard let amount = Amount(high: row["high"], low: row["low"]) else {

@@ -54,6 +54,9 @@ enum HolderSchema {
         CREATE TABLE confirmations (
             fingerprint TEXT PRIMARY KEY, what TEXT NOT NULL, confirmed INTEGER NOT NULL DEFAULT 0
         ) STRICT;
+        CREATE TABLE joined_roots (
+            root BLOB PRIMARY KEY, at INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
         CREATE TABLE facts (name TEXT PRIMARY KEY, number INTEGER, text TEXT) STRICT;
         """
 }

@@ -56,24 +56,13 @@ extension Intent {
             ])
         case .keyCeremony(let ceremony):
             fields[Key.kind] = .unsigned(Kind.keyCeremony)
-            fields[Key.ceremony] = Self.encode(ceremony)
+            fields[Key.ceremony] = ceremony.encoded
         }
         return CBOR.map(fields).encoded()
     }
 
     private static func encode(_ amount: Amount) -> CBOR {
         UInt64(exactly: amount.baseUnits).map { .unsigned($0) } ?? .bignum(amount.magnitude)
-    }
-
-    private static func encode(_ ceremony: KeyCeremony) -> CBOR {
-        .map([
-            1: .unsigned(1),  // key generation; other ceremonies come with their issue
-            2: .unsigned(ceremony.scheme.rawValue),
-            3: .unsigned(ceremony.kind.rawValue),
-            4: .unsigned(UInt64(ceremony.threshold.required)),
-            5: .array(ceremony.holders.identities.map { .bytes($0.bytes) }),
-            6: .array(ceremony.holders.indices.map { .unsigned(UInt64($0.raw)) }),
-        ])
     }
 
     /// Reads what `bytes` writes and nothing else: another version, an unknown kind or key, a text
@@ -93,7 +82,8 @@ extension Intent {
         epoch = try fields.unsigned(Key.epoch)
         switch try fields.unsigned(Key.kind, UInt64.self) {
         case Kind.transfer: purpose = .transfer(try Self.order(&fields))
-        case Kind.keyCeremony: purpose = .keyCeremony(try Self.ceremony(&fields))
+        case Kind.keyCeremony:
+            purpose = .keyCeremony(try KeyCeremony(try fields.take(Key.ceremony)))
         case let kind: throw MalformedBytes("intent of unknown kind \(kind)")
         }
         notBefore = try fields.unsigned(Key.notBefore)
@@ -144,36 +134,5 @@ extension Intent {
         }
         guard let amount else { throw MalformedBytes("amount out of range") }
         return amount
-    }
-
-    private static func ceremony(_ fields: inout CBORFields) throws(MalformedBytes) -> KeyCeremony {
-        var map = try CBORFields(try fields.take(Key.ceremony), "key ceremony")
-        guard try map.unsigned(1, UInt64.self) == 1 else {
-            throw MalformedBytes("unknown kind of key ceremony")
-        }
-        let scheme = SignatureScheme(rawValue: try map.unsigned(2))
-        let kind = GroupKind(rawValue: try map.unsigned(3))
-        let required = Int(try map.unsigned(4, UInt8.self))
-        var identities: [IdentityPublicKey] = []
-        for value in try map.array(5, most: Int(ParticipantIndex.most)) {
-            guard case .bytes(let bytes) = value, let key = IdentityPublicKey(bytes) else {
-                throw MalformedBytes("holder that is no identity key")
-            }
-            identities.append(key)
-        }
-        var indices: [ParticipantIndex] = []
-        for value in try map.array(6, most: Int(ParticipantIndex.most)) {
-            guard case .unsigned(let raw) = value, let index = ParticipantIndex(raw) else {
-                throw MalformedBytes("holder index out of range")
-            }
-            indices.append(index)
-        }
-        try map.finish()
-        guard let scheme, let kind, let roster = Roster(identities, indices),
-            let threshold = SigningThreshold(required, of: identities.count),
-            let ceremony = KeyCeremony(
-                scheme: scheme, kind: kind, threshold: threshold, holders: roster)
-        else { throw MalformedBytes("impossible key ceremony") }
-        return ceremony
     }
 }

@@ -132,39 +132,3 @@ public struct AccountPath: Hashable, Sendable {
 
     public var text: String { derivation.description }
 }
-
-/// The making of a new key for a group.
-public struct KeyCeremony: Equatable, Sendable {
-    public let scheme: SignatureScheme
-    public let kind: GroupKind
-    public let threshold: SigningThreshold
-    /// The group's holders: identities in ascending order, and their indices.
-    public let holders: Roster
-
-    /// Nil unless there are as many holders as the threshold says.
-    public init?(
-        scheme: SignatureScheme, kind: GroupKind, threshold: SigningThreshold, holders: Roster
-    ) {
-        guard holders.identities.count == threshold.holders else { return nil }
-        self.scheme = scheme
-        self.kind = kind
-        self.threshold = threshold
-        self.holders = holders
-    }
-
-    /// What a person compares at every holder before a key is made: 16 bytes over scheme, group
-    /// type, threshold and every holder's index and identity, equal everywhere.
-    public var fingerprint: String {
-        let bytes = CBOR.array([
-            .unsigned(scheme.rawValue), .unsigned(kind.rawValue),
-            .unsigned(UInt64(threshold.required)),
-            .array(
-                zip(holders.indices, holders.identities).map { index, identity in
-                    .array([.unsigned(UInt64(index.raw)), .bytes(identity.bytes)])
-                }),
-        ]).encoded()
-        let digest = TaggedHash.digest("quorumkeep/ceremony/v1", bytes)
-        let groups = stride(from: 0, to: 16, by: 2).map { Hex.encode(digest.bytes[$0..<$0 + 2]) }
-        return groups.joined(separator: "-")
-    }
-}

@@ -8,25 +8,55 @@ public struct HolderKnowledge: Sendable {
     public let identity: IdentityPublicKey
     /// The holder's clock, Unix seconds, which never runs back.
     public let now: UInt64
-    /// The active keys of the group that the intent names, by epoch.
-    public let keys: [UInt64: SharedKey]
+    /// The active key of the group that the intent names.
+    public let key: HeldKey?
+    /// The active key of the group that a ceremony's source names.
+    public let source: HeldKey?
     /// What was approved of an asset under this root key in the last 24 hours, this intent apart.
     public let spent: [AssetID: Amount]
+    /// Of a holder that was given a share of a key that existed before: it does not know what was
+    /// spent, so its counters are full until a window has passed, Unix seconds.
+    public let countersFullUntil: UInt64?
     /// Whether a person has confirmed the ceremony's fingerprint here.
     public let isCeremonyConfirmed: Bool
     /// Set when the holder's operator must look before anything is signed.
     public let isFrozen: Bool
 
     public init(
-        identity: IdentityPublicKey, now: UInt64, keys: [UInt64: SharedKey],
-        spent: [AssetID: Amount], isCeremonyConfirmed: Bool, isFrozen: Bool
+        identity: IdentityPublicKey, now: UInt64, key: HeldKey?, source: HeldKey? = nil,
+        spent: [AssetID: Amount], countersFullUntil: UInt64? = nil, isCeremonyConfirmed: Bool,
+        isFrozen: Bool
     ) {
         self.identity = identity
         self.now = now
-        self.keys = keys
+        self.key = key
+        self.source = source
         self.spent = spent
+        self.countersFullUntil = countersFullUntil
         self.isCeremonyConfirmed = isCeremonyConfirmed
         self.isFrozen = isFrozen
+    }
+}
+
+/// A key of which this holder has a share, as far as judging needs it.
+public struct HeldKey: Equatable, Sendable {
+    public let group: GroupID
+    public let epoch: UInt64
+    public let kind: GroupKind
+    public let holders: Roster
+    public let certificate: Digest
+    public let key: AnySharedKey
+
+    public init(
+        group: GroupID, epoch: UInt64, kind: GroupKind, holders: Roster, certificate: Digest,
+        key: AnySharedKey
+    ) {
+        self.group = group
+        self.epoch = epoch
+        self.kind = kind
+        self.holders = holders
+        self.certificate = certificate
+        self.key = key
     }
 }
 
@@ -54,7 +84,7 @@ public struct Judge: Sendable {
         case wait(Verdict.Reason)
     }
 
-    private enum Stop: Error {
+    enum Stop: Error {
         case refuse(Verdict.Reason)
         case wait(Verdict.Reason)
     }
@@ -64,7 +94,8 @@ public struct Judge: Sendable {
             try checkFrame(intent, knowing)
             switch intent.purpose {
             case .transfer(let order): return .approve(try approve(order, intent, knowing))
-            case .keyCeremony(let ceremony): return .approve(try approve(ceremony, knowing))
+            case .keyCeremony(let ceremony):
+                return .approve(try approve(ceremony, intent, knowing))
             }
         } catch {
             switch error {
@@ -74,7 +105,7 @@ public struct Judge: Sendable {
         }
     }
 
-    private func refuse(_ code: RefusalCode, _ sentence: String) -> Stop {
+    func refuse(_ code: RefusalCode, _ sentence: String) -> Stop {
         .refuse(Verdict.Reason(code, sentence))
     }
 
@@ -106,22 +137,6 @@ public struct Judge: Sendable {
     }
 
     private func approve(
-        _ ceremony: KeyCeremony, _ knowing: HolderKnowledge
-    ) throws(Stop) -> Approved {
-        guard ceremony.holders.identities.contains(knowing.identity) else {
-            throw refuse(.ceremonyNotForUs, "This holder is no member of the group.")
-        }
-        guard knowing.isCeremonyConfirmed else {
-            throw .wait(
-                Verdict.Reason(
-                    .ceremonyUnconfirmed,
-                    "A person must confirm the fingerprint \(ceremony.fingerprint) at this holder.")
-            )
-        }
-        return Approved(items: [], spending: [:])
-    }
-
-    private func approve(
         _ order: TransferOrder, _ intent: Intent, _ knowing: HolderKnowledge
     ) throws(Stop) -> Approved {
         let limits = try limits(for: order)
@@ -140,6 +155,13 @@ public struct Judge: Sendable {
         }
         guard let total = order.output.amount.adding(fee) else {
             throw refuse(.amountAboveLimit, "Amount and fee are more than an amount can be.")
+        }
+        if let end = knowing.countersFullUntil, end > knowing.now {
+            throw .wait(
+                Verdict.Reason(
+                    .dailyLimit,
+                    "This holder was given its share less than a day ago and does not know what "
+                        + "was spent before; its counters are full until \(end)."))
         }
         let spent = knowing.spent[order.output.asset] ?? .zero
         guard total <= limits.perDay else {
@@ -175,14 +197,19 @@ public struct Judge: Sendable {
     private func rebuild(
         _ order: TransferOrder, _ intent: Intent, _ knowing: HolderKnowledge
     ) throws(Stop) -> SigningItem {
-        guard !knowing.keys.isEmpty else {
+        guard let held = knowing.key else {
             throw refuse(.unknownGroup, "This holder has no key of the group.")
         }
-        guard let key = knowing.keys[intent.epoch] else {
-            let epochs = knowing.keys.keys.sorted().map(String.init).joined(separator: ", ")
+        guard held.epoch == intent.epoch else {
             throw refuse(
                 .wrongEpoch,
-                "The intent names epoch \(intent.epoch), this holder has epoch \(epochs).")
+                "The intent names epoch \(intent.epoch), this holder has epoch \(held.epoch).")
+        }
+        guard held.kind != .recovery, let key = held.key.key(of: ECDSA.self) else {
+            throw refuse(
+                .wrongScheme,
+                "A \(held.key.scheme.name) key of a \(held.kind.name) group signs no transaction "
+                    + "of \(order.chain.text).")
         }
         guard order.sourcePath.coin == order.chain.coinType,
             let derived = DerivedKey(order.sourcePath.derivation, of: key),

@@ -70,6 +70,7 @@ public enum RefusalCode: String, Sendable, CaseIterable {
     case expired = "expired"
     case notYet = "not_yet"
     case wrongSource = "wrong_source"
+    case wrongScheme = "wrong_scheme"
     case wrongDestination = "wrong_destination"
     case amountZero = "amount_zero"
     case amountAboveLimit = "amount_above_limit"
@@ -78,6 +79,7 @@ public enum RefusalCode: String, Sendable, CaseIterable {
     case policyMismatch = "policy_mismatch"
     case ceremonyUnconfirmed = "ceremony_unconfirmed"
     case ceremonyNotForUs = "ceremony_not_for_us"
+    case ceremonyMismatch = "ceremony_mismatch"
     case frozen = "frozen"
 }
 

@@ -31,28 +31,34 @@ public struct DerivationPath: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// A key below the root, and by how much its secret differs from the root's.
-public struct DerivedKey: Sendable {
-    /// δ, the sum of BIP 32's left halves; public, like the chain code that it follows from.
-    public let offset: Scalar
-    public let publicKey: Point
+public struct DerivedKey<Scheme: KeyScheme>: Sendable {
+    /// δ, the sum of the left halves of all steps; public, like the chain code it follows from.
+    public let offset: Scheme.Group.Scalar
+    public let publicKey: Scheme.Group.Point
+    /// The chain code at the end of the path, 32 bytes.
+    public let chainCode: [UInt8]
 
-    /// BIP 32 CKDpub along the path.
+    /// BIP 32 CKDpub along the path; on edwards25519 the published `cpub` scheme, which differs
+    /// from it in what is hashed and in how the left half becomes an offset (section 3.4).
     ///
     /// - Returns: nil where a step gives no key (probability 2^-127 each); BIP 32 skips the index.
-    public init?(_ path: DerivationPath, below publicKey: Point, chainCode: [UInt8]) {
-        var (offset, key, code) = (Scalar.zero, publicKey, chainCode)
+    public init?(
+        _ path: DerivationPath, below publicKey: Scheme.Group.Point, chainCode: [UInt8]
+    ) {
+        var (offset, key, code) = (Scheme.Group.Scalar.zero, publicKey, chainCode)
         for step in path.steps {
-            let digest = hmacSHA512(key: code, key.compressed + step.bigEndianBytes)
-            guard let left = Scalar(canonical: digest.prefix(32)),
+            let digest = hmacSHA512(key: code, Scheme.serialized(key) + step.bigEndianBytes)
+            guard let left = Scheme.offset(Array(digest.prefix(32))),
                 let next = key.variableTimeAdding(generatorTimes: left)
             else { return nil }
             (offset, key, code) = (offset + left, next, Array(digest.suffix(32)))
         }
         self.offset = offset
         self.publicKey = key
+        self.chainCode = code
     }
 
-    public init?(_ path: DerivationPath, of key: SharedKey) {
+    public init?(_ path: DerivationPath, of key: SharedKey<Scheme>) {
         self.init(path, below: key.publicKey, chainCode: key.chainCode)
     }
 }

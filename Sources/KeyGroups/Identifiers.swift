@@ -14,14 +14,18 @@ public struct RequestID: FixedBytes {
     public init(unchecked bytes: [UInt8]) { self.bytes = bytes }
 }
 
-/// Which key a group's shares are for; one root key serves one scheme.
-public enum SignatureScheme: UInt64, Sendable {
-    case ecdsaSecp256k1 = 1
-}
-
 /// What a group may do with its shares.
 public enum GroupKind: UInt64, Sendable {
     case main = 1
     case signing = 2
     case recovery = 3
+
+    /// As commands and documents spell it.
+    public var name: String {
+        switch self {
+        case .main: "main"
+        case .signing: "signing"
+        case .recovery: "recovery"
+        }
+    }
 }

@@ -8,10 +8,10 @@ public struct RunDescriptor: Equatable, Sendable {
     public static let version: UInt64 = 1
 
     public enum Purpose: Equatable, Sendable {
-        /// Sign these items under a key of this group and epoch.
-        case signing(certificate: Digest, items: [SigningItem])
-        /// Make a new key for this group, with pair setups.
-        case keyGeneration(kind: GroupKind, threshold: SigningThreshold)
+        /// These holders sign these items under a key of this group and epoch.
+        case signing(certificate: Digest, items: [SigningItem], Roster)
+        /// Share a key, new or old, among the holders of this group.
+        case keyCeremony(SharingPlan)
     }
 
     public let request: RequestID
@@ -21,14 +21,15 @@ public struct RunDescriptor: Equatable, Sendable {
     public let group: GroupID
     public let epoch: UInt64
     public let scheme: SignatureScheme
-    public let roster: Roster
     public let purpose: Purpose
+    /// All participants of the run. In a ceremony an index is a seat, not a place on a polynomial.
+    public let roster: Roster
     /// Unix seconds; nothing of the run is sent afterwards.
     public let expires: UInt64
 
     public init(
         request: RequestID, attempt: UInt16, intent: Digest, group: GroupID, epoch: UInt64,
-        scheme: SignatureScheme, roster: Roster, purpose: Purpose, expires: UInt64
+        scheme: SignatureScheme, purpose: Purpose, expires: UInt64
     ) {
         self.request = request
         self.attempt = attempt
@@ -36,9 +37,21 @@ public struct RunDescriptor: Equatable, Sendable {
         self.group = group
         self.epoch = epoch
         self.scheme = scheme
-        self.roster = roster
         self.purpose = purpose
         self.expires = expires
+        roster = Self.roster(of: purpose)
+    }
+
+    private static func roster(of purpose: Purpose) -> Roster {
+        switch purpose {
+        case .signing(_, _, let quorum): quorum
+        case .keyCeremony(let plan): plan.participants
+        }
+    }
+
+    /// What a key ceremony is for; nil of a run that signs.
+    public var plan: SharingPlan? {
+        if case .keyCeremony(let plan) = purpose { plan } else { nil }
     }
 
     private enum Key {
@@ -46,7 +59,7 @@ public struct RunDescriptor: Equatable, Sendable {
         static let intent: UInt64 = 5, group: UInt64 = 6, epoch: UInt64 = 7, scheme: UInt64 = 8
         static let identities: UInt64 = 9, indices: UInt64 = 10, expires: UInt64 = 11
         static let certificate: UInt64 = 12, items: UInt64 = 13
-        static let kind: UInt64 = 14, threshold: UInt64 = 15
+        static let kind: UInt64 = 14, threshold: UInt64 = 15, source: UInt64 = 16
     }
 
     public var bytes: [UInt8] {
@@ -58,13 +71,13 @@ public struct RunDescriptor: Equatable, Sendable {
             Key.group: .bytes(group.bytes),
             Key.epoch: .unsigned(epoch),
             Key.scheme: .unsigned(scheme.rawValue),
-            Key.identities: .array(roster.identities.map { .bytes($0.bytes) }),
-            Key.indices: .array(roster.indices.map { .unsigned(UInt64($0.raw)) }),
             Key.expires: .unsigned(expires),
         ]
         switch purpose {
-        case .signing(let certificate, let items):
+        case .signing(let certificate, let items, let quorum):
             fields[Key.type] = .unsigned(1)
+            fields[Key.identities] = quorum.encodedIdentities
+            fields[Key.indices] = quorum.encodedIndices
             fields[Key.certificate] = .bytes(certificate.bytes)
             fields[Key.items] = .array(
                 items.map { item in
@@ -73,10 +86,13 @@ public struct RunDescriptor: Equatable, Sendable {
                         .bytes(item.digest.bytes),
                     ])
                 })
-        case .keyGeneration(let kind, let threshold):
+        case .keyCeremony(let plan):
             fields[Key.type] = .unsigned(2)
-            fields[Key.kind] = .unsigned(kind.rawValue)
-            fields[Key.threshold] = .unsigned(UInt64(threshold.required))
+            fields[Key.identities] = plan.holders.encodedIdentities
+            fields[Key.indices] = plan.holders.encodedIndices
+            fields[Key.kind] = .unsigned(plan.kind.rawValue)
+            fields[Key.threshold] = .unsigned(UInt64(plan.threshold.required))
+            if let source = plan.source { fields[Key.source] = source.encoded }
         }
         return CBOR.map(fields).encoded()
     }
@@ -102,8 +118,8 @@ public struct RunDescriptor: Equatable, Sendable {
             throw MalformedBytes("unknown signature scheme")
         }
         self.scheme = scheme
-        roster = try Self.roster(&fields)
         expires = try fields.unsigned(Key.expires)
+        let named = try Roster(&fields, identities: Key.identities, indices: Key.indices)
         switch try fields.unsigned(Key.type, UInt64.self) {
         case 1:
             let certificate: Digest = try fields.fixed(Key.certificate)
@@ -111,39 +127,22 @@ public struct RunDescriptor: Equatable, Sendable {
             for item in try fields.array(Key.items, most: SigningItem.most) {
                 items.append(try Self.item(item))
             }
-            purpose = .signing(certificate: certificate, items: items)
+            purpose = .signing(certificate: certificate, items: items, named)
         case 2:
+            var source: SharingPlan.Source?
+            if let value = fields.optional(Key.source) { source = try SharingPlan.Source(value) }
             guard let kind = GroupKind(rawValue: try fields.unsigned(Key.kind)),
                 let threshold = SigningThreshold(
                     Int(try fields.unsigned(Key.threshold, UInt8.self)),
-                    of: roster.identities.count)
-            else { throw MalformedBytes("impossible kind or threshold") }
-            purpose = .keyGeneration(kind: kind, threshold: threshold)
+                    of: named.identities.count),
+                let plan = SharingPlan(
+                    kind: kind, threshold: threshold, holders: named, source: source)
+            else { throw MalformedBytes("impossible key ceremony") }
+            purpose = .keyCeremony(plan)
         case let type: throw MalformedBytes("unknown type \(type) of run")
         }
+        roster = Self.roster(of: purpose)
         try fields.finish()
-    }
-
-    private static func roster(_ fields: inout CBORFields) throws(MalformedBytes) -> Roster {
-        let most = Int(ParticipantIndex.most)
-        var identities: [IdentityPublicKey] = []
-        for identity in try fields.array(Key.identities, most: most) {
-            guard case .bytes(let bytes) = identity, let key = IdentityPublicKey(bytes) else {
-                throw MalformedBytes("participant that is no identity key")
-            }
-            identities.append(key)
-        }
-        var indices: [ParticipantIndex] = []
-        for index in try fields.array(Key.indices, most: most) {
-            guard case .unsigned(let raw) = index, let index = ParticipantIndex(raw) else {
-                throw MalformedBytes("participant index out of range")
-            }
-            indices.append(index)
-        }
-        guard let roster = Roster(identities, indices) else {
-            throw MalformedBytes("participants doubled, unsorted, too few or too many")
-        }
-        return roster
     }
 
     private static func item(_ value: CBOR) throws(MalformedBytes) -> SigningItem {

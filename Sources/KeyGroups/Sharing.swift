@@ -1,15 +1,16 @@
 import Algebra
 
-/// Shamir's sharing over the integers modulo n, with Feldman's commitments.
-public enum Sharing {
+/// Shamir's sharing over the integers modulo the group's order, with Feldman's commitments.
+public enum Sharing<Group: PrimeGroup> {
     /// λᵢ(S): the factor by which share i enters the secret that the shares of `members` make.
-    public static func lagrange(_ index: ParticipantIndex, in members: [ParticipantIndex]) -> Scalar
-    {
-        var numerator = Scalar.one
-        var denominator = Scalar.one
+    public static func lagrange(
+        _ index: ParticipantIndex, in members: [ParticipantIndex]
+    ) -> Group.Scalar {
+        var numerator = Group.Scalar.one
+        var denominator = Group.Scalar.one
         for other in members where other != index {
-            numerator = numerator * other.scalar
-            denominator = denominator * (other.scalar - index.scalar)
+            numerator = numerator * other.scalar()
+            denominator = denominator * (other.scalar() - index.scalar())
         }
         guard let inverse = denominator.inverse else {
             preconditionFailure("a quorum names each member once")
@@ -18,18 +19,20 @@ public enum Sharing {
     }
 
     /// Σₖ jᵏ·Aₖ: the public part of share j under these commitments, or nil if it is the identity.
-    public static func evaluate(_ commitments: [Point], at index: ParticipantIndex) -> Point? {
-        var power = Scalar.one
-        var terms: [Point] = []
+    public static func evaluate(
+        _ commitments: [Group.Point], at index: ParticipantIndex
+    ) -> Group.Point? {
+        var power = Group.Scalar.one
+        var terms: [Group.Point] = []
         for commitment in commitments {
             guard let term = commitment.variableTimeTimes(power) else { return nil }
             terms.append(term)
-            power = power * index.scalar
+            power = power * index.scalar()
         }
-        return Point.sum(terms)
+        return Group.Point.sum(terms)
     }
 }
 
 extension ParticipantIndex {
-    public var scalar: Scalar { Scalar(UInt64(raw)) }
+    public func scalar<Group: PrimeGroup>() -> GroupScalar<Group> { GroupScalar(UInt64(raw)) }
 }

@@ -6,4 +6,5 @@ enum Tag {
     static let runID = HashTag("sid")
     static let descriptor = HashTag("descriptor")
     static let activation = HashTag("ack")
+    static let shareCheck = HashTag("share-check")
 }

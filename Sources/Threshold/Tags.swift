@@ -38,6 +38,7 @@ enum Tag {
     static let nonceCommitment = HashTag("sign/com")
     static let firstRound = HashTag("sign/tr1")
     static let zeroShare = HashTag("sign/zero")
+    static let frostCommitments = HashTag("frost/B")
 
     static let envelope = HashTag("env")
 }

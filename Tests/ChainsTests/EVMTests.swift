@@ -107,7 +107,7 @@ import Testing
             let steps = vector["path"].text.split(separator: "/").compactMap { UInt32($0) }
             let path = try #require(DerivationPath(steps))
             let derived = try #require(
-                DerivedKey(path, below: key, chainCode: Array(payload[13..<45])))
+                DerivedKey<ECDSA>(path, below: key, chainCode: Array(payload[13..<45])))
             #expect(EVMAddress(derived.publicKey).text == vector["address"].text)
         }
         print("xpub_addresses: \(vectors.count) EVM addresses")

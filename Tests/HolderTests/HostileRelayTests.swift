@@ -108,8 +108,10 @@ import Testing
             let items = quorum.items(order)
             guard items != quorum.items(honest) else { continue }
             quorum.propose(
-                intent, [0, 1],
-                .signing(certificate: quorum.certificate!.verified()!.digest, items: items))
+                intent,
+                .signing(
+                    certificate: quorum.certificate!.verified()!.digest, items: items,
+                    quorum.places(of: [0, 1])))
             try quorum.run()
             #expect(
                 quorum.reports.last?.report.reason
@@ -141,8 +143,10 @@ import Testing
                 "not of its threshold"))
         #expect(
             try last {
-                quorum.propose(intent, [0, 1], .signing(certificate: .sha256([]), items: items))
-            } == "no active key for the run")
+                quorum.propose(
+                    intent,
+                    .signing(certificate: .sha256([]), items: items, quorum.places(of: [0, 1])))
+            } == "the group's key is not one that signs this")
         #expect(
             try last { quorum.proposeSigning(intent, order, [0, 1], expiresIn: 0) }.contains(
                 "time is over"))
@@ -151,9 +155,12 @@ import Testing
                 "too long"))
         #expect(
             try last {
+                let two = SigningThreshold(2, of: 2)!
+                let holders = quorum.places(of: [0, 1])
                 quorum.propose(
-                    intent, [0, 1],
-                    .keyGeneration(kind: .main, threshold: SigningThreshold(2, of: 2)!))
+                    intent,
+                    .keyCeremony(
+                        SharingPlan(kind: .main, threshold: two, holders: holders, source: nil)!))
             }.contains("another kind"))
         let unknown = quorum.intent(.transfer(quorum.order(nonce: 5)))
         #expect(
@@ -354,7 +361,7 @@ import Testing
             let bytes = random.bytes(random.integer(below: 200))
             let signature = IdentitySignature(unchecked: random.bytes(64))
             for input: HolderInput in [
-                .envelope(bytes), .run(descriptor: bytes), .testimony(bytes),
+                .envelope(bytes), .run(descriptor: bytes, source: bytes), .testimony(bytes),
                 .offer(intent: bytes, signature: signature),
                 .close(intent: .sha256(bytes), signature: signature),
             ] {

@@ -23,7 +23,7 @@ import Threshold
         try quorum.run()
         let signed = try #require(quorum.signatures[intent.digest])
         #expect(Set(signed.keys) == [0, 2])
-        let (key, _) = quorum.certificate!.verified()!
+        let key = try #require(quorum.certificate?.verified()?.key.key(of: ECDSA.self))
         let derived = DerivedKey(order.sourcePath.derivation, of: key)!
         #expect(signed[0]![0].verifies(quorum.items(order)[0].digest, under: derived.publicKey))
     }

@@ -27,8 +27,8 @@ import Testing
             return quorum.intent(
                 .keyCeremony(
                     KeyCeremony(
-                        scheme: .ecdsaSecp256k1, kind: .main, threshold: quorum.threshold,
-                        holders: quorum.roster)!))
+                        occasion: .keyGeneration, scheme: .ecdsaSecp256k1, kind: .main,
+                        threshold: quorum.threshold, holders: quorum.roster, source: nil)!))
         }
     }
 
@@ -126,17 +126,56 @@ import Testing
         }
     }
 
-    @Test func `a ceremony's fingerprint names threshold, holders and indices`() throws {
-        guard case .keyCeremony(let ceremony) = try ceremony.purpose else { return }
-        let other = KeyCeremony(
-            scheme: .ecdsaSecp256k1, kind: .main, threshold: SigningThreshold(3, of: 3)!,
-            holders: ceremony.holders)!
-        #expect(ceremony.fingerprint != other.fingerprint)
-        let indices = ceremony.holders.indices
-        let swapped = KeyCeremony(
-            scheme: .ecdsaSecp256k1, kind: .main, threshold: ceremony.threshold,
-            holders: Roster(ceremony.holders.identities, [indices[1], indices[0], indices[2]])!)!
-        #expect(ceremony.fingerprint != swapped.fingerprint)
-        #expect(ceremony.fingerprint.count == 39)
+    @Test func `a ceremony's fingerprint names group, threshold, holders, places and key`() throws {
+        let quorum = try Self.quorum.get()
+        let (group, threshold) = (quorum.group, quorum.threshold)
+        let (holders, indices) = (quorum.roster, quorum.roster.indices)
+        func fingerprint(
+            _ threshold: SigningThreshold, _ holders: Roster, of group: GroupID,
+            _ occasion: KeyCeremony.Occasion = .keyGeneration, kind: GroupKind = .main,
+            source: KeyCeremony.Source? = nil
+        ) throws -> String {
+            try #require(
+                KeyCeremony(
+                    occasion: occasion, scheme: .ecdsaSecp256k1, kind: kind, threshold: threshold,
+                    holders: holders, source: source)
+            ).fingerprint(of: group)
+        }
+        let other = GroupID(unchecked: [UInt8](repeating: 8, count: 16))
+        let swapped = Roster(holders.identities, [indices[1], indices[0], indices[2]])!
+        func source(_ key: UInt8) -> KeyCeremony.Source {
+            KeyCeremony.Source(group: other, epoch: 1, certificate: .sha256([]), publicKey: [key])
+        }
+        let all = [
+            try fingerprint(threshold, holders, of: group),
+            try fingerprint(threshold, holders, of: other),
+            try fingerprint(SigningThreshold(3, of: 3)!, holders, of: group),
+            try fingerprint(threshold, swapped, of: group),
+            try fingerprint(threshold, holders, of: group, .recovery, source: source(1)),
+            try fingerprint(threshold, holders, of: group, .recovery, source: source(2)),
+            try fingerprint(
+                threshold, holders, of: group, .fromKeyGroup, kind: .signing, source: source(1)),
+            try fingerprint(
+                threshold, holders, of: group, .fromKeyGroup, kind: .recovery, source: source(1)),
+        ]
+        #expect(Set(all).count == all.count)
+        #expect(all.allSatisfy { $0.count == 39 })
+    }
+
+    @Test func `a ceremony that cannot be is none`() throws {
+        let quorum = try Self.quorum.get()
+        let source = KeyCeremony.Source(
+            group: quorum.group, epoch: 1, certificate: .sha256([]), publicKey: [1])
+        let impossible: [(KeyCeremony.Occasion, GroupKind, KeyCeremony.Source?)] = [
+            (.keyGeneration, .main, source), (.keyGeneration, .signing, nil),
+            (.fromKeyGroup, .main, source), (.fromKeyGroup, .signing, nil),
+            (.recovery, .recovery, source), (.recovery, .main, nil), (.refresh, .main, nil),
+        ]
+        for (occasion, kind, source) in impossible {
+            #expect(
+                KeyCeremony(
+                    occasion: occasion, scheme: .ecdsaSecp256k1, kind: kind,
+                    threshold: quorum.threshold, holders: quorum.roster, source: source) == nil)
+        }
     }
 }

@@ -21,11 +21,14 @@ import Testing
         knowsKey: Bool = true, _ change: (SimulatedQuorum) -> Intent
     ) throws -> Judge.Finding {
         let quorum = try Self.quorum.get()
-        let key = quorum.certificate!.verified()!.key
+        let (key, digest) = quorum.certificate!.verified()!
+        let held = HeldKey(
+            group: quorum.group, epoch: 1, kind: .main, holders: quorum.roster,
+            certificate: digest, key: key)
         return Judge(rules: rules).judge(
             change(quorum),
             knowing: HolderKnowledge(
-                identity: quorum.members[0].identity, now: now, keys: knowsKey ? [1: key] : [:],
+                identity: quorum.members[0].identity, now: now, key: knowsKey ? held : nil,
                 spent: [SimulatedQuorum.asset: Amount(UInt128(spent))!], isCeremonyConfirmed: false,
                 isFrozen: isFrozen))
     }
@@ -140,13 +143,15 @@ import Testing
             quorum.intent(
                 .keyCeremony(
                     KeyCeremony(
-                        scheme: .ecdsaSecp256k1, kind: .main,
+                        occasion: .keyGeneration, scheme: .ecdsaSecp256k1, kind: .main,
                         threshold: SigningThreshold(2, of: holders.identities.count)!,
-                        holders: holders)!))
+                        holders: holders, source: nil)!))
         }
-        let waits = try judge { ceremony($0, $0.roster) }
+        let waits = try judge(knowsKey: false) { ceremony($0, $0.roster) }
         #expect(code(waits) == "wait ceremony_unconfirmed")
-        let foreign = try judge { quorum in
+        let second = try judge { ceremony($0, $0.roster) }
+        #expect(code(second) == "refuse ceremony_mismatch", "a group keeps its key")
+        let foreign = try judge(knowsKey: false) { quorum in
             ceremony(
                 quorum,
                 Roster(

@@ -27,35 +27,95 @@ public enum TestKeys {
         return transcript.secretDigest()
     }
 
+    /// Holders of whom each has the place of its seat, since identities are made up in that order.
+    public static func roster(_ count: Int) -> Roster {
+        let identities = (1...count).map { number in
+            IdentityPublicKey(
+                unchecked: [UInt8(number)] + [UInt8](repeating: 0, count: 31))
+        }
+        return Roster(identities, indices(count))!
+    }
+
+    public static func plan(
+        _ threshold: SigningThreshold, kind: GroupKind = .main, source: SharingPlan.Source? = nil
+    ) -> SharingPlan {
+        SharingPlan(
+            kind: kind, threshold: threshold, holders: roster(threshold.holders), source: source)!
+    }
+
     /// A key generation that is ready to be run.
-    public static func ceremony(
-        _ seed: String, _ threshold: SigningThreshold, run: RunID? = nil
-    ) throws -> LocalNetwork<KeyGeneration> {
+    public static func ceremony<Scheme: KeyScheme>(
+        _ seed: String, _ threshold: SigningThreshold, run: RunID? = nil,
+        of _: Scheme.Type = ECDSA.self
+    ) throws -> LocalNetwork<KeySharing<Scheme>> {
         let run = run ?? ceremonyName(seed)
-        let network = LocalNetwork<KeyGeneration>()
+        let network = LocalNetwork<KeySharing<Scheme>>()
         let holders = indices(threshold.holders)
         for me in holders {
             var random = TestRandom("\(seed)/dkg/\(me)")
-            var seeds: [ParticipantIndex: SecretBox<SecretBytes>] = [:]
-            for peer in holders where peer != me {
-                seeds[peer] = SecretBox(zeroSeed(run, me, peer))
-            }
             network.add(
-                try KeyGeneration(
-                    ClaimedRun(run, in: MemoryRegistry()), me: me, holders: holders,
-                    threshold: threshold, zeroSeeds: seeds, random: &random), me)
+                try KeySharing<Scheme>(
+                    ClaimedRun(run, in: MemoryRegistry()), plan: plan(threshold), me: me,
+                    source: nil, share: nil, zeroSeeds: zeroSeeds(run, me, holders),
+                    random: &random), me)
         }
         return network
     }
 
+    public static func zeroSeeds(
+        _ run: RunID, _ me: ParticipantIndex, _ everyone: [ParticipantIndex]
+    ) -> [ParticipantIndex: SecretBox<SecretBytes>] {
+        var seeds: [ParticipantIndex: SecretBox<SecretBytes>] = [:]
+        for peer in everyone where peer != me {
+            seeds[peer] = SecretBox(zeroSeed(run, me, peer))
+        }
+        return seeds
+    }
+
     /// Every holder's share as it is stored.
-    public static func shares(
-        _ seed: String, _ threshold: SigningThreshold
+    public static func shares<Scheme: KeyScheme>(
+        _ seed: String, _ threshold: SigningThreshold, of scheme: Scheme.Type = ECDSA.self
     ) throws -> [ParticipantIndex: SecretBox<SecretBytes>] {
-        let network = try ceremony(seed, threshold)
+        let network = try ceremony(seed, threshold, of: scheme)
         network.run()
-        if let abort = network.aborts.values.first { throw abort }
-        return network.outputs.mapValues { pending in
+        return try network.shares()
+    }
+
+    /// A key that exists is dealt anew.
+    ///
+    /// - Parameters:
+    ///   - shares: of the dealers, as they are stored, by place.
+    ///   - seats: which dealer's place each seat has; the other seats only receive.
+    ///   - random: the stream of a dealer or receiver, by seat.
+    public static func reshare<Scheme: KeyScheme>(
+        _ run: RunID, _ plan: SharingPlan, source: SharedKey<Scheme>,
+        shares: [ParticipantIndex: SecretBox<SecretBytes>],
+        random: (ParticipantIndex) -> TestRandom
+    ) throws -> LocalNetwork<KeySharing<Scheme>> {
+        let network = LocalNetwork<KeySharing<Scheme>>()
+        let dealers = plan.places(in: plan.dealers)
+        for me in plan.participants.indices {
+            var random = random(me)
+            let stored = dealers[me].flatMap { shares[$0] }
+            let share = try stored.map { box in
+                try box.with { SecretBox(try KeyShare<Scheme>(stored: $0)) }
+            }
+            network.add(
+                try KeySharing<Scheme>(
+                    ClaimedRun(run, in: MemoryRegistry()), plan: plan, me: me, source: source,
+                    share: share?.take(),
+                    zeroSeeds: zeroSeeds(run, me, plan.participants.indices), random: &random), me)
+        }
+        return network
+    }
+}
+
+extension LocalNetwork where Machine: ~Copyable {
+    /// What each seat that receives has in the end, as it is stored.
+    public func shares<Scheme: KeyScheme>() throws -> [ParticipantIndex: SecretBox<SecretBytes>]
+    where Machine == KeySharing<Scheme> {
+        if let abort = aborts.values.first { throw abort }
+        return outputs.compactMapValues { $0 }.mapValues { pending in
             pending.with { SecretBox($0.share.stored()) }
         }
     }

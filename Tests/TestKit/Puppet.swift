@@ -67,7 +67,7 @@ public final class Puppet {
 
     /// Takes part in a run that is proposed.
     public func join(_ descriptor: RunDescriptor) throws {
-        guard case .signing(_, let items) = descriptor.purpose else { return }
+        guard case .signing(_, let items, _) = descriptor.purpose else { return }
         let share = SecretBox(try quorum.share(index))
         let change: Tampered<Signing>.Change = { [weak self] message in
             self.flatMap { $0.change(message) }

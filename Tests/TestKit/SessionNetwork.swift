@@ -32,9 +32,7 @@ public final class TestGroup: @unchecked Sendable {  // its key is set once, bef
         Roster(members.map { identity($0).with { $0.publicKey } }, members)!
     }
 
-    public func descriptor(
-        _ members: [ParticipantIndex], _ purpose: RunDescriptor.Purpose
-    ) -> RunDescriptor {
+    public func descriptor(_ purpose: RunDescriptor.Purpose) -> RunDescriptor {
         let attempt = attempts.withLock { attempts in
             attempts += 1
             return attempts
@@ -42,48 +40,60 @@ public final class TestGroup: @unchecked Sendable {  // its key is set once, bef
         return RunDescriptor(
             request: RequestID(unchecked: [UInt8](repeating: 1, count: 16)), attempt: attempt,
             intent: .sha256(Array("intent".utf8)), group: group, epoch: 1,
-            scheme: .ecdsaSecp256k1, roster: roster(members), purpose: purpose, expires: 1)
+            scheme: .ecdsaSecp256k1, purpose: purpose, expires: 1)
+    }
+
+    public var plan: SharingPlan {
+        SharingPlan(
+            kind: .main, threshold: threshold, holders: roster(TestKeys.indices(threshold.holders)),
+            source: nil)!
     }
 
     /// Makes the group's key.
     public func generate() throws {
         let members = TestKeys.indices(threshold.holders)
-        let descriptor = descriptor(members, .keyGeneration(kind: .main, threshold: threshold))
+        let descriptor = descriptor(.keyCeremony(plan))
         let network = try keyGeneration(descriptor)
         network.run()
         if let abort = network.aborts.values.first { throw abort }
-        let (contributions, key, echo, digest) = network.outputs[members[0]]!.with { pending in
-            (network.contributions, pending.share.key, pending.echo, pending.certificateDigest)
+        let pendings = network.outputs.compactMapValues { $0 }
+        let (contributions, key, echo, digest) = pendings[members[0]]!.with { pending in
+            (
+                network.contributions, AnySharedKey(pending.share.key), pending.echo,
+                pending.certificateDigest
+            )
         }
-        shares = network.outputs.mapValues { box in box.with { SecretBox($0.share.stored()) } }
+        shares = pendings.mapValues { box in box.with { SecretBox($0.share.stored()) } }
         certificateDigest = digest
         certificate = KeyCertificate(
             descriptor: descriptor, contributions: contributions, key: key, echo: echo,
             signatures: identities.map { identity in identity.with { $0.sign(digest) } })
     }
 
-    public func keyGeneration(_ descriptor: RunDescriptor) throws -> SessionNetwork<KeyGeneration> {
-        let network = SessionNetwork<KeyGeneration>(self)
-        let threshold = threshold
+    public func keyGeneration(
+        _ descriptor: RunDescriptor
+    ) throws -> SessionNetwork<KeySharing<ECDSA>> {
+        let network = SessionNetwork<KeySharing<ECDSA>>(self)
+        let plan = descriptor.plan!
         for me in descriptor.roster.indices {
             var random = SystemRandom()
-            let session = RunSession<KeyGeneration>(
+            let session = RunSession<KeySharing<ECDSA>>(
                 descriptor, identity: identity(me).with { $0.publicKey }, setups: [:],
                 registry: MemoryRegistry(), random: &random
             ) { (opening) throws(Abort) in
                 network.contributions = opening.contributions
                 let seeds = opening.zeroSeeds
                 var random = SystemRandom()
-                return try KeyGeneration(
-                    opening.takeRun(), me: me, holders: descriptor.roster.indices,
-                    threshold: threshold, zeroSeeds: seeds, random: &random)
+                return try KeySharing(
+                    opening.takeRun(), plan: plan, me: me, source: nil, share: nil,
+                    zeroSeeds: seeds, random: &random)
             }
             network.add(session!, me)
         }
         return network
     }
 
-    public func share(_ index: ParticipantIndex) throws -> KeyShare {
+    public func share(_ index: ParticipantIndex) throws -> KeyShare<ECDSA> {
         try shares[index]!.with { try KeyShare(stored: $0) }
     }
 
@@ -92,7 +102,7 @@ public final class TestGroup: @unchecked Sendable {  // its key is set once, bef
         registries: [ParticipantIndex: MemoryRegistry] = [:]
     ) throws -> SessionNetwork<Signing> {
         let descriptor = descriptor(
-            members, .signing(certificate: certificateDigest!, items: items))
+            .signing(certificate: certificateDigest!, items: items, roster(members)))
         let network = SessionNetwork<Signing>(self)
         for me in members {
             network.add(
@@ -105,7 +115,7 @@ public final class TestGroup: @unchecked Sendable {  // its key is set once, bef
         _ descriptor: RunDescriptor, _ me: ParticipantIndex, _ registry: any RunRegistry,
         setupsFrom other: ParticipantIndex? = nil
     ) throws -> RunSession<Signing> {
-        guard case .signing(_, let items) = descriptor.purpose else {
+        guard case .signing(_, let items, _) = descriptor.purpose else {
             preconditionFailure("a signing descriptor")
         }
         let setups = try share(other ?? me).setupIDs

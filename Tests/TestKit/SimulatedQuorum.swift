@@ -61,6 +61,7 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
     public private(set) var signatures: [Digest: [Int: [ECDSASignature]]] = [:]
     public private(set) var reports: [(member: Int, report: RunReport)] = []
     public private(set) var certificates: [(member: Int, certificate: KeyCertificate)] = []
+    public private(set) var proofs: [(member: Int, proof: [UInt8])] = []
     public private(set) var notes: [(member: Int, text: String)] = []
     /// Envelopes that left members, by sender.
     public private(set) var envelopes: [(member: Int, envelope: Envelope)] = []
@@ -133,11 +134,11 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
     }
 
     /// The member's share of the active key, as it keeps it.
-    public func share(_ index: Int) throws -> KeyShare {
+    public func share(_ index: Int) throws -> KeyShare<ECDSA> {
         let (database, core) = (members[index].database, makeCore(index))
         let box = try database.commit {
             let key = try database.keys(of: group).first { $0.state == .active }!
-            return SecretBox(try core.openShare(of: key))
+            return SecretBox(try core.openShare(of: key, ECDSA.self))
         }
         return box.take()!
     }
@@ -165,10 +166,10 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
         let member = members[index]
         if let puppet = puppets[index] {
             switch input {
-            case .run(let bytes):
+            case .run(let bytes, _):
                 if let descriptor = try? RunDescriptor(bytes) { try puppet.join(descriptor) }
             case .envelope(let bytes): puppet.receive(bytes)
-            case .connected, .offer, .close, .testimony, .tick: break
+            case .connected, .offer, .close, .testimony, .checkUp, .tick: break
             }
             return
         }
@@ -188,6 +189,7 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
         case .signatures(let intent, let made): signatures[intent, default: [:]][index] = made
         case .keyReady(_, let certificate, _): certificates.append((index, certificate))
         case .runEnded(let report): reports.append((index, report))
+        case .shareProof(_, _, _, let proof): proofs.append((index, proof))
         case .note(let text): notes.append((index, text))
         }
     }
@@ -231,18 +233,20 @@ extension SimulatedQuorum {
     /// Makes the group's key by the real ceremony, confirmed at every holder.
     public func generateKey() throws {
         let ceremony = KeyCeremony(
-            scheme: .ecdsaSecp256k1, kind: .main, threshold: threshold, holders: roster)!
+            occasion: .keyGeneration, scheme: .ecdsaSecp256k1, kind: .main, threshold: threshold,
+            holders: roster, source: nil)!
         for member in members {
             try member.database.commit {
-                try member.database.confirm(fingerprint: ceremony.fingerprint)
+                try member.database.confirm(fingerprint: ceremony.fingerprint(of: group))
             }
         }
         let intent = intent(.keyCeremony(ceremony))
         offer(intent)
         try run()
         propose(
-            intent, Array(members.indices),
-            .keyGeneration(kind: .main, threshold: threshold))
+            intent,
+            .keyCeremony(
+                SharingPlan(kind: .main, threshold: threshold, holders: roster, source: nil)!))
         try run()
         envelopes = []
     }
@@ -254,7 +258,7 @@ extension SimulatedQuorum {
         maxFee: UInt64 = 1_000_000_000, gas: UInt64 = 21_000
     ) -> TransferOrder {
         let path = AccountPath(coin: 60, vaultIndex: 5, number: number)!
-        let (key, _) = certificate!.verified()!
+        let key = certificate!.verified()!.key.key(of: ECDSA.self)!
         let source = EVMAddress(DerivedKey(path.derivation, of: key)!.publicKey).text
         return TransferOrder(
             chain: .eip155(31337), sourcePath: path, sourceAddress: source,
@@ -281,17 +285,17 @@ extension SimulatedQuorum {
 
     @discardableResult
     public func propose(
-        _ intent: Intent, _ quorum: [Int], _ purpose: RunDescriptor.Purpose,
+        _ intent: Intent, _ purpose: RunDescriptor.Purpose, source: [UInt8] = [],
         expiresIn seconds: UInt64 = 60
     ) -> RunDescriptor {
         attempt += 1
-        let roster = Roster(
-            quorum.map { members[$0].identity }, quorum.map { self.roster.indices[$0] })!
         let descriptor = RunDescriptor(
-            request: intent.request, attempt: attempt, intent: intent.digest, group: group,
-            epoch: intent.epoch, scheme: .ecdsaSecp256k1, roster: roster, purpose: purpose,
+            request: intent.request, attempt: attempt, intent: intent.digest, group: intent.group,
+            epoch: intent.epoch, scheme: .ecdsaSecp256k1, purpose: purpose,
             expires: members[0].wall + seconds)
-        for index in quorum { post(.run(descriptor: descriptor.bytes), to: index) }
+        for identity in descriptor.roster.identities {
+            post(.run(descriptor: descriptor.bytes, source: source), to: member(identity))
+        }
         return descriptor
     }
 
@@ -300,8 +304,15 @@ extension SimulatedQuorum {
         _ intent: Intent, _ order: TransferOrder, _ quorum: [Int], expiresIn seconds: UInt64 = 60
     ) -> RunDescriptor {
         propose(
-            intent, quorum,
-            .signing(certificate: certificate!.verified()!.digest, items: items(order)),
-            expiresIn: seconds)
+            intent,
+            .signing(
+                certificate: certificate!.verified()!.digest, items: items(order),
+                places(of: quorum)), expiresIn: seconds)
+    }
+
+    /// These members at their places.
+    public func places(of indices: [Int]) -> Roster {
+        Roster(
+            indices.map { members[$0].identity }, indices.map { self.roster.indices[$0] })!
     }
 }

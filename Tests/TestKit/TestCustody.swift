@@ -75,11 +75,16 @@ public final class TestCustody: Sendable {
             let known = try holders.enumerated().map {
                 try books.register($0.element, name: "\(name)-\($0.offset + 1)")
             }
-            let (tenant, made) = try books.createTenant(name: name, threshold: 2, holders: known)
-            var keyVault = made
-            keyVault.status = .active
-            keyVault.certificate = certificate
-            try books.store.update(keyVault)
+            let (tenant, keyVault) = try books.createTenant(
+                name: name, threshold: 2, holders: known)
+            var group = try books.store.group(keyVault.main)!
+            group.certificate = certificate
+            group.lastEpoch = 1
+            try books.store.update(group)
+            for var ceremony in try books.store.ceremonies(of: group.id) {
+                ceremony.state = .done
+                try books.store.update(ceremony)
+            }
             return tenant.id
         }
     }

@@ -9,6 +9,10 @@ public enum Vectors {
         try Data(contentsOf: repository.appending(path: "Vectors").appending(path: path))
     }
 
+    public static func text(_ path: String) throws -> String {
+        String(decoding: try data(path), as: UTF8.self)
+    }
+
     public static func json(_ path: String) throws -> JSON {
         try JSONDecoder().decode(JSON.self, from: data(path))
     }
@@ -53,6 +57,10 @@ public enum JSON: Decodable, Sendable {
     public var text: String {
         guard case .string(let text) = self else { return "" }
         return text
+    }
+
+    public var isNull: Bool {
+        if case .null = self { true } else { false }
     }
 
     public var integer: Int? {

@@ -78,9 +78,9 @@ extension HolderInput {
     /// About how many bytes the input holds.
     var size: Int {
         switch self {
-        case .connected, .close, .tick: 64
-        case .offer(let bytes, _), .run(let bytes), .envelope(let bytes), .testimony(let bytes):
-            bytes.count
+        case .connected, .close, .checkUp, .tick: 64
+        case .offer(let bytes, _), .envelope(let bytes), .testimony(let bytes): bytes.count
+        case .run(let descriptor, let source): descriptor.count + source.count
         }
     }
 }

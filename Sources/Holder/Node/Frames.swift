@@ -19,9 +19,15 @@ extension HolderInput {
                 let signature = IdentitySignature(close.signature)
             else { return nil }
             self = .close(intent: digest, signature: signature)
-        case .run(let bytes): self = .run(descriptor: Array(bytes))
+        case .run(let run):
+            self = .run(descriptor: Array(run.descriptor), source: Array(run.sourceCertificate))
         case .envelope(let bytes): self = .envelope(Array(bytes))
         case .testimony(let bytes): self = .testimony(Array(bytes))
+        case .checkUp(let checkUp):
+            guard let group = GroupID(checkUp.groupID),
+                checkUp.challenge.count == ShareCheck.challengeBytes
+            else { return nil }
+            self = .checkUp(group: group, challenge: Array(checkUp.challenge))
         case .challenge, .accepted, .heartbeat, nil: return nil
         }
     }
@@ -32,7 +38,7 @@ extension HolderOutput {
     var size: Int {
         switch self {
         case .envelope(_, let bytes), .testimony(_, let bytes): bytes.count
-        case .verdict, .signatures, .runEnded, .note: 1024
+        case .verdict, .signatures, .runEnded, .shareProof, .note: 1024
         case .keyReady: KeyCertificate.byteLimit
         }
     }
@@ -63,6 +69,13 @@ extension HolderOutput {
                 $0.runEnded.culprits = report.culprits.map { Data($0.bytes) }
                 $0.runEnded.missing = report.missing.map { Data($0.bytes) }
                 $0.runEnded.ban = Abort.Reason(rawValue: report.reason)?.consequence == .ban
+            }
+        case .shareProof(let group, let epoch, let challenge, let proof):
+            .with {
+                $0.shareProof.groupID = Data(group.bytes)
+                $0.shareProof.epoch = epoch
+                $0.shareProof.challenge = Data(challenge)
+                $0.shareProof.proof = Data(proof)
             }
         case .note: .init()
         }

@@ -169,7 +169,7 @@ public final class RelayConnection: Sendable {
                 outbound.withLock { $0 = queue }
                 log.info("connected to the relay")
                 receive(.connected)
-            case .offer, .close, .run, .envelope, .testimony:
+            case .offer, .close, .run, .envelope, .testimony, .checkUp:
                 guard isAccepted, let input = HolderInput(frame) else { continue }
                 receive(input)
             case .heartbeat, nil: break

@@ -18,7 +18,7 @@ public struct Signing: ~Copyable {
 
     private var state: State
     private var mailbox = Mailbox()
-    private let share: KeyShare
+    private let share: KeyShare<ECDSA>
     private let quorum: Quorum
     private let itemCount: Int
 
@@ -28,7 +28,7 @@ public struct Signing: ~Copyable {
     /// - Throws: `.wrongQuorum` if the members are not such, or a path gives no key.
     public init(
         _ run: consuming ClaimedRun, items: [SigningItem], members: [ParticipantIndex],
-        share: consuming KeyShare, random: inout some RandomSource & ~Copyable
+        share: consuming KeyShare<ECDSA>, random: inout some RandomSource & ~Copyable
     ) throws(Abort) {
         guard let quorum = Quorum(me: share.me, members: members),
             members.count == share.key.threshold.required,
@@ -68,7 +68,8 @@ public struct Signing: ~Copyable {
         case .closed: return []
         }
         return mailbox.missing(
-            round: round, items: itemCount, broadcast: broadcast, from: quorum.others)
+            round: round, items: itemCount, broadcasts: broadcast ? quorum.others : [],
+            whispers: quorum.others)
     }
 
     public mutating func next() throws(Abort) -> Step<[ECDSASignature]> {

@@ -8,12 +8,13 @@ struct SigningContext: Sendable {
     let item: SigningItem
     let number: UInt16
     let quorum: Quorum
-    let derived: DerivedKey
+    let derived: DerivedKey<ECDSA>
 
     /// sid_k = H("sign/item", sid, k, path, digest): every hash below is bound to this item, since
     /// two answers under one name would give the key away (section 4.3).
     init(
-        _ number: Int, _ item: SigningItem, of run: RunID, _ quorum: Quorum, derived: DerivedKey
+        _ number: Int, _ item: SigningItem, of run: RunID, _ quorum: Quorum,
+        derived: DerivedKey<ECDSA>
     ) {
         var transcript = Transcript(Tag.signingItem)
         transcript.append(run)
@@ -69,7 +70,7 @@ struct CommitRound: ~Copyable {
 
     /// Draws r, φ, the blinder, Bob's values for each member and Alice's check value for each.
     init(
-        _ context: SigningContext, _ share: borrowing KeyShare,
+        _ context: SigningContext, _ share: borrowing KeyShare<ECDSA>,
         random: inout some RandomSource & ~Copyable
     ) {
         self.context = context
@@ -99,7 +100,7 @@ struct CommitRound: ~Copyable {
     }
 
     /// The broadcast commitment, and for each member Bob's message under the setup it is for.
-    func messages(_ share: borrowing KeyShare) -> [RoundMessage] {
+    func messages(_ share: borrowing KeyShare<ECDSA>) -> [RoundMessage] {
         var messages = [
             RoundMessage(
                 round: 1, item: context.number, context.quorum.me, .broadcast(commitment.bytes))
@@ -117,7 +118,7 @@ struct CommitRound: ~Copyable {
     /// Lengths and setups of all members are looked at before any check that could ban.
     consuming func answer(
         commitments: [ParticipantIndex: [UInt8]],
-        whispers: [ParticipantIndex: SecretBox<SecretBytes>], _ share: borrowing KeyShare
+        whispers: [ParticipantIndex: SecretBox<SecretBytes>], _ share: borrowing KeyShare<ECDSA>
     ) throws(Abort) -> Advance<MultiplyRound> {
         let (context, me) = (context, context.quorum.me)
         var seen = [me: commitment]
@@ -170,7 +171,7 @@ struct CommitRound: ~Copyable {
     }
 }
 
-extension KeyShare {
+extension KeyShare<ECDSA> {
     borrowing func pair(_ peer: ParticipantIndex) -> PairSecrets {
         guard let pair = pairs[peer] else {
             preconditionFailure("a run's members have setups with us: Signing.init checks it")
@@ -181,7 +182,7 @@ extension KeyShare {
     /// skᵢ = λᵢ(S)·(xᵢ + δ) + ζᵢ, where the ζ of all members sum to zero and are bound to the
     /// transcript of round 1.
     borrowing func additiveShare(_ context: SigningContext, _ transcript: Digest) -> SecretScalar {
-        let factor = Sharing.lagrange(me, in: context.quorum.members)
+        let factor = Sharing<Secp256k1>.lagrange(me, in: context.quorum.members)
         var sum = (secret + context.derived.offset) * factor
         for peer in context.quorum.others {
             var hash = Transcript(Tag.zeroShare)

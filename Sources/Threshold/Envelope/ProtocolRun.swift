@@ -11,7 +11,8 @@ public protocol ProtocolRun: ~Copyable {
 }
 
 extension Signing: ProtocolRun {}
-extension KeyGeneration: ProtocolRun {}
+extension SchnorrSigning: ProtocolRun {}
+extension KeySharing: ProtocolRun {}
 
 /// What a run is started with once every participant is ready.
 public struct RunOpening: ~Copyable {

@@ -2,24 +2,28 @@ import Algebra
 import Canonical
 import KeyGroups
 
-/// Key generation, round 2: check every dealer's opening and share, answer its pair setup, and echo
-/// what was opened.
-struct DealRound: ~Copyable {
-    let context: CeremonyContext
-    let ownShare: SecretScalar
-    let ownBody: [UInt8]
+/// A key ceremony, round 2: check every dealer's opening and share, answer the pair setups, and
+/// echo what was opened.
+struct DealRound<Scheme: KeyScheme>: ~Copyable {
+    typealias Openings = [ParticipantIndex: (DealerOpening<Scheme.Group>, [Scheme.Group.Point])]
+
+    let context: CeremonyContext<Scheme>
+    /// What we deal to ourselves.
+    let ownShare: SecretBox<Scheme.Group.SecretScalar>?
+    let ownBody: [UInt8]?
+    /// By seat, as all that follow.
     let commitments: [ParticipantIndex: Digest]
     let echo: Digest
     let setups: [ParticipantIndex: PairSetupsInMaking]
 
     /// - Throws: in this order, for all dealers before the next: wrong length (blame), echo
-    ///   mismatch (nobody); then dealer by dealer opening, proof and share (blame), and the base
-    ///   transfer (the setup is discarded).
+    ///   mismatch (nobody); then dealer by dealer opening, proof, constant and share (blame), and
+    ///   the base transfer (the setup is discarded).
     consuming func deal(
         broadcasts: [ParticipantIndex: [UInt8]],
         whispers: [ParticipantIndex: SecretBox<SecretBytes>]
-    ) throws(Abort) -> Advance<EchoRound> {
-        let (context, me) = (context, context.quorum.me)
+    ) throws(Abort) -> Advance<EchoRound<Scheme>> {
+        let me = context.quorum.me
         var bodies = broadcasts
         bodies[me] = ownBody
         let openings = try checkedOpenings(bodies)
@@ -28,12 +32,11 @@ struct DealRound: ~Copyable {
         var messages: [RoundMessage] = []
         var alices: [ParticipantIndex: SecretBox<PairSetup.Alice>] = [:]
         var bobs: [ParticipantIndex: SecretBox<BobSetup>] = [:]
-        for peer in context.quorum.others {
+        for peer in context.setupPeers {
             guard let setup = setups[peer], let ownSide = setup.bob.take() else {
                 preconditionFailure("each pair has its setup")
             }
-            let first = whispers[peer]?.with { $0.withBytes { Array($0.dropFirst(32)) } } ?? []
-            let (bob, answer) = try Self.answer(ownSide, first, peer)
+            let (bob, answer) = try Self.answer(ownSide, first(of: peer, whispers), peer)
             alices[peer] = setup.alice
             bobs[peer] = bob
             messages.append(.whisper(round: 3, to: peer, answer))
@@ -62,12 +65,28 @@ struct DealRound: ~Copyable {
         }
     }
 
-    /// Every dealer's opening with its points, own included.
+    /// How many bytes of a peer's whisper are our share.
+    private borrowing func shareBytes(from peer: ParticipantIndex) -> Int {
+        context.dealers[peer] == nil ? 0 : Scheme.Group.Scalar.byteCount
+    }
+
+    /// The peer's base transfer, which follows the share.
+    private borrowing func first(
+        of peer: ParticipantIndex, _ whispers: [ParticipantIndex: SecretBox<SecretBytes>]
+    ) -> [UInt8] {
+        let skipped = shareBytes(from: peer)
+        return whispers[peer]?.with { $0.withBytes { Array($0.dropFirst(skipped)) } } ?? []
+    }
+
+    /// Every dealer's opening with its points, our own included.
     private borrowing func checkedOpenings(
         _ bodies: [ParticipantIndex: [UInt8]]
-    ) throws(Abort) -> [ParticipantIndex: (DealerOpening, [Point])] {
-        let size = Digest.byteCount + DealerOpening.byteCount(context.threshold)
-        for dealer in context.quorum.members where bodies[dealer]?.count != size {
+    ) throws(Abort) -> Openings {
+        let (seats, isNew) = (context.dealerSeats, context.source == nil)
+        let size =
+            Digest.byteCount
+            + DealerOpening<Scheme.Group>.byteCount(context.threshold, isNew: isNew)
+        for dealer in seats where bodies[dealer]?.count != size {
             throw Abort(.malformedMessage, by: dealer)
         }
         for body in bodies.values {
@@ -75,136 +94,93 @@ struct DealRound: ~Copyable {
                 throw Abort(.echoMismatch)
             }
         }
-        var openings: [ParticipantIndex: (DealerOpening, [Point])] = [:]
-        for dealer in context.quorum.members {
-            let opening: DealerOpening
-            do throws(MalformedBytes) {
-                opening = try DealerOpening(
-                    bodies[dealer, default: []].dropFirst(Digest.byteCount), context.threshold)
+        var openings: Openings = [:]
+        for dealer in seats {
+            do throws(Abort.Reason) {
+                openings[dealer] = try checkedOpening(
+                    bodies[dealer, default: []].dropFirst(Digest.byteCount), dealer, isNew: isNew)
             } catch {
-                throw Abort(.malformedMessage, by: dealer)
+                throw Abort(error, by: dealer)
             }
-            guard context.commitment(of: dealer, opening) == commitments[dealer] else {
-                throw Abort(.openingContradictsCommitment, by: dealer)
-            }
-            let points = opening.commitments.compactMap { Point(compressed: $0) }
-            guard points.count == context.threshold.required else {
-                throw Abort(.malformedMessage, by: dealer)
-            }
-            guard try opening.proof.proves(points[0], run: context.run, index: dealer) else {
-                throw Abort(.proofOfPossession, by: dealer)
-            }
-            openings[dealer] = (opening, points)
         }
         return openings
     }
 
-    /// The sum of the shares dealt to us, each checked against its dealer's commitments.
+    private borrowing func checkedOpening(
+        _ bytes: ArraySlice<UInt8>, _ dealer: ParticipantIndex, isNew: Bool
+    ) throws(Abort.Reason) -> (DealerOpening<Scheme.Group>, [Scheme.Group.Point]) {
+        guard let place = context.dealers[dealer],
+            let opening = try? DealerOpening<Scheme.Group>(
+                bytes, context.threshold, isNew: isNew)
+        else { throw .malformedMessage }
+        guard context.commitment(of: place, opening) == commitments[dealer] else {
+            throw .openingContradictsCommitment
+        }
+        let points = opening.commitments.compactMap { Scheme.Group.Point(compressed: $0) }
+        guard points.count == context.threshold.required else { throw .malformedMessage }
+        guard try opening.proof.proves(points[0], run: context.run, index: place) else {
+            throw .proofOfPossession
+        }
+        if let source = context.source {
+            let due = source.verifyingShares[place]?.variableTimeTimes(context.lagrange(place))
+            guard points[0] == due else { throw .constantContradictsSource }
+        }
+        return (opening, points)
+    }
+
+    /// The sum of the shares dealt to us, each checked against its dealer's commitments; nil if we
+    /// receive none.
     private borrowing func share(
-        _ openings: [ParticipantIndex: (DealerOpening, [Point])],
-        _ whispers: [ParticipantIndex: SecretBox<SecretBytes>]
-    ) throws(Abort) -> SecretScalar {
-        var sum = ownShare.copy()
-        for dealer in context.quorum.others {
+        _ openings: Openings, _ whispers: [ParticipantIndex: SecretBox<SecretBytes>]
+    ) throws(Abort) -> SecretBox<Scheme.Group.SecretScalar>? {
+        guard let place = context.ownPlace else { return nil }
+        var sum = Scheme.Group.SecretScalar(Scheme.Group.Scalar.zero)
+        if let ownShare { sum = ownShare.with { $0.copy() } }
+        for dealer in context.otherDealers {
             guard let whisper = whispers[dealer], let dealt = whisper.with(Self.dealtShare) else {
                 throw Abort(.malformedMessage, by: dealer)
             }
             guard let points = openings[dealer]?.1, let publicPart = dealt.timesGenerator(),
-                publicPart == Sharing.evaluate(points, at: context.quorum.me)
+                publicPart == Sharing<Scheme.Group>.evaluate(points, at: place)
             else { throw Abort(.shareContradictsCommitment, by: dealer) }
             sum = sum + dealt
         }
         guard !sum.isZero else { throw Abort(.zeroShare) }
-        return sum
+        return SecretBox(sum)
     }
 
     /// The first 32 bytes of a whisper, as the share that they must be.
-    private static func dealtShare(_ whisper: borrowing SecretBytes) -> SecretScalar? {
-        guard whisper.count >= Scalar.byteCount else { return nil }
+    private static func dealtShare(
+        _ whisper: borrowing SecretBytes
+    ) -> Scheme.Group.SecretScalar? {
+        let count = Scheme.Group.Scalar.byteCount
+        guard whisper.count >= count else { return nil }
         return whisper.withBytes {
-            SecretScalar(canonical: UnsafeRawBufferPointer(rebasing: $0[..<Scalar.byteCount]))
+            Scheme.Group.SecretScalar(canonical: UnsafeRawBufferPointer(rebasing: $0[..<count]))
         }
     }
 
     /// The public side, computed by everyone from the same openings.
-    private borrowing func sharedKey(
-        _ openings: [ParticipantIndex: (DealerOpening, [Point])]
-    ) throws(Abort) -> SharedKey {
-        var verifyingShares: [ParticipantIndex: Point] = [:]
-        for holder in context.quorum.members {
-            let parts = openings.values.compactMap { Sharing.evaluate($0.1, at: holder) }
-            guard parts.count == openings.count, let share = Point.sum(parts) else {
+    private borrowing func sharedKey(_ openings: Openings) throws(Abort) -> SharedKey<Scheme> {
+        var verifyingShares: [ParticipantIndex: Scheme.Group.Point] = [:]
+        for place in context.receivers.values {
+            let parts = openings.values.compactMap {
+                Sharing<Scheme.Group>.evaluate($0.1, at: place)
+            }
+            guard parts.count == openings.count, let share = Scheme.Group.Point.sum(parts) else {
                 throw Abort(.zeroShare)
             }
-            verifyingShares[holder] = share
+            verifyingShares[place] = share
         }
         let chainCode = context.chainCode(openings.mapValues { $0.0.chainCode })
-        guard let publicKey = Point.sum(openings.values.map { $0.1[0] }),
-            let key = SharedKey(
+        guard let publicKey = Scheme.Group.Point.sum(openings.values.map { $0.1[0] }),
+            let key = SharedKey<Scheme>(
                 threshold: context.threshold, publicKey: publicKey, chainCode: chainCode,
                 verifyingShares: verifyingShares)
         else { throw Abort(.zeroShare) }
+        if let source = context.source, source.publicKey != publicKey {
+            throw Abort(.publicKeyMismatch)
+        }
         return key
     }
-}
-
-/// Key generation, round 3: see that all were opened the same, and finish the pair setups.
-struct EchoRound: ~Copyable {
-    let context: CeremonyContext
-    let key: SharedKey
-    let secret: SecretScalar
-    let echo: Digest
-    let alices: [ParticipantIndex: SecretBox<PairSetup.Alice>]
-    let bobs: [ParticipantIndex: SecretBox<BobSetup>]
-
-    /// - Parameter zeroSeeds: k_ij with each other holder, 32 bytes.
-    /// - Throws: `.echoMismatch` (nobody); `.baseTransfer` or `.transferTree` naming the peer,
-    ///   after all trees were looked at.
-    consuming func finish(
-        broadcasts: [ParticipantIndex: [UInt8]],
-        whispers: [ParticipantIndex: SecretBox<SecretBytes>],
-        zeroSeeds: [ParticipantIndex: SecretBox<SecretBytes>]
-    ) throws(Abort) -> PendingKey {
-        for peer in context.quorum.others {
-            guard let bytes = broadcasts[peer], let theirs = Digest(bytes) else {
-                throw Abort(.malformedMessage, by: peer)
-            }
-            guard theirs == echo else { throw Abort(.echoMismatch) }
-        }
-        var pairs: [ParticipantIndex: PairSecrets] = [:]
-        for peer in context.quorum.others {
-            guard let alice = alices[peer]?.take(), let bob = bobs[peer]?.take(),
-                let seed = zeroSeeds[peer]?.take()
-            else { preconditionFailure("each pair has its setup and its seed") }
-            let answer = whispers[peer]?.with { $0.withBytes { Array($0) } } ?? []
-            pairs[peer] = try Self.pair(alice, bob, seed, answer, peer)
-        }
-        let certificate = KeyCertificate.digest(run: context.run, key: key, echo: echo)
-        return PendingKey(
-            share: KeyShare(key: key, me: context.quorum.me, secret: secret, pairs: pairs),
-            echo: echo, certificateDigest: certificate)
-    }
-
-    private static func pair(
-        _ alice: consuming PairSetup.Alice, _ bob: consuming BobSetup,
-        _ seed: consuming SecretBytes, _ answer: [UInt8], _ peer: ParticipantIndex
-    ) throws(Abort) -> PairSecrets {
-        do throws(Abort.Reason) {
-            let alice = try alice.finish(answer)
-            return PairSecrets(zeroSeed: seed, alice: alice, bob: bob)
-        } catch {
-            throw Abort(error, by: peer)
-        }
-    }
-}
-
-/// A key that all checks of ours admit. It becomes usable when every holder has certified it.
-public struct PendingKey: ~Copyable {
-    public let share: KeyShare
-    /// The echo over all openings, part of what is certified.
-    public let echo: Digest
-    /// What each holder signs with its identity key.
-    public let certificateDigest: Digest
-
-    public consuming func takeShare() -> KeyShare { share }
 }

@@ -5,40 +5,32 @@ import KeyGroups
 extension KeyShare {
     /// The version of the stored form. A change of the form is a new number, and old ones stay
     /// readable.
-    static let storedVersion: UInt8 = 1
-    static let zeroSeedBytes = 32
-    static let pairBytes =
-        1 + zeroSeedBytes + SetupID.byteCount + Transfer.treeCount + Transfer.leavesBytes
-        + SetupID.byteCount + Transfer.leavesBytes
+    static var storedVersion: UInt8 { 2 }
+    private static var headBytes: Int { 5 }
+    private static var scalarBytes: Int { Scheme.Group.Scalar.byteCount }
+    private static var pairBytes: Int { PairSecrets.storedBytes }
 
-    /// The share as it is sealed: version, threshold, holders, our index, secret, public key,
-    /// chain code, verifying shares, then each pair's secrets by ascending index.
+    /// The share as it is sealed: version, scheme, threshold, holders, our index, secret, public
+    /// key, chain code, verifying shares, then each pair's secrets by ascending index.
     public borrowing func stored() -> SecretBytes {
         let indices = key.indices
         let head: [UInt8] = [
-            Self.storedVersion, UInt8(key.threshold.required), UInt8(key.threshold.holders), me.raw,
+            Self.storedVersion, UInt8(Scheme.scheme.rawValue), UInt8(key.threshold.required),
+            UInt8(key.threshold.holders), me.raw,
         ]
         let publicBytes =
             key.publicKey.compressed + key.chainCode
             + indices.flatMap { [$0.raw] + (key.verifyingShares[$0]?.compressed ?? []) }
-        let size = head.count + Scalar.byteCount + publicBytes.count + 1
+        let size = head.count + Self.scalarBytes + publicBytes.count + 1
         var out = SecretBytes(count: size + pairs.count * Self.pairBytes)
         out.replace(at: 0, with: head)
         out.replace(at: head.count, with: secret.encoded())
-        out.replace(at: head.count + Scalar.byteCount, with: publicBytes + [UInt8(pairs.count)])
+        out.replace(at: head.count + Self.scalarBytes, with: publicBytes + [UInt8(pairs.count)])
         var at = size
         for (peer, pair) in pairs.sorted(by: { $0.key < $1.key }) {
             out.replace(at: at, with: [peer.raw])
-            out.replace(at: at + 1, with: pair.zeroSeed)
-            at += 1 + Self.zeroSeedBytes
-            out.replace(at: at, with: pair.alice.id.bytes)
-            out.replace(at: at + SetupID.byteCount, with: pair.alice.delta)
-            at += SetupID.byteCount + Transfer.treeCount
-            out.replace(at: at, with: pair.alice.leaves)
-            at += Transfer.leavesBytes
-            out.replace(at: at, with: pair.bob.id.bytes)
-            out.replace(at: at + SetupID.byteCount, with: pair.bob.leaves)
-            at += SetupID.byteCount + Transfer.leavesBytes
+            out.replace(at: at + 1, with: pair.stored())
+            at += Self.pairBytes
         }
         return out
     }
@@ -48,14 +40,16 @@ extension KeyShare {
         let total = stored.count
         let (threshold, me) = try Self.head(stored)
         let secret = try Self.secret(stored)
-        var at = 4 + Scalar.byteCount
-        let publicSize = Point.byteCount + SharedKey.chainCodeBytes + threshold.holders * 34 + 1
+        var at = Self.headBytes + Self.scalarBytes
+        let pointBytes = Scheme.Group.pointBytes
+        let publicSize =
+            pointBytes + SharedKey<Scheme>.chainCodeBytes + threshold.holders * (1 + pointBytes) + 1
         guard at + publicSize <= total else { throw MalformedBytes("stored share too short") }
         var reader = ByteReader(stored.withBytes { Array($0[at..<at + publicSize]) })
         at += publicSize
         let publicKey = try Self.point(&reader)
-        let chainCode = Array(try reader.take(SharedKey.chainCodeBytes))
-        var shares: [ParticipantIndex: Point] = [:]
+        let chainCode = Array(try reader.take(SharedKey<Scheme>.chainCodeBytes))
+        var shares: [ParticipantIndex: Scheme.Group.Point] = [:]
         for _ in 0..<threshold.holders {
             guard let index = ParticipantIndex(try reader.integer(UInt8.self)) else {
                 throw MalformedBytes("holder index out of range")
@@ -64,14 +58,16 @@ extension KeyShare {
         }
         let pairCount = Int(try reader.integer(UInt8.self))
         guard total == at + pairCount * Self.pairBytes,
-            let key = SharedKey(
+            let key = SharedKey<Scheme>(
                 threshold: threshold, publicKey: publicKey, chainCode: chainCode,
                 verifyingShares: shares)
         else { throw MalformedBytes("stored share of the wrong size") }
         var pairs: [ParticipantIndex: PairSecrets] = [:]
         for _ in 0..<pairCount {
-            let (peer, pair) = try Self.pair(stored.copy(at..<at + Self.pairBytes))
-            pairs[peer] = pair
+            guard let peer = ParticipantIndex(stored.withBytes { $0[at] }) else {
+                throw MalformedBytes("holder index out of range")
+            }
+            pairs[peer] = try PairSecrets(stored: stored.copy(at + 1..<at + Self.pairBytes))
             at += Self.pairBytes
         }
         self.init(key: key, me: me, secret: secret, pairs: pairs)
@@ -80,59 +76,88 @@ extension KeyShare {
     private static func head(
         _ stored: borrowing SecretBytes
     ) throws(MalformedBytes) -> (SigningThreshold, ParticipantIndex) {
-        guard stored.count > 4 + Scalar.byteCount else {
+        guard stored.count > headBytes + scalarBytes else {
             throw MalformedBytes("stored share too short")
         }
-        let head = stored.withBytes { Array($0[..<4]) }
+        let head = stored.withBytes { Array($0[..<headBytes]) }
         guard head[0] == storedVersion else {
             throw MalformedBytes("stored share of version \(head[0]), expected \(storedVersion)")
         }
-        guard let threshold = SigningThreshold(Int(head[1]), of: Int(head[2])),
-            let me = ParticipantIndex(head[3])
+        guard head[1] == UInt8(Scheme.scheme.rawValue) else {
+            throw MalformedBytes("stored share of scheme \(head[1]), not \(Scheme.scheme.name)")
+        }
+        guard let threshold = SigningThreshold(Int(head[2]), of: Int(head[3])),
+            let me = ParticipantIndex(head[4])
         else { throw MalformedBytes("stored share with an impossible threshold or index") }
         return (threshold, me)
     }
 
     private static func secret(
         _ stored: borrowing SecretBytes
-    ) throws(MalformedBytes) -> SecretScalar {
+    ) throws(MalformedBytes) -> Scheme.Group.SecretScalar {
         let secret = stored.withBytes {
-            SecretScalar(canonical: UnsafeRawBufferPointer(rebasing: $0[4..<4 + Scalar.byteCount]))
+            Scheme.Group.SecretScalar(
+                canonical: UnsafeRawBufferPointer(
+                    rebasing: $0[headBytes..<headBytes + scalarBytes]))
         }
         guard let secret else { throw MalformedBytes("stored share out of range") }
         return secret
     }
 
-    private static func point(_ reader: inout ByteReader) throws(MalformedBytes) -> Point {
-        guard let point = Point(compressed: try reader.take(Point.byteCount)) else {
-            throw MalformedBytes("no point of the curve")
-        }
+    private static func point(
+        _ reader: inout ByteReader
+    ) throws(MalformedBytes) -> Scheme.Group.Point {
+        guard let point = Scheme.Group.Point(compressed: try reader.take(Scheme.Group.pointBytes))
+        else { throw MalformedBytes("no point of the curve") }
         return point
     }
+}
 
-    private static func pair(
-        _ bytes: borrowing SecretBytes
-    ) throws(MalformedBytes) -> (ParticipantIndex, PairSecrets) {
-        guard let peer = ParticipantIndex(bytes.withBytes { $0[0] }) else {
-            throw MalformedBytes("holder index out of range")
+extension PairSecrets {
+    private static var zeroSeedBytes: Int { 32 }
+    /// With the peer's index before it.
+    static var storedBytes: Int {
+        1 + zeroSeedBytes + SetupID.byteCount + Transfer.treeCount + Transfer.leavesBytes
+            + SetupID.byteCount + Transfer.leavesBytes
+    }
+
+    func stored() -> SecretBytes {
+        var out = SecretBytes(count: Self.storedBytes - 1)
+        var at = 0
+        func place(_ count: Int) -> Int {
+            defer { at += count }
+            return at
         }
-        var at = 1
+        out.replace(at: place(Self.zeroSeedBytes), with: zeroSeed)
+        out.replace(at: place(SetupID.byteCount), with: alice.id.bytes)
+        out.replace(at: place(Transfer.treeCount), with: alice.delta)
+        out.replace(at: place(Transfer.leavesBytes), with: alice.leaves)
+        out.replace(at: place(SetupID.byteCount), with: bob.id.bytes)
+        out.replace(at: place(Transfer.leavesBytes), with: bob.leaves)
+        return out
+    }
+
+    convenience init(stored bytes: consuming SecretBytes) throws(MalformedBytes) {
+        var at = 0
         func take(_ count: Int) -> Range<Int> {
             defer { at += count }
             return at..<at + count
         }
-        func id(_ range: Range<Int>) -> SetupID {
-            SetupID(unchecked: bytes.withBytes { Array($0[range]) })
-        }
-        let zeroSeed = bytes.copy(take(zeroSeedBytes))
-        let alice = AliceSetup(
-            id: id(take(SetupID.byteCount)), delta: bytes.copy(take(Transfer.treeCount)),
-            leaves: bytes.copy(take(Transfer.leavesBytes)))
-        guard alice.delta.withBytes({ $0.allSatisfy { $0 < Transfer.leafCount } }) else {
+        let seed = bytes.copy(take(Self.zeroSeedBytes))
+        let aliceID = take(SetupID.byteCount)
+        let delta = bytes.copy(take(Transfer.treeCount))
+        guard delta.withBytes({ $0.allSatisfy { $0 < Transfer.leafCount } }) else {
             throw MalformedBytes("stored setup out of range")
         }
-        let bob = BobSetup(
-            id: id(take(SetupID.byteCount)), leaves: bytes.copy(take(Transfer.leavesBytes)))
-        return (peer, PairSecrets(zeroSeed: zeroSeed, alice: alice, bob: bob))
+        let aliceLeaves = bytes.copy(take(Transfer.leavesBytes))
+        let bobID = take(SetupID.byteCount)
+        let bobLeaves = bytes.copy(take(Transfer.leavesBytes))
+        self.init(
+            zeroSeed: seed,
+            alice: AliceSetup(
+                id: SetupID(unchecked: bytes.withBytes { Array($0[aliceID]) }), delta: delta,
+                leaves: aliceLeaves),
+            bob: BobSetup(
+                id: SetupID(unchecked: bytes.withBytes { Array($0[bobID]) }), leaves: bobLeaves))
     }
 }

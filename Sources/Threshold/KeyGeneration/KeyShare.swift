@@ -4,14 +4,16 @@ import KeyGroups
 
 /// What one holder keeps of a key: its share, and for each other holder what the two of them made
 /// together. It never leaves the holder but sealed.
-public struct KeyShare: ~Copyable, Sendable {
-    public let key: SharedKey
+public struct KeyShare<Scheme: KeyScheme>: ~Copyable, Sendable {
+    public let key: SharedKey<Scheme>
     public let me: ParticipantIndex
-    let secret: SecretScalar
+    let secret: Scheme.Group.SecretScalar
+    /// By place; empty of a scheme or group that does not multiply.
     let pairs: [ParticipantIndex: PairSecrets]
 
     init(
-        key: SharedKey, me: ParticipantIndex, secret: consuming SecretScalar,
+        key: SharedKey<Scheme>, me: ParticipantIndex,
+        secret: consuming Scheme.Group.SecretScalar,
         pairs: [ParticipantIndex: PairSecrets]
     ) {
         self.key = key
@@ -29,6 +31,19 @@ public struct KeyShare: ~Copyable, Sendable {
         pairs[peer] = nil
         let (key, me) = (key, me)
         return KeyShare(key: key, me: me, secret: secret, pairs: pairs)
+    }
+
+    /// Proves that the share fits its certificate (`ShareCheck`), or nil if it does not: then it is
+    /// of no use, and the holder must be replaced.
+    public borrowing func proof(of statement: ShareCheck.Statement) -> [UInt8]? {
+        guard let publicPart = secret.timesGenerator(), publicPart == key.verifyingShares[me],
+            statement.index == me
+        else { return nil }
+        var random = HedgedRandom(secret: secret.encoded(), context: statement.challenge)
+        let nonce = Scheme.Group.SecretScalar(random: &random)
+        guard let commitment = nonce.timesGenerator()?.compressed else { return nil }
+        let factor: Scheme.Group.Scalar = statement.factor(publicPart, commitment)
+        return commitment + (secret * factor + nonce).published().bytes
     }
 
     /// Bytes that depend on the share, to hedge a run's randomness with.

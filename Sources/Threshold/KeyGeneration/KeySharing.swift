@@ -2,110 +2,128 @@ import Algebra
 import Canonical
 import KeyGroups
 
-/// A run that makes a new key, shared among all its participants, and the setups of every pair.
+/// A run that shares a key among the holders of a group, and makes the setups of every pair that
+/// needs them: a new key, dealt by its holders, or one that exists, dealt anew by some of its
+/// holders (refresh, a group made from another, recovery: specification section 3).
 ///
-/// Commit, open, echo; who drives it then has every holder certify the result (`KeyCertificate`).
-/// Sans I/O, as `Signing`.
-public struct KeyGeneration: ~Copyable {
-    public static let rounds: ClosedRange<UInt8> = 1...3
+/// Commit, open, echo; who drives it then has every receiver certify the result
+/// (`KeyCertificate`). Sans I/O, as `Signing`. Participants are called by their seats in the plan.
+public struct KeySharing<Scheme: KeyScheme>: ~Copyable {
+    public static var rounds: ClosedRange<UInt8> { 1...3 }
 
-    private enum State: ~Copyable {
-        case committing(DealerCommitRound, sent: Bool)
-        case dealing(DealRound)
-        case echoing(EchoRound)
+    private enum State {
+        case committing(SecretBox<DealerCommitRound<Scheme>>, sent: Bool)
+        case dealing(SecretBox<DealRound<Scheme>>)
+        case echoing(SecretBox<EchoRound<Scheme>>)
         case closed
     }
 
     private var state: State
     private var mailbox = Mailbox()
-    private let quorum: Quorum
+    private let context: CeremonyContext<Scheme>
     private let zeroSeeds: [ParticipantIndex: SecretBox<SecretBytes>]
 
     /// - Parameters:
-    ///   - holders: all indices of the group, ours among them.
-    ///   - zeroSeeds: k_ij with each other holder, agreed on outside (section 3.2).
-    /// - Throws: `.wrongQuorum` if holders, threshold and seeds do not fit each other.
+    ///   - me: our seat in the plan.
+    ///   - source: the key that is shared anew, from its certificate; nil if a new one is made.
+    ///   - share: our share of the source, if we deal it.
+    ///   - zeroSeeds: k_ij with each other participant, by seat, agreed on outside (section 3.2).
+    /// - Throws: `.wrongQuorum` if plan, source, share and seeds do not fit each other.
     public init(
-        _ run: consuming ClaimedRun, me: ParticipantIndex, holders: [ParticipantIndex],
-        threshold: SigningThreshold, zeroSeeds: [ParticipantIndex: SecretBox<SecretBytes>],
+        _ run: consuming ClaimedRun, plan: SharingPlan, me: ParticipantIndex,
+        source: SharedKey<Scheme>?, share: consuming KeyShare<Scheme>?,
+        zeroSeeds: [ParticipantIndex: SecretBox<SecretBytes>],
         random: inout some RandomSource & ~Copyable
     ) throws(Abort) {
-        guard let quorum = Quorum(me: me, members: holders), holders.count == threshold.holders,
-            Set(zeroSeeds.keys) == Set(quorum.others)
+        guard let context = CeremonyContext(run: run.id, plan: plan, me: me, source: source),
+            context.setupPeers.allSatisfy({ zeroSeeds[$0] != nil })
         else { throw Abort(.wrongQuorum) }
-        let context = CeremonyContext(run: run.id, threshold: threshold, quorum: quorum)
-        state = .committing(DealerCommitRound(context, random: &random), sent: false)
-        self.quorum = quorum
+        let constant = try Self.constant(context, share)
+        let round = try DealerCommitRound(context, constant: constant, random: &random)
+        state = .committing(SecretBox(round), sent: false)
+        self.context = context
         self.zeroSeeds = zeroSeeds
+    }
+
+    /// λᵢ·xᵢ, if we deal a key that exists.
+    private static func constant(
+        _ context: CeremonyContext<Scheme>, _ share: consuming KeyShare<Scheme>?
+    ) throws(Abort) -> Scheme.Group.SecretScalar? {
+        guard let source = context.source, let place = context.ownDealing else { return nil }
+        guard let share, share.me == place, share.key == source else { throw Abort(.wrongQuorum) }
+        return share.secret * context.lagrange(place)
     }
 
     public mutating func receive(_ message: RoundMessage) {
         guard Self.rounds.contains(message.round), message.item == 0,
-            quorum.others.contains(message.participant)
+            context.quorum.others.contains(message.participant)
         else { return }
         mailbox.put(message)
     }
 
-    /// Whose messages the current round still lacks.
+    /// The seats whose messages the current round still lacks.
     public var waitingFor: [ParticipantIndex] {
-        let round: UInt8
         switch state {
         case .committing:
-            let come = mailbox.broadcasts(round: 1, item: 0, from: quorum.others)
-            return come == nil ? quorum.others : []
-        case .dealing: round = 2
-        case .echoing: round = 3
-        case .closed: return []
+            mailbox.missing(
+                round: 1, items: 1, broadcasts: context.otherDealers, whispers: [])
+        case .dealing:
+            mailbox.missing(
+                round: 2, items: 1, broadcasts: context.otherDealers,
+                whispers: context.whisperers)
+        case .echoing:
+            mailbox.missing(
+                round: 3, items: 1, broadcasts: context.quorum.others,
+                whispers: context.setupPeers)
+        case .closed: []
         }
-        return mailbox.missing(round: round, items: 1, broadcast: true, from: quorum.others)
     }
 
-    public mutating func next() throws(Abort) -> Step<SecretBox<PendingKey>> {
-        var taken = State.closed
-        swap(&taken, &state)  // an `Abort` leaves the run closed
-        switch consume taken {
+    public mutating func next() throws(Abort) -> Step<SecretBox<PendingKey<Scheme>>?> {
+        let before = state
+        state = .closed  // an `Abort` leaves the run closed
+        switch before {
         case .committing(let round, sent: false):
-            let messages = round.messages
             state = .committing(round, sent: true)
-            return .send(messages)
-        case .committing(let round, sent: true):
-            guard let broadcasts = mailbox.broadcasts(round: 1, item: 0, from: quorum.others) else {
-                state = .committing(round, sent: true)
-                return .wait
-            }
-            let advance = try round.open(broadcasts)
+            return .send(round.with { $0.messages })
+        case .committing(let box, sent: true):
+            guard let inputs = mailbox.broadcasts(round: 1, item: 0, from: context.otherDealers)
+            else { break }
+            let advance = try Self.taken(box).open(inputs)
             let messages = advance.messages
-            state = .dealing(advance.takeRound())
+            state = .dealing(SecretBox(advance.takeRound()))
             return .send(messages)
-        case .dealing(let round):
-            guard let (broadcasts, whispers) = inputs(of: 2) else {
-                state = .dealing(round)
-                return .wait
-            }
-            let advance = try round.deal(broadcasts: broadcasts, whispers: whispers)
+        case .dealing(let box):
+            guard let (broadcasts, whispers) = inputs(2, context.otherDealers, context.whisperers)
+            else { break }
+            let advance = try Self.taken(box).deal(broadcasts: broadcasts, whispers: whispers)
             mailbox.drop(through: 2)
             let messages = advance.messages
-            state = .echoing(advance.takeRound())
+            state = .echoing(SecretBox(advance.takeRound()))
             return .send(messages)
-        case .echoing(let round):
-            guard let (broadcasts, whispers) = inputs(of: 3) else {
-                state = .echoing(round)
-                return .wait
-            }
+        case .echoing(let box):
+            guard let (broadcasts, whispers) = inputs(3, context.quorum.others, context.setupPeers)
+            else { break }
             return .finish(
-                SecretBox(
-                    try round.finish(
-                        broadcasts: broadcasts, whispers: whispers, zeroSeeds: zeroSeeds)))
+                try Self.taken(box).finish(
+                    broadcasts: broadcasts, whispers: whispers, zeroSeeds: zeroSeeds))
         case .closed:
-            return .wait
+            break
         }
+        state = before
+        return .wait
+    }
+
+    private static func taken<Round: ~Copyable>(_ box: SecretBox<Round>) -> Round {
+        guard let round = box.take() else { preconditionFailure("a round is taken once") }
+        return round
     }
 
     private func inputs(
-        of round: UInt8
+        _ round: UInt8, _ senders: [ParticipantIndex], _ whisperers: [ParticipantIndex]
     ) -> ([ParticipantIndex: [UInt8]], [ParticipantIndex: SecretBox<SecretBytes>])? {
-        guard let broadcasts = mailbox.broadcasts(round: round, item: 0, from: quorum.others),
-            let whispers = mailbox.whispers(round: round, item: 0, from: quorum.others)
+        guard let broadcasts = mailbox.broadcasts(round: round, item: 0, from: senders),
+            let whispers = mailbox.whispers(round: round, item: 0, from: whisperers)
         else { return nil }
         return (broadcasts, whispers)
     }

@@ -40,6 +40,7 @@ public struct Abort: Error, Equatable, Sendable {
         case echoMismatch
         case openingContradictsCommitment
         case proofOfPossession
+        case constantContradictsSource
         case shareContradictsCommitment
         case zeroShare
         case baseTransfer
@@ -50,6 +51,8 @@ public struct Abort: Error, Equatable, Sendable {
         case nonceCheck
         case keyCheck
         case publicKeyMismatch
+        case commitmentsDiffer
+        case signatureShare
         case identityNonce
         case invalidSignature
         case notAdmitted
@@ -59,11 +62,12 @@ public struct Abort: Error, Equatable, Sendable {
         public var consequence: Consequence {
             switch self {
             case .wrongQuorum, .runNameUsed, .transcriptMismatch, .echoMismatch, .zeroShare,
-                .differentSetup, .publicKeyMismatch, .identityNonce,
+                .differentSetup, .publicKeyMismatch, .identityNonce, .commitmentsDiffer,
                 .invalidSignature, .notAdmitted, .endedByPeer, .timeout:
                 .none
             case .malformedMessage, .undecryptableMessage, .equivocation,
-                .openingContradictsCommitment, .proofOfPossession, .shareContradictsCommitment:
+                .openingContradictsCommitment, .proofOfPossession, .constantContradictsSource,
+                .shareContradictsCommitment, .signatureShare:
                 .blame
             case .baseTransfer, .transferTree:
                 .discardSetup

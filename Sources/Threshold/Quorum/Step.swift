@@ -109,15 +109,17 @@ struct Mailbox {
         whispers = whispers.filter { $0.key.round > round }
     }
 
-    /// Whether any participant's message of the round is missing, per sender, for "waiting for".
+    /// Who has not sent all of the round yet, ascending, for "waiting for".
     func missing(
-        round: UInt8, items: Int, broadcast: Bool, from senders: [ParticipantIndex]
+        round: UInt8, items: Int, broadcasts senders: [ParticipantIndex],
+        whispers whisperers: [ParticipantIndex]
     ) -> [ParticipantIndex] {
-        senders.filter { sender in
+        Set(senders + whisperers).filter { sender in
             (0..<items).contains { item in
                 let slot = Slot(round: round, item: UInt16(item), sender: sender)
-                return whispers[slot] == nil || (broadcast && broadcasts[slot] == nil)
+                return (whispers[slot] == nil && whisperers.contains(sender))
+                    || (broadcasts[slot] == nil && senders.contains(sender))
             }
-        }
+        }.sorted()
     }
 }

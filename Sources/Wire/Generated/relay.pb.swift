@@ -69,11 +69,10 @@ public nonisolated struct Quorumkeep_Relay_V1_RelayFrame: Sendable {
     set {content = .close(newValue)}
   }
 
-  /// A run descriptor, deterministic CBOR.
-  public var run: Data {
+  public var run: Quorumkeep_Relay_V1_Run {
     get {
       if case .run(let v)? = content {return v}
-      return Data()
+      return Quorumkeep_Relay_V1_Run()
     }
     set {content = .run(newValue)}
   }
@@ -102,6 +101,14 @@ public nonisolated struct Quorumkeep_Relay_V1_RelayFrame: Sendable {
     set {content = .heartbeat(newValue)}
   }
 
+  public var checkUp: Quorumkeep_Relay_V1_CheckUp {
+    get {
+      if case .checkUp(let v)? = content {return v}
+      return Quorumkeep_Relay_V1_CheckUp()
+    }
+    set {content = .checkUp(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Content: Equatable, Sendable {
@@ -109,11 +116,11 @@ public nonisolated struct Quorumkeep_Relay_V1_RelayFrame: Sendable {
     case accepted(Quorumkeep_Relay_V1_Accepted)
     case offer(Quorumkeep_Relay_V1_Offer)
     case close(Quorumkeep_Relay_V1_Close)
-    /// A run descriptor, deterministic CBOR.
-    case run(Data)
+    case run(Quorumkeep_Relay_V1_Run)
     case envelope(Data)
     case testimony(Data)
     case heartbeat(Quorumkeep_Relay_V1_Heartbeat)
+    case checkUp(Quorumkeep_Relay_V1_CheckUp)
 
   }
 
@@ -192,6 +199,14 @@ public nonisolated struct Quorumkeep_Relay_V1_NodeFrame: Sendable {
     set {content = .heartbeat(newValue)}
   }
 
+  public var shareProof: Quorumkeep_Relay_V1_ShareProof {
+    get {
+      if case .shareProof(let v)? = content {return v}
+      return Quorumkeep_Relay_V1_ShareProof()
+    }
+    set {content = .shareProof(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Content: Equatable, Sendable {
@@ -204,6 +219,7 @@ public nonisolated struct Quorumkeep_Relay_V1_NodeFrame: Sendable {
     case keyReady(Quorumkeep_Relay_V1_KeyReady)
     case runEnded(Quorumkeep_Relay_V1_RunEnded)
     case heartbeat(Quorumkeep_Relay_V1_Heartbeat)
+    case shareProof(Quorumkeep_Relay_V1_ShareProof)
 
   }
 
@@ -289,6 +305,57 @@ public nonisolated struct Quorumkeep_Relay_V1_Close: Sendable {
   public init() {}
 }
 
+public nonisolated struct Quorumkeep_Relay_V1_Run: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Deterministic CBOR.
+  public var descriptor: Data = Data()
+
+  /// Of the key that is shared anew in a ceremony; empty otherwise.
+  public var sourceCertificate: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Asks a holder to prove that its share of a group's active key still fits the certificate.
+public nonisolated struct Quorumkeep_Relay_V1_CheckUp: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var groupID: Data = Data()
+
+  /// 32 random bytes.
+  public var challenge: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct Quorumkeep_Relay_V1_ShareProof: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var groupID: Data = Data()
+
+  public var epoch: UInt64 = 0
+
+  public var challenge: Data = Data()
+
+  /// Schnorr's proof, R || s; empty if the share does not open or does not fit.
+  public var proof: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 public nonisolated struct Quorumkeep_Relay_V1_Parcel: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -363,7 +430,7 @@ fileprivate nonisolated let _protobuf_package = "quorumkeep.relay.v1"
 
 nonisolated extension Quorumkeep_Relay_V1_RelayFrame: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RelayFrame"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}challenge\0\u{1}accepted\0\u{1}offer\0\u{1}close\0\u{1}run\0\u{1}envelope\0\u{1}testimony\0\u{1}heartbeat\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}challenge\0\u{1}accepted\0\u{1}offer\0\u{1}close\0\u{1}run\0\u{1}envelope\0\u{1}testimony\0\u{1}heartbeat\0\u{3}check_up\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -424,10 +491,15 @@ nonisolated extension Quorumkeep_Relay_V1_RelayFrame: SwiftProtobuf.Message, Swi
         }
       }()
       case 5: try {
-        var v: Data?
-        try decoder.decodeSingularBytesField(value: &v)
+        var v: Quorumkeep_Relay_V1_Run?
+        var hadOneofValue = false
+        if let current = self.content {
+          hadOneofValue = true
+          if case .run(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
         if let v = v {
-          if self.content != nil {try decoder.handleConflictingOneOf()}
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
           self.content = .run(v)
         }
       }()
@@ -460,6 +532,19 @@ nonisolated extension Quorumkeep_Relay_V1_RelayFrame: SwiftProtobuf.Message, Swi
           self.content = .heartbeat(v)
         }
       }()
+      case 9: try {
+        var v: Quorumkeep_Relay_V1_CheckUp?
+        var hadOneofValue = false
+        if let current = self.content {
+          hadOneofValue = true
+          if case .checkUp(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.content = .checkUp(v)
+        }
+      }()
       default: break
       }
     }
@@ -489,7 +574,7 @@ nonisolated extension Quorumkeep_Relay_V1_RelayFrame: SwiftProtobuf.Message, Swi
     }()
     case .run?: try {
       guard case .run(let v)? = self.content else { preconditionFailure() }
-      try visitor.visitSingularBytesField(value: v, fieldNumber: 5)
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
     }()
     case .envelope?: try {
       guard case .envelope(let v)? = self.content else { preconditionFailure() }
@@ -502,6 +587,10 @@ nonisolated extension Quorumkeep_Relay_V1_RelayFrame: SwiftProtobuf.Message, Swi
     case .heartbeat?: try {
       guard case .heartbeat(let v)? = self.content else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    }()
+    case .checkUp?: try {
+      guard case .checkUp(let v)? = self.content else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
     }()
     case nil: break
     }
@@ -517,7 +606,7 @@ nonisolated extension Quorumkeep_Relay_V1_RelayFrame: SwiftProtobuf.Message, Swi
 
 nonisolated extension Quorumkeep_Relay_V1_NodeFrame: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".NodeFrame"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}verdict\0\u{1}envelope\0\u{1}testimony\0\u{1}signatures\0\u{3}key_ready\0\u{3}run_ended\0\u{1}heartbeat\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}verdict\0\u{1}envelope\0\u{1}testimony\0\u{1}signatures\0\u{3}key_ready\0\u{3}run_ended\0\u{1}heartbeat\0\u{3}share_proof\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -624,6 +713,19 @@ nonisolated extension Quorumkeep_Relay_V1_NodeFrame: SwiftProtobuf.Message, Swif
           self.content = .heartbeat(v)
         }
       }()
+      case 9: try {
+        var v: Quorumkeep_Relay_V1_ShareProof?
+        var hadOneofValue = false
+        if let current = self.content {
+          hadOneofValue = true
+          if case .shareProof(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.content = .shareProof(v)
+        }
+      }()
       default: break
       }
     }
@@ -666,6 +768,10 @@ nonisolated extension Quorumkeep_Relay_V1_NodeFrame: SwiftProtobuf.Message, Swif
     case .heartbeat?: try {
       guard case .heartbeat(let v)? = self.content else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    }()
+    case .shareProof?: try {
+      guard case .shareProof(let v)? = self.content else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
     }()
     case nil: break
     }
@@ -847,6 +953,121 @@ nonisolated extension Quorumkeep_Relay_V1_Close: SwiftProtobuf.Message, SwiftPro
   public static func ==(lhs: Quorumkeep_Relay_V1_Close, rhs: Quorumkeep_Relay_V1_Close) -> Bool {
     if lhs.intentDigest != rhs.intentDigest {return false}
     if lhs.signature != rhs.signature {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Quorumkeep_Relay_V1_Run: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Run"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}descriptor\0\u{3}source_certificate\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.descriptor) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.sourceCertificate) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.descriptor.isEmpty {
+      try visitor.visitSingularBytesField(value: self.descriptor, fieldNumber: 1)
+    }
+    if !self.sourceCertificate.isEmpty {
+      try visitor.visitSingularBytesField(value: self.sourceCertificate, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Quorumkeep_Relay_V1_Run, rhs: Quorumkeep_Relay_V1_Run) -> Bool {
+    if lhs.descriptor != rhs.descriptor {return false}
+    if lhs.sourceCertificate != rhs.sourceCertificate {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Quorumkeep_Relay_V1_CheckUp: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CheckUp"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}group_id\0\u{1}challenge\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.groupID) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.challenge) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.groupID.isEmpty {
+      try visitor.visitSingularBytesField(value: self.groupID, fieldNumber: 1)
+    }
+    if !self.challenge.isEmpty {
+      try visitor.visitSingularBytesField(value: self.challenge, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Quorumkeep_Relay_V1_CheckUp, rhs: Quorumkeep_Relay_V1_CheckUp) -> Bool {
+    if lhs.groupID != rhs.groupID {return false}
+    if lhs.challenge != rhs.challenge {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Quorumkeep_Relay_V1_ShareProof: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ShareProof"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}group_id\0\u{1}epoch\0\u{1}challenge\0\u{1}proof\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.groupID) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.epoch) }()
+      case 3: try { try decoder.decodeSingularBytesField(value: &self.challenge) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.proof) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.groupID.isEmpty {
+      try visitor.visitSingularBytesField(value: self.groupID, fieldNumber: 1)
+    }
+    if self.epoch != 0 {
+      try visitor.visitSingularUInt64Field(value: self.epoch, fieldNumber: 2)
+    }
+    if !self.challenge.isEmpty {
+      try visitor.visitSingularBytesField(value: self.challenge, fieldNumber: 3)
+    }
+    if !self.proof.isEmpty {
+      try visitor.visitSingularBytesField(value: self.proof, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Quorumkeep_Relay_V1_ShareProof, rhs: Quorumkeep_Relay_V1_ShareProof) -> Bool {
+    if lhs.groupID != rhs.groupID {return false}
+    if lhs.epoch != rhs.epoch {return false}
+    if lhs.challenge != rhs.challenge {return false}
+    if lhs.proof != rhs.proof {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
