@@ -89,11 +89,12 @@ import Testing
         #expect(network.aborts.isEmpty)
         // Another epoch is another descriptor, so another name of the run.
         let descriptor = group.descriptor(
-            members, .signing(certificate: group.certificateDigest!, items: [item]))
+            .signing(
+                certificate: group.certificateDigest!, items: [item], group.roster(members)))
         let other = RunDescriptor(
             request: descriptor.request, attempt: descriptor.attempt, intent: descriptor.intent,
             group: descriptor.group, epoch: descriptor.epoch + 1, scheme: descriptor.scheme,
-            roster: descriptor.roster, purpose: descriptor.purpose, expires: descriptor.expires)
+            purpose: descriptor.purpose, expires: descriptor.expires)
         #expect(other.digest != descriptor.digest)
     }
 
@@ -160,7 +161,8 @@ import Testing
     @Test func `31 setups that differ end the run before it begins, without a ban`() throws {
         let group = try group
         let descriptor = group.descriptor(
-            members, .signing(certificate: group.certificateDigest!, items: [item]))
+            .signing(
+                certificate: group.certificateDigest!, items: [item], group.roster(members)))
         let network = SessionNetwork<Signing>(group)
         for me in members {
             network.add(
@@ -181,7 +183,10 @@ import Testing
         var random = TestRandom("decoders")
         let samples = [
             try group.certificate!.bytes,
-            try group.descriptor(members, .signing(certificate: .sha256([]), items: [item])).bytes,
+            try group.descriptor(
+                .signing(
+                    certificate: .sha256([]), items: [item], group.roster(members))
+            ).bytes,
         ]
         for round in 0..<4000 {
             var bytes = random.bytes(random.integer(below: 300))

@@ -15,8 +15,8 @@ import Testing
     let other = ParticipantIndex(3)!
 
     private func run(
-        _ tamper: @escaping LocalNetwork<KeyGeneration>.Tamper
-    ) throws -> LocalNetwork<KeyGeneration> {
+        _ tamper: @escaping LocalNetwork<KeySharing<ECDSA>>.Tamper
+    ) throws -> LocalNetwork<KeySharing<ECDSA>> {
         let network = try TestKeys.ceremony(Self.name, Self.threshold)
         network.run(tamper: tamper)
         return network
@@ -41,7 +41,7 @@ import Testing
         var blinder: [UInt8]
 
         init(_ bytes: ArraySlice<UInt8>) throws {
-            let opening = try DealerOpening(bytes, threshold)
+            let opening = try DealerOpening<Secp256k1>(bytes, threshold, isNew: true)
             commitments = opening.commitments
             nonce = opening.proof.nonce
             response = opening.proof.response
@@ -49,7 +49,7 @@ import Testing
             blinder = opening.blinder
         }
 
-        var sent: DealerOpening {
+        var sent: DealerOpening<Secp256k1> {
             DealerOpening(
                 commitments: commitments, proof: .init(nonce: nonce, response: response),
                 chainCode: chainCode, blinder: blinder)
@@ -58,14 +58,13 @@ import Testing
 
     /// The cheater commits to a changed opening and opens it, to everyone.
     private func opening(_ change: @escaping (inout Opening) -> Void) throws
-        -> LocalNetwork<KeyGeneration>
+        -> LocalNetwork<KeySharing<ECDSA>>
     {
         var changed = try Opening(Self.honest.dropFirst(32))
         change(&changed)
         let sent = changed.sent
-        let context = CeremonyContext(
-            run: Self.run, threshold: Self.threshold,
-            quorum: Quorum(me: cheater, members: TestKeys.indices(3))!)
+        let context = CeremonyContext<ECDSA>(
+            run: Self.run, plan: TestKeys.plan(Self.threshold), me: cheater, source: nil)!
         let commitment = context.commitment(of: cheater, sent)
         var commitments = [cheater: commitment]
         return try run { transit in
@@ -86,7 +85,7 @@ import Testing
     }
 
     private func expect(
-        _ reason: Abort.Reason, _ network: LocalNetwork<KeyGeneration>, names: Bool,
+        _ reason: Abort.Reason, _ network: LocalNetwork<KeySharing<ECDSA>>, names: Bool,
         location: SourceLocation = #_sourceLocation
     ) {
         let abort = network.aborts[victim]
@@ -182,9 +181,8 @@ import Testing
         var changed = try Opening(Self.honest.dropFirst(32))
         changed.chainCode[0] ^= 1
         let sent = changed.sent
-        let context = CeremonyContext(
-            run: Self.run, threshold: Self.threshold,
-            quorum: Quorum(me: cheater, members: TestKeys.indices(3))!)
+        let context = CeremonyContext<ECDSA>(
+            run: Self.run, plan: TestKeys.plan(Self.threshold), me: cheater, source: nil)!
         let commitment = context.commitment(of: cheater, sent)
         let network = try run { transit in
             var transit = transit
@@ -202,12 +200,12 @@ import Testing
 
     @Test func `24 holders with different chain codes sign different certificates`() throws {
         let key = try KeyCache.shares(Self.threshold)[victim]!.with { stored in
-            try KeyShare(stored: stored).key
+            AnySharedKey(try KeyShare<ECDSA>(stored: stored).key)
         }
         var other = key.chainCode
         other[0] ^= 1
-        let changed = SharedKey(
-            threshold: key.threshold, publicKey: key.publicKey, chainCode: other,
+        let changed = AnySharedKey(
+            .ecdsaSecp256k1, threshold: key.threshold, publicKey: key.publicKey, chainCode: other,
             verifyingShares: key.verifyingShares)!
         let echo = Digest.sha256([])
         #expect(
@@ -219,7 +217,7 @@ import Testing
     private func setup(
         round: UInt8, from: ParticipantIndex, to: ParticipantIndex,
         _ change: @escaping (inout [UInt8]) -> Void
-    ) throws -> LocalNetwork<KeyGeneration> {
+    ) throws -> LocalNetwork<KeySharing<ECDSA>> {
         try run { transit in
             var transit = transit
             if transit.round == round, !transit.isBroadcast, transit.from == from, transit.to == to
@@ -272,15 +270,23 @@ import Testing
         expect(.transferTree, both, names: true)
     }
 
-    @Test func `17 a ceremony of doubled or missing holders is refused`() throws {
-        let me = ParticipantIndex(1)!
-        for holders in [[1, 1, 2], [1, 2], [2, 3]] {
+    @Test func `17 a ceremony of doubled, missing or foreign participants is refused`() throws {
+        let roster = TestKeys.roster(3)
+        #expect(Roster(roster.identities, [victim, victim, cheater]) == nil)
+        #expect(Roster([roster.identities[0], roster.identities[0]], [victim, cheater]) == nil)
+        #expect(
+            SharingPlan(
+                kind: .main, threshold: SigningThreshold(2, of: 2)!, holders: roster, source: nil)
+                == nil)
+        let stranger = ParticipantIndex(4)!
+        for (me, isSeeded) in [(stranger, true), (victim, false)] {
             var random = TestRandom("x")
+            let seeds = isSeeded ? TestKeys.zeroSeeds(Self.run, me, TestKeys.indices(3)) : [:]
             let error = #expect(throws: Abort.self) {
-                _ = try KeyGeneration(
-                    ClaimedRun(Self.run, in: MemoryRegistry()), me: me,
-                    holders: holders.map { ParticipantIndex($0)! }, threshold: Self.threshold,
-                    zeroSeeds: [:], random: &random)
+                _ = try KeySharing<ECDSA>(
+                    ClaimedRun(Self.run, in: MemoryRegistry()),
+                    plan: TestKeys.plan(Self.threshold), me: me, source: nil, share: nil,
+                    zeroSeeds: seeds, random: &random)
             }
             #expect(error?.reason == .wrongQuorum)
         }

@@ -44,7 +44,7 @@ import Testing
         var scalar = Transcript(HashTag("test"))
         scalar.append(Array("a".utf8))
         scalar.append(Array("bc".utf8))
-        #expect(Hex.encode(scalar.scalar().bytes) == answers["Hs"].text)
+        #expect(Hex.encode((scalar.scalar() as Scalar).bytes) == answers["Hs"].text)
         #expect(HashToCurve("test")(Array("a".utf8)).description == answers["H2C"].text)
         var random = TestRandom("seed")
         #expect(Hex.encode(random.bytes(40)) == answers["TestRNG(seed) first 40 bytes"].text)
@@ -104,8 +104,9 @@ import Testing
         #expect(network.aborts.isEmpty)
         let expected = answers["key \(scheme.description)"]
         #expect(TestKeys.ceremonyName(scheme.seed).hex == expected["sid"].text)
-        #expect(network.outputs.count == scheme.threshold.holders)
-        for (index, box) in network.outputs {
+        let outputs = network.outputs.compactMapValues { $0 }
+        #expect(outputs.count == scheme.threshold.holders)
+        for (index, box) in outputs {
             box.with { pending in
                 let key = pending.share.key
                 #expect(key.publicKey.description == expected["Y"].text)
@@ -163,7 +164,7 @@ import Testing
         let network = LocalNetwork<Signing>()
         for index in scheme.quorum {
             var random = TestRandom(seed(index))
-            let share = try #require(shares[index]).with { try KeyShare(stored: $0) }
+            let share = try #require(shares[index]).with { try KeyShare<ECDSA>(stored: $0) }
             network.add(
                 try Signing(
                     ClaimedRun(run, in: MemoryRegistry()), items: items, members: scheme.quorum,

@@ -37,8 +37,8 @@ final class SigningSetup {
 
     func seed(_ index: ParticipantIndex) -> String { "cheat/\(index)" }
 
-    func share(_ index: ParticipantIndex) throws -> KeyShare {
-        try shares[index]!.with { try KeyShare(stored: $0) }
+    func share(_ index: ParticipantIndex) throws -> KeyShare<ECDSA> {
+        try shares[index]!.with { try KeyShare<ECDSA>(stored: $0) }
     }
 
     func machine(
