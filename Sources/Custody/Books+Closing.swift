@@ -9,19 +9,18 @@ extension Books {
     /// Begins to close a request. Where no run was ever proposed, no holder has given anything and
     /// it is closed at once; the holders are told in any case, so that they free their counters.
     func close(
-        _ open: SigningRequest, _ keyVault: KeyVault, because failure: Failure,
+        _ open: SigningRequest, _ asked: Asked, because failure: Failure,
         _ signer: any IntentSigner
     ) throws -> [HolderOrder] {
         var request = open
         request.state = .closing
         request.closingBecause = failure
         try store.update(request)
-        try settleClosing(request, keyVault)
-        let told = keyVault.holders.identities
+        try settleClosing(request)
         return [
             .close(
                 intent: request.digest,
-                signature: signer.sign(PlatformOrder.close(request.digest)), to: told)
+                signature: signer.sign(PlatformOrder.close(request.digest)), to: asked.everyone)
         ]
     }
 
@@ -31,19 +30,18 @@ extension Books {
     /// That too few others are left to sign proves nothing: one of those who say that they closed
     /// it may lie, and have what the honest one gave. On a ceremony no funds depend, so there one
     /// member's no is enough.
-    func settleClosing(_ closing: SigningRequest, _ keyVault: KeyVault) throws {
+    func settleClosing(_ closing: SigningRequest) throws {
         var request = closing
         let members = Set(try store.runs(of: request.digest).flatMap(\.members))
         let verdicts = try standing(on: request.digest)
         let isGiven = verdicts.values.contains(.given)
         let isClosed =
-            request.isCeremony
+            request.ceremony != nil
             ? members.isEmpty || verdicts.values.contains(where: \.isFinalNo)
             : !isGiven && members.allSatisfy { verdicts[$0] == .closed }
         if isClosed {
             request.state = .closed
             try store.update(request)
-            if request.isCeremony { try giveUpEpoch(of: keyVault) }
             try failIfNothingIsLeft(request)
         } else if request.state == .closing, isGiven {
             request.state = .unclear
@@ -51,23 +49,36 @@ extension Books {
         }
     }
 
-    /// The next key generation has an epoch of its own, since holders may keep shares of this one;
-    /// no address of it was ever handed out.
-    private func giveUpEpoch(of given: KeyVault) throws {
-        guard var keyVault = try store.keyVault(given.id), keyVault.status == .pending else {
-            return
-        }
-        keyVault.epoch += 1
-        try store.update(keyVault)
-    }
-
-    /// Fails the transaction when none of its intents can be signed any more.
+    /// Fails the transaction when none of its intents can be signed any more, and the ceremony that
+    /// holders have refused. What was closed for another reason than a refusal is begun again.
     private func failIfNothingIsLeft(_ request: SigningRequest) throws {
+        if let id = request.ceremony, var ceremony = try store.ceremony(id),
+            ceremony.state == .open, let failure = request.closingBecause,
+            failure.code == .refusedByHolders, ceremony.occasion != .keyGeneration
+        {
+            ceremony.state = .failed
+            ceremony.failure = try reasons(for: request, failure)
+            try store.update(ceremony)
+        }
         guard let id = request.transaction, var transaction = try store.transaction(id),
             transaction.status == .pendingSignature, let failure = request.closingBecause,
+            failure.code != .keyChanged,
             try store.signingRequests(of: id).allSatisfy({ $0.state == .closed })
         else { return }
         try fail(&transaction, failure)
+    }
+
+    /// The failure's sentence, and each refusal's.
+    private func reasons(for request: SigningRequest, _ failure: Failure) throws -> String {
+        let names = try holderNames()
+        let refusals = try standing(on: request.digest).compactMap { holder, verdict in
+            if case .refusal(let reason) = verdict {
+                "\(names[holder] ?? holder.hex): \(reason.sentence)"
+            } else {
+                nil
+            }
+        }
+        return ([failure.message] + refusals.sorted()).joined(separator: " ")
     }
 
     /// Ends a withdrawal that has not left, and frees what was reserved for it.
@@ -85,7 +96,7 @@ extension Books {
 
     /// Writes down for whom a transaction waits, for people who ask why nothing happens.
     func explain(
-        _ request: SigningRequest, _ keyVault: KeyVault, online: Set<IdentityPublicKey>
+        _ request: SigningRequest, _ asked: Asked, online: Set<IdentityPublicKey>
     ) throws {
         guard let id = request.transaction, var transaction = try store.transaction(id),
             transaction.status == .pendingSignature
@@ -102,7 +113,7 @@ extension Books {
                 return try wait(&transaction, .run, who: [])
             }
             var reasons: [String] = []
-            let awaited = keyVault.holders.identities.filter { holder in
+            let awaited = asked.everyone.filter { holder in
                 switch verdicts[holder] {
                 case .waiting(let reason) where online.contains(holder):
                     reasons += named([holder]).map { "\($0) waits: \(reason.sentence)" }

@@ -11,11 +11,12 @@ extension Books {
     /// (docs/decisions/0005-nonces.md).
     public func makeIntents(signer: any IntentSigner) throws -> [SigningRequest] {
         var made: [SigningRequest] = []
-        for keyVault in try store.pendingKeyVaults() {
-            if let request = try makeCeremonyIntent(keyVault, signer) { made.append(request) }
+        for ceremony in try store.openCeremonies() {
+            if let request = try makeCeremonyIntent(ceremony, signer) { made.append(request) }
         }
         var busy = Set(
-            try store.signingRequests(in: [.open, .closing]).compactMap(\.source))
+            try store.signingRequests(in: [.open, .closing]).filter { !Self.isAskedAgain($0) }
+                .compactMap(\.source))
         for transaction in try store.transactions(in: .pendingSignature, kind: .withdrawal) {
             if let request = try makeIntentAgain(transaction, &busy, signer) {
                 made.append(request)
@@ -28,27 +29,48 @@ extension Books {
     }
 
     private func makeCeremonyIntent(
-        _ keyVault: KeyVault, _ signer: any IntentSigner
+        _ open: Ceremony, _ signer: any IntentSigner
     ) throws -> SigningRequest? {
+        var ceremony = open
         let before = try store.signingRequests(in: [.open, .closing]).filter {
-            $0.keyVault == keyVault.id
+            $0.ceremony == ceremony.id
         }
-        guard before.isEmpty, now >= Self.start(of: keyVault),
-            let ceremony = KeyCeremony(
-                scheme: .ecdsaSecp256k1, kind: .main, threshold: keyVault.threshold,
-                holders: keyVault.holders)
+        guard before.isEmpty, now >= Self.start(of: ceremony),
+            var group = try store.group(ceremony.group),
+            let keyVault = try store.keyVault(group.keyVault)
         else { return nil }
+        let source = try source(of: ceremony)
+        guard
+            let purpose = KeyCeremony(
+                occasion: ceremony.occasion, scheme: keyVault.scheme, kind: group.kind,
+                threshold: ceremony.threshold, holders: ceremony.holders, source: source)
+        else { throw LedgerFault.impossible("ceremony \(ceremony.id)") }
+        ceremony.attempts += 1
+        try store.update(ceremony)
+        group.lastEpoch += 1
+        try store.update(group)
         return try request(
-            for: keyVault, transaction: nil, vault: VaultID(unchecked: keyVault.id.bytes),
-            .keyCeremony(ceremony), attempt: 1, nil, signer)
+            for: group, epoch: group.lastEpoch, tenant: keyVault.tenant,
+            vault: VaultID(unchecked: keyVault.id.bytes), .ceremony(ceremony.id),
+            .keyCeremony(purpose), attempt: ceremony.attempts, nil, signer)
     }
 
-    /// When a key generation of this epoch may begin: each is given twice the time of the one
-    /// before it, up to ten minutes.
-    private static func start(of keyVault: KeyVault) -> Timestamp {
-        let given = Int64(clamping: keyVault.epoch - 1)
+    private func source(of ceremony: Ceremony) throws -> KeyCeremony.Source? {
+        guard let id = ceremony.source else { return nil }
+        guard let group = try store.group(id), let certificate = group.certificate,
+            let (key, digest) = certificate.claimed()
+        else { throw LedgerFault.impossible("source of ceremony \(ceremony.id)") }
+        return KeyCeremony.Source(
+            group: id, epoch: certificate.descriptor.epoch, certificate: digest,
+            publicKey: key.publicKey)
+    }
+
+    /// When the ceremony's next attempt may begin: each is given twice the time of the one before
+    /// it, up to ten minutes.
+    private static func start(of ceremony: Ceremony) -> Timestamp {
+        let given = Int64(clamping: ceremony.attempts)
         let doubling = given == 0 ? 0 : Int64(1) << min(given, 10)
-        return keyVault.createdAt.adding(seconds: doubling + 600 * max(0, given - 10))
+        return ceremony.createdAt.adding(seconds: doubling + 600 * max(0, given - 10))
     }
 
     private func makeIntent(
@@ -56,7 +78,7 @@ extension Books {
     ) throws -> SigningRequest? {
         var transaction = submitted
         let asset = try asset(transaction.asset)
-        let (keyVault, _) = try activeKeyVault(of: transaction.tenant)
+        let group = try signingGroup(of: transaction.tenant)
         guard let need = transaction.amount.adding(transaction.feeLimit) else {
             throw LedgerFault.impossible("amount of \(transaction.id)")
         }
@@ -74,7 +96,8 @@ extension Books {
         }
         busy.insert(source.text)
         let request = try request(
-            for: keyVault, transaction: transaction, vault: transaction.vault,
+            for: group.group, epoch: group.epoch, tenant: transaction.tenant,
+            vault: transaction.vault, .withdrawal(transaction.id),
             .transfer(try order(transaction, asset, source, nonce: source.nextNonce)), attempt: 1,
             source, signer)
         transaction.sourceAddress = source.text
@@ -82,14 +105,15 @@ extension Books {
         return request
     }
 
-    /// A further intent for a transaction whose last one expired while a signature may exist: with
-    /// the same source and nonce, so that at most one of them can be mined.
+    /// A further intent for a transaction whose last one expired while a signature may exist, or
+    /// whose group was given new shares: with the same source and nonce, so that at most one of
+    /// them can be mined.
     private func makeIntentAgain(
         _ transaction: Transaction, _ busy: inout Set<String>, _ signer: any IntentSigner
     ) throws -> SigningRequest? {
         let requests = try store.signingRequests(of: transaction.id)
-        guard let last = requests.max(by: { $0.attempt < $1.attempt }), last.state == .unclear,
-            last.closingBecause?.code == .expired, let source = last.source, let nonce = last.nonce,
+        guard let last = requests.max(by: { $0.attempt < $1.attempt }),
+            Self.isAskedAgain(last), let source = last.source, let nonce = last.nonce,
             !busy.contains(source)
         else { return nil }
         let asset = try asset(transaction.asset)
@@ -97,11 +121,21 @@ extension Books {
             address.nextNonce == nonce
         else { return nil }
         busy.insert(source)
-        let (keyVault, _) = try activeKeyVault(of: transaction.tenant)
+        let group = try signingGroup(of: transaction.tenant)
         return try request(
-            for: keyVault, transaction: transaction, vault: transaction.vault,
+            for: group.group, epoch: group.epoch, tenant: transaction.tenant,
+            vault: transaction.vault, .withdrawal(transaction.id),
             .transfer(try order(transaction, asset, address, nonce: nonce)),
             attempt: last.attempt + 1, address, signer)
+    }
+
+    private static func isAskedAgain(_ request: SigningRequest) -> Bool {
+        switch (request.closingBecause?.code, request.state) {
+        case (.expired, .unclear), (.keyChanged, .closing), (.keyChanged, .unclear),
+            (.keyChanged, .closed):
+            true
+        default: false
+        }
     }
 
     /// What of the address's funds no signed transfer is about to take.
@@ -135,24 +169,28 @@ extension Books {
     }
 
     private func request(
-        for keyVault: KeyVault, transaction: Transaction?, vault: VaultID,
-        _ purpose: Intent.Purpose, attempt: Int, _ source: WalletAddress?,
-        _ signer: any IntentSigner
+        for group: HolderGroup, epoch: UInt64, tenant: TenantID, vault: VaultID,
+        _ subject: SigningRequest.Subject, _ purpose: Intent.Purpose, attempt: Int,
+        _ source: WalletAddress?, _ signer: any IntentSigner
     ) throws -> SigningRequest {
         let begins = now.adding(seconds: -1)
         let expires = begins.adding(seconds: settings.intentLifetime)
+        let id =
+            switch subject {
+            case .withdrawal(let id): id.bytes
+            case .ceremony(let id): id.bytes
+            }
         let intent = Intent(
-            environment: settings.environment, tenant: keyVault.tenant, vault: vault,
-            request: RequestID(unchecked: transaction?.id.bytes ?? keyVault.id.bytes),
-            group: keyVault.group, epoch: keyVault.epoch, purpose: purpose,
+            environment: settings.environment, tenant: tenant, vault: vault,
+            request: RequestID(unchecked: id), group: group.id, epoch: epoch, purpose: purpose,
             notBefore: UInt64(begins.seconds), expires: UInt64(expires.seconds),
             policy: settings.policy)
         let nonce: UInt64? =
             if case .transfer(let order) = purpose { order.nonce } else { nil }
         let request = SigningRequest(
             digest: intent.digest, bytes: intent.bytes, signature: signer.sign(intent.digest),
-            keyVault: keyVault.id, transaction: transaction?.id, attempt: attempt,
-            source: source?.text, nonce: nonce, state: .open, createdAt: now, expiresAt: expires)
+            group: group.id, subject: subject, attempt: attempt, source: source?.text,
+            nonce: nonce, state: .open, createdAt: now, expiresAt: expires)
         try store.insert(request)
         return request
     }

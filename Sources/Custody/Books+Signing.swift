@@ -25,9 +25,7 @@ extension Books {
     ) throws -> [HolderOrder] {
         var orders: [HolderOrder] = []
         for request in try store.signingRequests(in: [.open, .closing, .unclear]) {
-            guard let keyVault = try store.keyVault(request.keyVault),
-                keyVault.holders.identities.contains(holder)
-            else { continue }
+            guard try asked(request).everyone.contains(holder) else { continue }
             if request.state == .open {
                 orders.append(
                     .offer(intent: request.bytes, signature: request.signature, to: [holder]))
@@ -50,14 +48,13 @@ extension Books {
     public func take(
         _ verdict: SignedVerdict, online: Set<IdentityPublicKey>, signer: any IntentSigner
     ) throws -> [HolderOrder] {
-        guard let request = try store.signingRequest(verdict.intent),
-            let keyVault = try store.keyVault(request.keyVault),
-            keyVault.holders.identities.contains(verdict.holder)
-        else { return [] }
+        guard let request = try store.signingRequest(verdict.intent) else { return [] }
+        let asked = try asked(request)
+        guard asked.everyone.contains(verdict.holder) else { return [] }
         guard Self.supersedes(verdict.verdict, try standing(on: request.digest)[verdict.holder])
         else { return [] }
         try store.put(verdict)
-        return try advance(request, keyVault, online: online, signer: signer)
+        return try advance(request, asked, online: online, signer: signer)
     }
 
     private static func supersedes(_ verdict: Verdict, _ before: Verdict?) -> Bool {
@@ -91,26 +88,26 @@ extension Books {
     ) throws -> [HolderOrder] {
         var orders: [HolderOrder] = []
         for request in try store.signingRequests(in: [.open, .closing, .unclear]) {
-            guard let keyVault = try store.keyVault(request.keyVault) else { continue }
-            orders += try advance(request, keyVault, online: online, signer: signer)
+            let asked = try asked(request)
+            orders += try advance(request, asked, online: online, signer: signer)
             guard let current = try store.signingRequest(request.digest) else { continue }
-            orders += try askAgain(current, keyVault, online: online, signer)
-            try explain(current, keyVault, online: online)
+            orders += try askAgain(current, asked, online: online, signer)
+            try explain(current, asked, online: online)
         }
         return orders
     }
 
     /// Whoever is online and has not said its last word is asked again.
     private func askAgain(
-        _ request: SigningRequest, _ keyVault: KeyVault, online: Set<IdentityPublicKey>,
+        _ request: SigningRequest, _ asked: Asked, online: Set<IdentityPublicKey>,
         _ signer: any IntentSigner
     ) throws -> [HolderOrder] {
         let verdicts = try standing(on: request.digest)
-        let undecided = keyVault.holders.identities.filter { holder in
+        let undecided = asked.everyone.filter { holder in
             guard online.contains(holder) else { return false }
             switch (request.state, verdicts[holder]) {
             case (.open, nil), (.open, .waiting): return true
-            case (.open, .approval): return request.isCeremony
+            case (.open, .approval): return request.ceremony != nil
             case (.closing, .closed), (.closing, .given), (.closing, nil): return false
             case (.closing, _): return true
             case (.unclear, .closed), (.unclear, nil): return false
@@ -126,38 +123,32 @@ extension Books {
 
     /// Moves a request on by what is known of it.
     private func advance(
-        _ request: SigningRequest, _ keyVault: KeyVault, online: Set<IdentityPublicKey>,
+        _ request: SigningRequest, _ asked: Asked, online: Set<IdentityPublicKey>,
         signer: any IntentSigner
     ) throws -> [HolderOrder] {
         switch request.state {
         case .open:
             let verdicts = try standing(on: request.digest)
-            let required =
-                request.isCeremony ? keyVault.threshold.holders : keyVault.threshold.required
-            let lost = verdicts.values.count { $0.isFinalNo }
-            if keyVault.threshold.holders - lost < required {
-                let failure = Failure(
-                    .refusedByHolders,
-                    "\(lost) of \(keyVault.threshold.holders) holders refused; "
-                        + "\(required) must sign."
-                )
-                return try close(request, keyVault, because: failure, signer)
+            if let failure = asked.failure(after: verdicts) {
+                return try close(request, asked, because: failure, signer)
             }
             if now >= request.expiresAt {
                 return try close(
-                    request, keyVault,
+                    request, asked,
                     because: Failure(.expired, "The intent expired before enough holders signed."),
                     signer)
             }
-            if request.isCeremony, try store.runs(of: request.digest).contains(where: hasFailed) {
+            let failed = try store.runs(of: request.digest).last(where: hasFailed)
+            if request.ceremony != nil, let failed {
+                // Holders may keep shares of it: the next one has an epoch of its own.
                 return try close(
-                    request, keyVault,
-                    because: Failure(.refusedByHolders, "The key generation did not end well."),
-                    signer)
+                    request, asked,
+                    because: Failure(
+                        .expired, "The run ended early: \(failed.reason ?? "timeout")."), signer)
             }
-            return try proposeRun(request, keyVault, verdicts, online: online, required: required)
+            return try proposeRun(request, asked, verdicts, online: online)
         case .closing, .unclear:
-            try settleClosing(request, keyVault)
+            try settleClosing(request)
             return []
         case .done, .closed:
             return []
@@ -169,8 +160,8 @@ extension Books {
     }
 
     private func proposeRun(
-        _ request: SigningRequest, _ keyVault: KeyVault,
-        _ verdicts: [IdentityPublicKey: Verdict], online: Set<IdentityPublicKey>, required: Int
+        _ request: SigningRequest, _ asked: Asked,
+        _ verdicts: [IdentityPublicKey: Verdict], online: Set<IdentityPublicKey>
     ) throws -> [HolderOrder] {
         var runs = try store.runs(of: request.digest)
         for (at, run) in runs.enumerated() where run.state == .live && now >= run.expiresAt {
@@ -186,26 +177,34 @@ extension Books {
                 Self.runPauseMost, Self.runPauseMilliseconds << Int64(min(last.attempt, 10)))
             guard now.milliseconds >= ended.milliseconds + pause else { return [] }
         }
-        let ready = keyVault.holders.identities.filter {
-            guard online.contains($0) else { return false }
-            switch verdicts[$0] {
+        let isReady = { (holder: IdentityPublicKey) in
+            guard online.contains(holder) else { return false }
+            switch verdicts[holder] {
             case .approval, .given: return true
             case .refusal, .waiting, .closed, nil: return false
             }
         }
-        let bans = try store.bannedPairs(in: keyVault.group)
+        let bans = try store.bannedPairs(in: request.group)
+        var chosen: [[IdentityPublicKey]] = []
+        for quorum in asked.quorums {
+            guard
+                let members = Self.quorum(
+                    of: quorum.required, among: quorum.holders.identities.filter(isReady),
+                    last: last?.silent ?? [], apart: request.ceremony == nil ? bans : [])
+            else { return [] }
+            chosen.append(members)
+        }
         guard
-            let members = Self.quorum(
-                of: required, among: ready, last: last?.silent ?? [], apart: bans),
-            let descriptor = try descriptor(
-                request, keyVault, members, attempt: (last?.attempt ?? 0) + 1)
+            let (descriptor, source) = try descriptor(
+                request, asked, chosen, attempt: (last?.attempt ?? 0) + 1)
         else { return [] }
+        let members = descriptor.roster.identities
         try store.insert(
             SigningRun(
                 descriptor: descriptor.digest, intent: request.digest, attempt: descriptor.attempt,
                 members: members, state: .live, startedAt: now,
                 expiresAt: now.adding(seconds: settings.runSeconds)))
-        return [.run(descriptor: descriptor.bytes, to: members)]
+        return [.run(descriptor: descriptor.bytes, source: source, to: members)]
     }
 
     /// The first so many in order, those that kept silent before last, no banned pair together.
@@ -226,35 +225,42 @@ extension Books {
         return extend([], ordered[...])?.sorted()
     }
 
+    /// What is proposed, and the certificate of the key that it deals anew, if it does.
     private func descriptor(
-        _ request: SigningRequest, _ keyVault: KeyVault, _ members: [IdentityPublicKey],
-        attempt: UInt16
-    ) throws -> RunDescriptor? {
-        let indices = members.compactMap { member in
-            keyVault.holders.position(of: member).flatMap { keyVault.holders.index(at: $0) }
-        }
-        guard let roster = Roster(members, indices), let intent = try? Intent(request.bytes) else {
-            return nil
-        }
+        _ request: SigningRequest, _ asked: Asked, _ chosen: [[IdentityPublicKey]], attempt: UInt16
+    ) throws -> (RunDescriptor, source: [UInt8])? {
+        guard let intent = try? Intent(request.bytes), let scheme = asked.scheme else { return nil }
+        let rosters = zip(asked.quorums, chosen).compactMap { $0.holders.only($1) }
+        guard rosters.count == chosen.count, let first = rosters.first else { return nil }
         let purpose: RunDescriptor.Purpose
         switch intent.purpose {
         case .transfer(let order):
-            guard let (_, digest) = keyVault.certificate?.claimed(),
+            guard let (_, digest) = asked.certificate?.claimed(),
                 let transaction = Self.transaction(order)
             else { return nil }
-            purpose = .signing(
-                certificate: digest,
-                items: [
-                    SigningItem(
-                        path: order.sourcePath.derivation, digest: transaction.signingDigest)
-                ])
+            let item = SigningItem(
+                path: order.sourcePath.derivation, digest: transaction.signingDigest)
+            purpose = .signing(certificate: digest, items: [item], first)
         case .keyCeremony(let ceremony):
-            purpose = .keyGeneration(kind: ceremony.kind, threshold: ceremony.threshold)
+            let source = ceremony.source.flatMap { source in
+                rosters.dropFirst().first.map {
+                    SharingPlan.Source(
+                        group: source.group, epoch: source.epoch, certificate: source.certificate,
+                        dealers: $0)
+                }
+            }
+            guard
+                let plan = SharingPlan(
+                    kind: ceremony.kind, threshold: ceremony.threshold, holders: first,
+                    source: source)
+            else { return nil }
+            purpose = .keyCeremony(plan)
         }
-        return RunDescriptor(
+        let descriptor = RunDescriptor(
             request: intent.request, attempt: attempt, intent: request.digest,
-            group: keyVault.group, epoch: keyVault.epoch, scheme: .ecdsaSecp256k1, roster: roster,
-            purpose: purpose, expires: UInt64(now.adding(seconds: settings.runSeconds).seconds))
+            group: request.group, epoch: intent.epoch, scheme: scheme, purpose: purpose,
+            expires: UInt64(now.adding(seconds: settings.runSeconds).seconds))
+        return (descriptor, asked.source?.bytes ?? [])
     }
 
     private static func transaction(_ order: TransferOrder) -> EVMTransaction? {
@@ -274,12 +280,11 @@ extension Books {
         online: Set<IdentityPublicKey>, signer: any IntentSigner
     ) throws -> [HolderOrder] {
         guard var run = try store.run(descriptor), run.members.contains(holder),
-            let request = try store.signingRequest(run.intent),
-            let keyVault = try store.keyVault(request.keyVault)
+            let request = try store.signingRequest(run.intent)
         else { return [] }
         if isBan {
             for culprit in culprits where run.members.contains(culprit) {
-                try store.insertBannedPair(holder, culprit, in: keyVault.group)
+                try store.insertBannedPair(holder, culprit, in: request.group)
             }
         }
         guard run.state == .live else { return [] }
@@ -290,7 +295,7 @@ extension Books {
         run.silent = (named.isEmpty ? [holder] : named).filter(run.members.contains)
         run.endedAt = now
         try store.update(run)
-        return try advance(request, keyVault, online: online, signer: signer)
+        return try advance(request, try asked(request), online: online, signer: signer)
     }
 
     /// Takes in the signature of an intent: verified under the key that the intent names, whoever
@@ -303,7 +308,7 @@ extension Books {
             let intent = try? Intent(request.bytes), case .transfer(let order) = intent.purpose,
             let unsigned = Self.transaction(order)
         else { return false }
-        let (_, key) = try activeKeyVault(of: transaction.tenant)
+        let (_, key) = try activeKey(of: transaction.tenant)
         guard let derived = DerivedKey(order.sourcePath.derivation, of: key),
             signature.verifies(unsigned.signingDigest, under: derived.publicKey),
             signature.recoveryID < 2,
@@ -329,34 +334,6 @@ extension Books {
         try move(&transaction, to: .broadcasting)
         stirred.broadcasting = true
         stirred.signing = true  // the source address is free for the next
-        return true
-    }
-
-    /// Takes in a new key's certificate, signed and confirmed by every holder.
-    public func take(
-        _ certificate: KeyCertificate, activations: [IdentitySignature]
-    ) throws -> Bool {
-        let descriptor = certificate.descriptor
-        guard var keyVault = try store.keyVault(of: descriptor.group), keyVault.status == .pending,
-            descriptor.epoch == keyVault.epoch, descriptor.roster == keyVault.holders,
-            let (key, digest) = certificate.verified(), key.threshold == keyVault.threshold
-        else { return false }
-        let activation = KeyActivation.digest(
-            group: keyVault.group, scheme: descriptor.scheme, epoch: keyVault.epoch,
-            certificate: digest)
-        guard activations.count == keyVault.holders.identities.count,
-            zip(keyVault.holders.identities, activations).allSatisfy({
-                $0.verifies($1, of: activation)
-            })
-        else { return false }
-        keyVault.status = .active
-        keyVault.certificate = certificate
-        try store.update(keyVault)
-        for var request in try store.signingRequests(in: [.open, .closing])
-        where request.keyVault == keyVault.id && request.transaction == nil {
-            request.state = .done
-            try store.update(request)
-        }
         return true
     }
 }

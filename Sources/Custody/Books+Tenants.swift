@@ -15,26 +15,11 @@ extension Books {
         var validation = Validation()
         validation.text("name", name, most: Tenant.nameMost)
         try validation.finish()
-        let identities = holders.map(\.identity).sorted()
-        guard let threshold = SigningThreshold(required, of: identities.count),
-            let roster = Roster(
-                identities, (1...identities.count).compactMap { ParticipantIndex($0) })
-        else {
-            throw Refusal(
-                .invalid, field: "holders",
-                "\(required) of \(holders.count) holders is no possible quorum; 2 to 20 holders, "
-                    + "of which at least 2 sign.")
-        }
         let tenant = Tenant(
             id: newID(), name: name, environment: settings.environment, createdAt: now)
-        let random = newID(KeyVaultID.self)
-        let keyVault = KeyVault(
-            id: random, tenant: tenant.id, group: GroupID(unchecked: newID(KeyVaultID.self).bytes),
-            epoch: 1, threshold: threshold, holders: roster, status: .pending, certificate: nil,
-            createdAt: now)
         try store.insert(tenant)
-        try store.insert(keyVault)
-        stirred.signing = true
+        let (keyVault, _) = try createKeyVault(
+            for: tenant.id, .ecdsaSecp256k1, threshold: required, holders: holders)
         return (tenant, keyVault)
     }
 
@@ -84,16 +69,5 @@ extension Books {
             let secret = APISecret(sealed: key.sealedSecret, vaultKey.key, for: id)
         else { return nil }
         return (key, SecretBox(secret))
-    }
-
-    /// The tenant's key, or a refusal that says that its holders have not made it yet.
-    func activeKeyVault(of tenant: TenantID) throws -> (KeyVault, SharedKey) {
-        guard let keyVault = try store.keyVault(of: tenant), keyVault.status == .active,
-            let (key, _) = keyVault.certificate?.claimed()
-        else {
-            throw Refusal(
-                .keyNotReady, "The key share holders have not made this tenant's key yet.")
-        }
-        return (keyVault, key)
     }
 }

@@ -59,7 +59,7 @@ extension Books {
             }
             return existing
         }
-        guard let keyVault = try store.keyVault(of: tenant) else {
+        guard let keyVault = try keyVault(of: tenant, .ecdsaSecp256k1) else {
             throw Refusal(.keyNotReady, "The tenant has no key vault.")
         }
         let vault = Vault(
@@ -90,7 +90,7 @@ extension Books {
                 .walletExists, field: "assetId", "The vault has a wallet for '\(asset.id)' already."
             )
         }
-        let (_, key) = try activeKeyVault(of: tenant)
+        let (_, key) = try activeKey(of: tenant)
         // A deposit before the first block that is followed would never be seen.
         guard try store.chainState(asset.asset.chain) != nil else {
             throw Refusal(
@@ -110,7 +110,7 @@ extension Books {
 
     /// The next address of the vault on the asset's chain: m/44/coin/vault/0/n, never hardened.
     private func deriveAddress(
-        of vault: Vault, for wallet: WalletID, asset: Asset, _ key: SharedKey
+        of vault: Vault, for wallet: WalletID, asset: Asset, _ key: SharedKey<ECDSA>
     ) throws -> WalletAddress {
         let chain = asset.asset.chain
         let number = try store.nextAddressNumber(of: vault.id, coin: chain.coinType)

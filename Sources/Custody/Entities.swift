@@ -24,39 +24,127 @@ public struct Tenant: Equatable, Sendable {
     }
 }
 
-/// Owns a tenant's key share holder group and root key. Made once, by a key generation.
+/// A tenant's key of one scheme, and the groups that hold shares of it.
 public struct KeyVault: Equatable, Sendable {
-    public enum Status: String, Sendable {
-        case pending
-        case active
-    }
-
     public let id: KeyVaultID
     public let tenant: TenantID
-    public let group: GroupID
-    /// Goes up each time a key generation was given up.
-    public var epoch: UInt64
-    public let threshold: SigningThreshold
-    public let holders: Roster
-    public var status: Status
-    /// Once the holders have made the key.
+    public let scheme: SignatureScheme
+    /// The group that made the key.
+    public let main: GroupID
+    /// The group that signs: the main group, or a signing group that was given shares.
+    public var signing: GroupID
+    public let createdAt: Timestamp
+
+    public init(
+        id: KeyVaultID, tenant: TenantID, scheme: SignatureScheme, main: GroupID,
+        signing: GroupID, createdAt: Timestamp
+    ) {
+        self.id = id
+        self.tenant = tenant
+        self.scheme = scheme
+        self.main = main
+        self.signing = signing
+        self.createdAt = createdAt
+    }
+}
+
+/// Holders that share a key among them.
+public struct HolderGroup: Equatable, Sendable {
+    public let id: GroupID
+    public let keyVault: KeyVaultID
+    public let kind: GroupKind
+    public var threshold: SigningThreshold
+    public var holders: Roster
+    /// The highest epoch that a ceremony was begun for.
+    public var lastEpoch: UInt64
+    /// Of the active epoch, once the holders have shares.
     public var certificate: KeyCertificate?
     public let createdAt: Timestamp
 
     public init(
-        id: KeyVaultID, tenant: TenantID, group: GroupID, epoch: UInt64,
-        threshold: SigningThreshold, holders: Roster, status: Status,
-        certificate: KeyCertificate?, createdAt: Timestamp
+        id: GroupID, keyVault: KeyVaultID, kind: GroupKind, threshold: SigningThreshold,
+        holders: Roster, lastEpoch: UInt64, certificate: KeyCertificate?, createdAt: Timestamp
     ) {
         self.id = id
-        self.tenant = tenant
-        self.group = group
-        self.epoch = epoch
+        self.keyVault = keyVault
+        self.kind = kind
         self.threshold = threshold
         self.holders = holders
-        self.status = status
+        self.lastEpoch = lastEpoch
         self.certificate = certificate
         self.createdAt = createdAt
+    }
+
+    /// The epoch that signs; nil before the first ceremony has ended.
+    public var epoch: UInt64? { certificate?.descriptor.epoch }
+    public var isActive: Bool { certificate != nil }
+}
+
+/// A key ceremony that was asked for: it is begun anew, in an epoch of its own, until the holders
+/// have finished it or refuse.
+public struct Ceremony: Equatable, Sendable {
+    public enum State: String, Sendable {
+        case open
+        case done
+        case failed
+    }
+
+    public let id: CeremonyID
+    /// The group that receives shares.
+    public let group: GroupID
+    public let occasion: KeyCeremony.Occasion
+    /// The group that deals; nil if a new key is made.
+    public let source: GroupID?
+    /// Who will hold shares afterwards.
+    public let threshold: SigningThreshold
+    public let holders: Roster
+    public var state: State
+    public var failure: String?
+    /// How often it was begun.
+    public var attempts: Int
+    public let createdAt: Timestamp
+
+    public init(
+        id: CeremonyID, group: GroupID, occasion: KeyCeremony.Occasion, source: GroupID?,
+        threshold: SigningThreshold, holders: Roster, state: State = .open,
+        failure: String? = nil, attempts: Int = 0, createdAt: Timestamp
+    ) {
+        self.id = id
+        self.group = group
+        self.occasion = occasion
+        self.source = source
+        self.threshold = threshold
+        self.holders = holders
+        self.state = state
+        self.failure = failure
+        self.attempts = attempts
+        self.createdAt = createdAt
+    }
+}
+
+/// The last time that a group's holders were asked whether their shares are whole.
+public struct CheckUp: Equatable, Sendable {
+    public let group: GroupID
+    public let epoch: UInt64
+    public let certificate: Digest
+    public let challenge: [UInt8]
+    /// Whose proof was good.
+    public var proved: [IdentityPublicKey]
+    /// Who could prove nothing: its share does not open or does not fit.
+    public var damaged: [IdentityPublicKey]
+    public let at: Timestamp
+
+    public init(
+        group: GroupID, epoch: UInt64, certificate: Digest, challenge: [UInt8],
+        proved: [IdentityPublicKey], damaged: [IdentityPublicKey], at: Timestamp
+    ) {
+        self.group = group
+        self.epoch = epoch
+        self.certificate = certificate
+        self.challenge = challenge
+        self.proved = proved
+        self.damaged = damaged
+        self.at = at
     }
 }
 

@@ -11,7 +11,7 @@ public struct SigningRequest: Equatable, Sendable {
         case open
         /// Every member of its runs is asked to close it.
         case closing
-        /// Signed; or, of a ceremony, the key is made.
+        /// Signed; or, of a ceremony, the shares are dealt.
         case done
         /// No signature of it exists or can come to exist.
         case closed
@@ -19,13 +19,18 @@ public struct SigningRequest: Equatable, Sendable {
         case unclear
     }
 
+    /// What it is for.
+    public enum Subject: Equatable, Sendable {
+        case withdrawal(TransactionID)
+        case ceremony(CeremonyID)
+    }
+
     public let digest: Digest
     public let bytes: [UInt8]
     public let signature: IdentitySignature
-    public let keyVault: KeyVaultID
-    /// The withdrawal that it is for; nil for a key ceremony.
-    public let transaction: TransactionID?
-    public var isCeremony: Bool { transaction == nil }
+    /// The group that signs, or that receives shares.
+    public let group: GroupID
+    public let subject: Subject
     /// Counts the intents of one transaction.
     public let attempt: Int
     /// The source address and its nonce; nil for a key ceremony.
@@ -38,15 +43,15 @@ public struct SigningRequest: Equatable, Sendable {
     public let expiresAt: Timestamp
 
     public init(
-        digest: Digest, bytes: [UInt8], signature: IdentitySignature, keyVault: KeyVaultID,
-        transaction: TransactionID?, attempt: Int, source: String?, nonce: UInt64?, state: State,
+        digest: Digest, bytes: [UInt8], signature: IdentitySignature, group: GroupID,
+        subject: Subject, attempt: Int, source: String?, nonce: UInt64?, state: State,
         closingBecause: Failure? = nil, createdAt: Timestamp, expiresAt: Timestamp
     ) {
         self.digest = digest
         self.bytes = bytes
         self.signature = signature
-        self.keyVault = keyVault
-        self.transaction = transaction
+        self.group = group
+        self.subject = subject
         self.attempt = attempt
         self.source = source
         self.nonce = nonce
@@ -54,6 +59,15 @@ public struct SigningRequest: Equatable, Sendable {
         self.closingBecause = closingBecause
         self.createdAt = createdAt
         self.expiresAt = expiresAt
+    }
+}
+
+extension SigningRequest {
+    public var transaction: TransactionID? {
+        if case .withdrawal(let id) = subject { id } else { nil }
+    }
+    public var ceremony: CeremonyID? {
+        if case .ceremony(let id) = subject { id } else { nil }
     }
 }
 
@@ -99,7 +113,10 @@ public struct SigningRun: Equatable, Sendable {
 public enum HolderOrder: Equatable, Sendable {
     case offer(intent: [UInt8], signature: IdentitySignature, to: [IdentityPublicKey])
     case close(intent: Digest, signature: IdentitySignature, to: [IdentityPublicKey])
-    case run(descriptor: [UInt8], to: [IdentityPublicKey])
+    /// A descriptor, and the certificate of a source that is dealt anew, or nothing.
+    case run(descriptor: [UInt8], source: [UInt8], to: [IdentityPublicKey])
+    /// Prove that your share is whole.
+    case checkUp(group: GroupID, challenge: [UInt8], to: [IdentityPublicKey])
 }
 
 /// Signs intents and orders with the platform's intent key. The relay never has one.

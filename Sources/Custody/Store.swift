@@ -28,9 +28,21 @@ public protocol CustodyStore {
     func insert(_ keyVault: KeyVault) throws
     func update(_ keyVault: KeyVault) throws
     func keyVault(_ id: KeyVaultID) throws -> KeyVault?
-    func keyVault(of tenant: TenantID) throws -> KeyVault?
-    func keyVault(of group: GroupID) throws -> KeyVault?
-    func pendingKeyVaults() throws -> [KeyVault]
+    func keyVaults(of tenant: TenantID) throws -> [KeyVault]
+    func insert(_ group: HolderGroup) throws
+    func update(_ group: HolderGroup) throws
+    func group(_ id: GroupID) throws -> HolderGroup?
+    func groups(of keyVault: KeyVaultID) throws -> [HolderGroup]
+    func insert(_ ceremony: Ceremony) throws
+    func update(_ ceremony: Ceremony) throws
+    func ceremony(_ id: CeremonyID) throws -> Ceremony?
+    func openCeremonies() throws -> [Ceremony]
+    func ceremonies(of group: GroupID) throws -> [Ceremony]
+    /// Replaces the group's check-up.
+    func put(_ checkUp: CheckUp) throws
+    func checkUp(of group: GroupID) throws -> CheckUp?
+    func checkUps(since: Timestamp) throws -> [CheckUp]
+    func removeBannedPairs(in group: GroupID) throws
     func insert(_ holder: RegisteredHolder) throws
     func holders() throws -> [RegisteredHolder]
     /// Notes that a holder's line stands since then, or that there is none.

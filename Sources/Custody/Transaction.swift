@@ -134,6 +134,8 @@ public struct Failure: Equatable, Sendable {
     public enum Code: String, Sendable {
         case refusedByHolders = "RefusedByHolders"
         case expired = "Expired"
+        /// The group's shares were replaced before it was signed: it is asked again.
+        case keyChanged = "KeyChanged"
         case rejectedByChain = "RejectedByChain"
         case nonceSpent = "NonceSpent"
         case reorganised = "Reorganised"

@@ -11,13 +11,14 @@ extension SQLStore {
         try run(
             """
             INSERT INTO signing_requests
-                (intent, bytes, signature, key_vault, movement, attempt, source, nonce, state,
-                 created_at, expires_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (intent, bytes, signature, group_id, movement, ceremony, attempt, source, nonce,
+                 state, created_at, expires_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 request.digest.data, request.bytes.data, request.signature.data,
-                request.keyVault.data, request.transaction?.data, request.attempt, request.source,
+                request.group.data, request.transaction?.data, request.ceremony?.data,
+                request.attempt, request.source,
                 request.nonce.map { Int64($0) }, request.state.rawValue,
                 request.createdAt.milliseconds, request.expiresAt.milliseconds,
             ])
@@ -65,11 +66,16 @@ extension SQLStore {
         let nonce = row["nonce"] as Int64? == nil ? nil : try row.number("nonce")
         return SigningRequest(
             digest: try row.value("intent"), bytes: try row.bytes("bytes"),
-            signature: try row.value("signature"), keyVault: try row.value("key_vault"),
-            transaction: try row.optional("movement"), attempt: row["attempt"],
+            signature: try row.value("signature"), group: try row.value("group_id"),
+            subject: try subject(row), attempt: row["attempt"],
             source: row["source"], nonce: nonce, state: try row.text("state"),
             closingBecause: closing, createdAt: row.time("created_at"),
             expiresAt: row.time("expires_at"))
+    }
+
+    private static func subject(_ row: Row) throws -> SigningRequest.Subject {
+        if let id: TransactionID = try row.optional("movement") { return .withdrawal(id) }
+        return .ceremony(try row.value("ceremony"))
     }
 
     func put(_ verdict: SignedVerdict) throws {
@@ -139,6 +145,10 @@ extension SQLStore {
         try run(
             "INSERT INTO banned_pairs VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             [group.data, first.data, second.data])
+    }
+
+    func removeBannedPairs(in group: GroupID) throws {
+        try run("DELETE FROM banned_pairs WHERE group_id = ?", [group.data])
     }
 
     func bannedPairs(in group: GroupID) throws -> [Set<IdentityPublicKey>] {

@@ -33,63 +33,6 @@ extension SQLStore {
             createdAt: row.time("created_at"))
     }
 
-    func insert(_ keyVault: KeyVault) throws {
-        try run(
-            """
-            INSERT INTO key_vaults
-                (id, tenant, group_id, epoch, required, identities, status, created_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-            [
-                keyVault.id.data, keyVault.tenant.data, keyVault.group.data,
-                Int64(keyVault.epoch), keyVault.threshold.required,
-                keyVault.holders.identities.flatMap(\.bytes).data, keyVault.status.rawValue,
-                keyVault.createdAt.milliseconds,
-            ])
-    }
-
-    func update(_ keyVault: KeyVault) throws {
-        try run(
-            "UPDATE key_vaults SET epoch = ?, status = ?, certificate = ? WHERE id = ?",
-            [
-                Int64(keyVault.epoch), keyVault.status.rawValue, keyVault.certificate?.bytes.data,
-                keyVault.id.data,
-            ])
-    }
-
-    func keyVault(_ id: KeyVaultID) throws -> KeyVault? {
-        try row("SELECT * FROM key_vaults WHERE id = ?", [id.data]).map(Self.keyVault)
-    }
-
-    func keyVault(of tenant: TenantID) throws -> KeyVault? {
-        try row("SELECT * FROM key_vaults WHERE tenant = ?", [tenant.data]).map(Self.keyVault)
-    }
-
-    func keyVault(of group: GroupID) throws -> KeyVault? {
-        try row("SELECT * FROM key_vaults WHERE group_id = ?", [group.data]).map(Self.keyVault)
-    }
-
-    func pendingKeyVaults() throws -> [KeyVault] {
-        try rows("SELECT * FROM key_vaults WHERE status = 'pending'").map(Self.keyVault)
-    }
-
-    private static func keyVault(_ row: Row) throws -> KeyVault {
-        let identities = try keys(row, "identities")
-        guard !identities.isEmpty else { throw row.corrupt("identities") }
-        let indices = (1...identities.count).compactMap { ParticipantIndex($0) }
-        guard let threshold = SigningThreshold(row["required"], of: identities.count),
-            let holders = Roster(identities, indices)
-        else { throw row.corrupt("identities") }
-        let certificate =
-            row["certificate"] == nil
-            ? nil : try KeyCertificate(try row.bytes("certificate"))
-        return KeyVault(
-            id: try row.value("id"), tenant: try row.value("tenant"),
-            group: try row.value("group_id"), epoch: try row.number("epoch"), threshold: threshold,
-            holders: holders, status: try row.text("status"), certificate: certificate,
-            createdAt: row.time("created_at"))
-    }
-
     /// Identity keys that stand one after the other in a column.
     static func keys(_ row: Row, _ column: String) throws -> [IdentityPublicKey] {
         let bytes = try row.bytes(column)

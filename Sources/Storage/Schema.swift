@@ -25,10 +25,31 @@ enum Schema {
             online_since INTEGER
         ) STRICT;
         CREATE TABLE key_vaults (
-            id BLOB PRIMARY KEY, tenant BLOB NOT NULL UNIQUE REFERENCES tenants (id),
-            group_id BLOB NOT NULL UNIQUE, epoch INTEGER NOT NULL, required INTEGER NOT NULL,
-            identities BLOB NOT NULL, status TEXT NOT NULL, certificate BLOB,
-            next_vault INTEGER NOT NULL DEFAULT 0, created_at INTEGER NOT NULL
+            id BLOB PRIMARY KEY, tenant BLOB NOT NULL REFERENCES tenants (id),
+            scheme INTEGER NOT NULL, main_group BLOB NOT NULL UNIQUE, signing_group BLOB NOT NULL,
+            next_vault INTEGER NOT NULL DEFAULT 0, created_at INTEGER NOT NULL,
+            UNIQUE (tenant, scheme)
+        ) STRICT;
+        CREATE TABLE holder_groups (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,
+            key_vault BLOB NOT NULL REFERENCES key_vaults (id), kind INTEGER NOT NULL,
+            required INTEGER NOT NULL, identities BLOB NOT NULL, indices BLOB NOT NULL,
+            last_epoch INTEGER NOT NULL, certificate BLOB, created_at INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX holder_groups_of_key_vault ON holder_groups (key_vault, seq);
+        CREATE TABLE ceremonies (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,
+            group_id BLOB NOT NULL REFERENCES holder_groups (id), occasion INTEGER NOT NULL,
+            source BLOB, required INTEGER NOT NULL, identities BLOB NOT NULL,
+            indices BLOB NOT NULL, state TEXT NOT NULL, failure TEXT, attempts INTEGER NOT NULL,
+            created_at INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX ceremonies_of_group ON ceremonies (group_id, seq);
+        CREATE INDEX ceremonies_open ON ceremonies (seq) WHERE state = 'open';
+        CREATE TABLE check_ups (
+            group_id BLOB PRIMARY KEY, epoch INTEGER NOT NULL, certificate BLOB NOT NULL,
+            challenge BLOB NOT NULL, proved BLOB NOT NULL, damaged BLOB NOT NULL,
+            at INTEGER NOT NULL
         ) STRICT;
         CREATE TABLE api_keys (
             id TEXT PRIMARY KEY, tenant BLOB NOT NULL REFERENCES tenants (id), name TEXT NOT NULL,
@@ -153,10 +174,10 @@ enum Schema {
     private static let signing = """
         CREATE TABLE signing_requests (
             seq INTEGER PRIMARY KEY AUTOINCREMENT, intent BLOB NOT NULL UNIQUE,
-            bytes BLOB NOT NULL, signature BLOB NOT NULL, key_vault BLOB NOT NULL, movement BLOB,
-            attempt INTEGER NOT NULL, source TEXT, nonce INTEGER, state TEXT NOT NULL,
-            closing_code TEXT, closing_message TEXT, created_at INTEGER NOT NULL,
-            expires_at INTEGER NOT NULL
+            bytes BLOB NOT NULL, signature BLOB NOT NULL, group_id BLOB NOT NULL,
+            movement BLOB, ceremony BLOB, attempt INTEGER NOT NULL, source TEXT, nonce INTEGER,
+            state TEXT NOT NULL, closing_code TEXT, closing_message TEXT,
+            created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL
         ) STRICT;
         CREATE INDEX signing_requests_of_movement ON signing_requests (movement);
         CREATE INDEX signing_requests_under_way ON signing_requests (state, seq)

@@ -17,6 +17,7 @@ public enum HolderMessage: Sendable {
     case runEnded(
         descriptor: Digest, reason: String, culprits: [IdentityPublicKey],
         missing: [IdentityPublicKey], isBan: Bool)
+    case shareProof(group: GroupID, epoch: UInt64, challenge: [UInt8], proof: [UInt8])
 }
 
 /// Who hears of holders: custody's side of the relay.
@@ -199,7 +200,7 @@ public final class Relay: RelayWire.Service {
         case .heartbeat:
             queue.push(.with { $0.heartbeat = .init() })
             return true
-        case .verdict, .signatures, .keyReady, .runEnded:
+        case .verdict, .signatures, .keyReady, .runEnded, .shareProof:
             guard let message = HolderMessage(frame) else { return false }
             traffic.received(message, from: holder)
             return true
@@ -258,6 +259,13 @@ extension HolderMessage {
             self = .runEnded(
                 descriptor: descriptor, reason: message.reason, culprits: culprits,
                 missing: missing, isBan: message.ban)
+        case .shareProof(let message):
+            guard let group = GroupID(message.groupID),
+                message.challenge.count == ShareCheck.challengeBytes, message.proof.count <= 65
+            else { return nil }
+            self = .shareProof(
+                group: group, epoch: message.epoch, challenge: Array(message.challenge),
+                proof: Array(message.proof))
         case .hello, .envelope, .testimony, .heartbeat, nil:
             return nil
         }

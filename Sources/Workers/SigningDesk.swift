@@ -98,13 +98,15 @@ public final class SigningDesk: HolderTraffic {
                 }
             }
             for request in try books.makeIntents(signer: signer) {
-                guard let keyVault = try books.store.keyVault(request.keyVault) else { continue }
                 orders.append(
                     .offer(
                         intent: request.bytes, signature: request.signature,
-                        to: keyVault.holders.identities.filter(online.contains)))
+                        to: try books.everyone(asked: request).filter(online.contains)))
             }
-            if mustTend { orders += try books.tend(online: online, signer: signer) }
+            if mustTend {
+                orders += try books.tend(online: online, signer: signer)
+                orders += try books.checkUpOrders(online: online)
+            }
             return orders
         }
         for order in orders { Self.send(order, relay) }
@@ -124,7 +126,10 @@ public final class SigningDesk: HolderTraffic {
             }
             return []
         case .keyReady(let certificate, let activations):
-            _ = try books.take(certificate, activations: activations)
+            return try books.take(certificate, activations: activations, signer: signer).1
+        case .shareProof(let group, let epoch, let challenge, let proof):
+            try books.take(
+                proof: proof, of: group, epoch: epoch, challenge: challenge, from: holder)
             return []
         case .runEnded(let descriptor, let reason, let culprits, let missing, let isBan):
             return try books.runEnded(
@@ -150,10 +155,20 @@ public final class SigningDesk: HolderTraffic {
                 $0.close.intentDigest = Data(intent.bytes)
                 $0.close.signature = Data(signature.bytes)
             }
-        case .run(let descriptor, let to):
+        case .run(let descriptor, let source, let to):
             holders = to
-            bytes = descriptor.count
-            frame = .with { $0.run = Data(descriptor) }
+            bytes = descriptor.count + source.count
+            frame = .with {
+                $0.run.descriptor = Data(descriptor)
+                $0.run.sourceCertificate = Data(source)
+            }
+        case .checkUp(let group, let challenge, let to):
+            holders = to
+            bytes = 64
+            frame = .with {
+                $0.checkUp.groupID = Data(group.bytes)
+                $0.checkUp.challenge = Data(challenge)
+            }
         }
         for holder in holders { relay.send(frame, to: holder, bytes: bytes) }
     }

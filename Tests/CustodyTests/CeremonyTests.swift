@@ -32,7 +32,7 @@ import Testing
         }
         var orders: [HolderOrder] = []
         for number in 0..<3 { orders = try await say(Verdict.approval(digests: []), number) }
-        guard case .run(let bytes, _) = orders.first else {
+        guard case .run(let bytes, _, _) = orders.first else {
             Issue.record("a run was expected: \(orders)")
             return
         }
@@ -52,6 +52,6 @@ import Testing
         test.pass(seconds: 3)
         let second = try #require(try await ceremony())
         #expect(try Intent(second.bytes).epoch == 2)
-        #expect(try await test.custody.read { try $0.store.keyVault(keyVault.id)?.epoch } == 2)
+        #expect(try await test.custody.read { try $0.store.group(keyVault.main)?.lastEpoch } == 2)
     }
 }

@@ -117,7 +117,7 @@ import Testing
         #expect(scene.test.signer.publicKey.verifies(request.signature, of: request.digest))
         #expect(try await scene.say(Self.approval, 0, on: request).isEmpty)
         let orders = try await scene.say(Self.approval, 2, on: request)
-        guard case .run(let bytes, let members) = orders.first else {
+        guard case .run(let bytes, _, let members) = orders.first else {
             Issue.record("\(orders)")
             return
         }
@@ -289,7 +289,7 @@ import Testing
         for number in 0...2 {
             orders += try await scene.say(Self.approval, number, on: request)
         }
-        guard case .run(let bytes, let members) = orders.first else {
+        guard case .run(let bytes, _, let members) = orders.first else {
             Issue.record("a run was expected")
             return
         }
@@ -313,7 +313,7 @@ import Testing
         let request = try #require(try await scene.requests().first)
         _ = try await scene.say(Self.approval, 0, on: request)
         let first = try await scene.say(Self.approval, 1, on: request)
-        guard case .run(let bytes, _) = first.first else { return }
+        guard case .run(let bytes, _, _) = first.first else { return }
         _ = try await scene.say(Self.approval, 2, on: request)
         let holders = scene.test.holders
         let descriptor = try RunDescriptor(bytes).digest
@@ -326,7 +326,7 @@ import Testing
         scene.test.pass(seconds: 1)
         let next = try await scene.tend()
         guard
-            case .run(_, let members)? = next.first(where: {
+            case .run(_, _, let members)? = next.first(where: {
                 if case .run = $0 { true } else { false }
             })
         else {
@@ -341,16 +341,14 @@ import Testing
         _ = try await scene.withdraw(scene.draft())
         let request = try #require(try await scene.requests().first)
         let holders = scene.test.holders
-        let group = try await scene.test.custody.read {
-            try $0.store.keyVault(request.keyVault)!.group
-        }
+        let group = request.group
         try await scene.test.custody.write {
             try $0.store.insertBannedPair(holders[0], holders[1], in: group)
         }
         _ = try await scene.say(Self.approval, 0, on: request)
         #expect(try await scene.say(Self.approval, 1, on: request).isEmpty)
         let orders = try await scene.say(Self.approval, 2, on: request)
-        guard case .run(_, let members) = orders.first else {
+        guard case .run(_, _, let members) = orders.first else {
             Issue.record("\(orders)")
             return
         }

@@ -137,7 +137,7 @@ import Testing
                 let stored = sealing.openStored(
                     Array(row["sealed_share"] as Data), authenticating: context)
             else { throw Stack.Late(description: "the share does not open") }
-            let share = try KeyShare(stored: stored)
+            let share = try KeyShare<ECDSA>(stored: stored)
             let bytes = share.secret.encoded().withBytes { Array($0) }
             return OpenedShare(
                 group: group, index: share.me, publicKey: share.key.publicKey, bytes: bytes)

@@ -120,7 +120,7 @@ extension Collection<UInt8> {
         let expected: Set = [
             "APISecret", "EphemeralKey", "IdentityKey", "IntentKey", "KeyShare", "PlatformVaultKey",
             "SealedChannel", "SealingKey", "SecretBox", "SecretBytes", "SecretMatrix",
-            "SecretScalar", "SharedSecret", "Signing", "WebhookSecret", "WholeKey",
+            "GroupSecretScalar", "SharedSecret", "Signing", "WebhookSecret", "WholeKey",
         ]
         #expect(expected.subtracting(Self.found) == [])
         #expect(!Self.found.contains("RandomSource") && !Self.found.contains("PublicMatrix"))

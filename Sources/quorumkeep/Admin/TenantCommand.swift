@@ -37,12 +37,7 @@ struct TenantCommand: AsyncParsableCommand {
                     let chosen =
                         try names.isEmpty
                         ? known
-                        : names.map { name in
-                            guard let holder = known.first(where: { $0.name == name }) else {
-                                throw Refusal(.notFound, "There is no holder '\(name)'.")
-                            }
-                            return holder
-                        }
+                        : names.map { try books.holder(named: $0) }
                     return try books.createTenant(
                         name: name, threshold: threshold, holders: chosen
                     ).0
@@ -57,8 +52,8 @@ struct TenantCommand: AsyncParsableCommand {
             let deadline = ContinuousClock.now + .seconds(wait)
             Progress.say("waiting for the holders to make the key")
             while ContinuousClock.now < deadline {
-                let status = try await custody.read { try $0.store.keyVault(of: tenant)?.status }
-                if status == .active { return Progress.say("the key is made") }
+                let isMade = try await custody.read { try $0.isKeyMade(of: tenant) }
+                if isMade { return Progress.say("the key is made") }
                 try await Task.sleep(for: .milliseconds(100))
             }
             throw CommandFailure(
@@ -76,7 +71,7 @@ struct TenantCommand: AsyncParsableCommand {
             let (custody, _) = try options.directory.custody()
             let tenants = try await custody.read { books in
                 try books.store.tenants().map { tenant in
-                    (tenant, try books.store.keyVault(of: tenant.id)?.status.rawValue ?? "no")
+                    (tenant, try books.isKeyMade(of: tenant.id) ? "made" : "pending")
                 }
             }
             for (tenant, key) in tenants {

@@ -170,7 +170,7 @@ struct DevStack {
         let state = try? await custody.read { books in
             (
                 try books.store.holders().filter { $0.onlineSince == nil }.map(\.name),
-                try books.store.pendingKeyVaults().count,
+                try books.store.openCeremonies().count,
                 try books.store.chainState(chain) != nil
             )
         }

@@ -1,0 +1,76 @@
+import Algebra
+import Intents
+import KeyGroups
+
+/// Whom a request concerns, and how many of them must take part.
+struct Asked {
+    /// Holders of which so many must take part: the group that signs; or all that receive shares,
+    /// and then those of whom some deal them.
+    struct Quorum {
+        let holders: Roster
+        let required: Int
+    }
+
+    let quorums: [Quorum]
+    let scheme: SignatureScheme?
+    /// Of the group that signs.
+    let certificate: KeyCertificate?
+    /// Of the group that deals.
+    let source: KeyCertificate?
+
+    var everyone: [IdentityPublicKey] { Set(quorums.flatMap(\.holders.identities)).sorted() }
+
+    /// Why enough can take part no more, if that is so.
+    func failure(after verdicts: [IdentityPublicKey: Verdict]) -> Failure? {
+        for quorum in quorums {
+            let holders = quorum.holders.identities
+            let lost = holders.count { verdicts[$0]?.isFinalNo ?? false }
+            if holders.count - lost < quorum.required {
+                return Failure(
+                    .refusedByHolders,
+                    "\(lost) of \(holders.count) holders refused; \(quorum.required) must sign.")
+            }
+        }
+        return nil
+    }
+}
+
+extension Books {
+    /// Whom a request is offered to.
+    public func everyone(asked request: SigningRequest) throws -> [IdentityPublicKey] {
+        try asked(request).everyone
+    }
+
+    func asked(_ request: SigningRequest) throws -> Asked {
+        guard let group = try store.group(request.group),
+            let keyVault = try store.keyVault(group.keyVault)
+        else { throw LedgerFault.impossible("group of a request") }
+        guard let id = request.ceremony else {
+            return Asked(
+                quorums: [.init(holders: group.holders, required: group.threshold.required)],
+                scheme: keyVault.scheme, certificate: group.certificate, source: nil)
+        }
+        guard let ceremony = try store.ceremony(id) else {
+            throw LedgerFault.impossible("ceremony \(id)")
+        }
+        var quorums = [
+            Asked.Quorum(holders: ceremony.holders, required: ceremony.threshold.holders)
+        ]
+        let source = try ceremony.source.flatMap { try store.group($0) }
+        if let source {
+            quorums.append(.init(holders: source.holders, required: source.threshold.required))
+        }
+        return Asked(
+            quorums: quorums, scheme: keyVault.scheme, certificate: nil,
+            source: source?.certificate)
+    }
+}
+
+extension Roster {
+    /// These members at their places; nil if one is none of ours.
+    func only(_ members: [IdentityPublicKey]) -> Roster? {
+        let sorted = members.sorted()
+        let places = sorted.compactMap { position(of: $0).flatMap { index(at: $0) } }
+        return Roster(sorted, places)
+    }
+}

@@ -1,0 +1,93 @@
+import Algebra
+import Canonical
+import Intents
+import KeyGroups
+
+/// How a key ceremony ends.
+extension Books {
+    /// Takes in the certificate of shares that the holders have dealt, signed and confirmed by
+    /// every one of them, whoever brings it.
+    ///
+    /// - Returns: whether it is new and good, and what the holders are to be told.
+    public func take(
+        _ certificate: KeyCertificate, activations: [IdentitySignature],
+        signer: any IntentSigner
+    ) throws -> (isNew: Bool, [HolderOrder]) {
+        let descriptor = certificate.descriptor
+        guard var group = try store.group(descriptor.group), let plan = descriptor.plan,
+            descriptor.epoch > group.epoch ?? 0, descriptor.epoch <= group.lastEpoch,
+            var ceremony = try ceremony(of: certificate, group),
+            let (key, digest) = certificate.verified(),
+            try isSameKey(key, group)
+        else { return (false, []) }
+        let activation = KeyActivation.digest(
+            group: group.id, scheme: descriptor.scheme, epoch: descriptor.epoch,
+            certificate: digest)
+        guard activations.count == plan.holders.identities.count,
+            zip(plan.holders.identities, activations).allSatisfy({
+                $0.verifies($1, of: activation)
+            })
+        else { return (false, []) }
+        group.certificate = certificate
+        group.holders = plan.holders
+        group.threshold = plan.threshold
+        try store.update(group)
+        try store.removeBannedPairs(in: group.id)
+        ceremony.state = .done
+        try store.update(ceremony)
+        var orders: [HolderOrder] = []
+        for var request in try store.signingRequests(in: [.open, .closing, .unclear])
+        where request.group == group.id {
+            if request.ceremony != nil {
+                request.state = .done
+                try store.update(request)
+            } else if request.state == .open {
+                orders += try close(
+                    request, try asked(request),
+                    because: Failure(.keyChanged, "The group was given new shares."), signer)
+            }
+        }
+        stirred.signing = true
+        return (true, orders)
+    }
+
+    /// What the ceremony's holders wait for, in their words: for people who wait with them.
+    public func waits(for id: CeremonyID) throws -> [String] {
+        let names = try holderNames()
+        let open = try store.signingRequests(in: [.open]).filter { $0.ceremony == id }
+        return try open.flatMap { request in
+            try standing(on: request.digest).compactMap { holder, verdict in
+                if case .waiting(let reason) = verdict {
+                    "\(names[holder] ?? holder.hex): \(reason.sentence)"
+                } else {
+                    nil
+                }
+            }
+        }.sorted()
+    }
+
+    /// The open ceremony that the certificate is of: the same holders, threshold, type and source,
+    /// under an intent of ours.
+    private func ceremony(
+        of certificate: KeyCertificate, _ group: HolderGroup
+    ) throws -> Ceremony? {
+        let descriptor = certificate.descriptor
+        guard let request = try store.signingRequest(descriptor.intent), let id = request.ceremony,
+            let ceremony = try store.ceremony(id), ceremony.state == .open,
+            ceremony.group == group.id, let plan = descriptor.plan, plan.kind == group.kind,
+            plan.threshold == ceremony.threshold, plan.holders == ceremony.holders,
+            plan.source?.group == ceremony.source,
+            try store.keyVault(group.keyVault)?.scheme == descriptor.scheme
+        else { return nil }
+        return ceremony
+    }
+
+    /// Whether the key is the key vault's own, if it has one: a ceremony never changes it.
+    private func isSameKey(_ key: AnySharedKey, _ group: HolderGroup) throws -> Bool {
+        guard let keyVault = try store.keyVault(group.keyVault) else { return false }
+        guard let main = try store.group(keyVault.main)?.certificate?.claimed()?.key else {
+            return group.id == keyVault.main
+        }
+        return key.publicKey == main.publicKey && key.chainCode == main.chainCode
+    }
+}

@@ -1,0 +1,268 @@
+import Algebra
+import Canonical
+import Identity
+import Intents
+import KeyGroups
+
+/// Key vaults, the groups that hold their shares, and the ceremonies that deal them.
+extension Books {
+    /// Makes a key vault and asks for its key: the holders then make it by themselves.
+    ///
+    /// - Parameter threshold: how many of the holders must sign.
+    public func createKeyVault(
+        for tenant: TenantID, _ scheme: SignatureScheme, threshold required: Int,
+        holders: [RegisteredHolder]
+    ) throws -> (KeyVault, Ceremony) {
+        guard try store.tenant(tenant) != nil else { throw Refusal.notFound("tenant") }
+        guard try keyVault(of: tenant, scheme) == nil else {
+            throw Refusal(
+                .invalid, field: "scheme", "The tenant has a key for \(scheme.name) already.")
+        }
+        let (threshold, roster) = try Self.quorum(required, of: holders.map(\.identity))
+        let group = HolderGroup(
+            id: GroupID(unchecked: newID(CeremonyID.self).bytes), keyVault: newID(), kind: .main,
+            threshold: threshold, holders: roster, lastEpoch: 0, certificate: nil, createdAt: now)
+        let keyVault = KeyVault(
+            id: group.keyVault, tenant: tenant, scheme: scheme, main: group.id, signing: group.id,
+            createdAt: now)
+        try store.insert(keyVault)
+        try store.insert(group)
+        return (keyVault, try begin(.keyGeneration, group, from: nil, threshold, roster))
+    }
+
+    /// Gives another group shares of a key that a main group holds.
+    public func createGroup(
+        _ kind: GroupKind, for tenant: TenantID, _ scheme: SignatureScheme,
+        threshold required: Int, holders: [RegisteredHolder]
+    ) throws -> (HolderGroup, Ceremony) {
+        guard kind != .main else {
+            throw Refusal(
+                .invalid, field: "kind",
+                "A key has one main group; make a signing or a recovery "
+                    + "group.")
+        }
+        guard let keyVault = try keyVault(of: tenant, scheme),
+            let main = try store.group(keyVault.main)
+        else { throw Refusal.notFound("\(scheme.name) key of the tenant") }
+        try mustBeIdle(main)
+        let (threshold, roster) = try Self.quorum(required, of: holders.map(\.identity))
+        let group = HolderGroup(
+            id: GroupID(unchecked: newID(CeremonyID.self).bytes), keyVault: keyVault.id,
+            kind: kind, threshold: threshold, holders: roster, lastEpoch: 0, certificate: nil,
+            createdAt: now)
+        try store.insert(group)
+        return (group, try begin(.fromKeyGroup, group, from: main, threshold, roster))
+    }
+
+    /// Gives the holders of a group new shares of the key that they have.
+    public func refresh(_ id: GroupID) throws -> Ceremony {
+        let group = try group(id)
+        try mustBeIdle(group)
+        return try begin(.refresh, group, from: group, group.threshold, group.holders)
+    }
+
+    /// Has a recovery group give all holders of the main group new shares, where `replacement`
+    /// takes the place of a holder that is lost.
+    ///
+    /// - Returns: the ceremony, and the other groups that count on the lost holder: each must be
+    ///   given shares without it, or it is one loss nearer to its end.
+    public func recover(
+        from id: GroupID, lost: IdentityPublicKey, replacement: IdentityPublicKey
+    ) throws -> (Ceremony, others: [HolderGroup]) {
+        let source = try group(id)
+        guard source.kind == .recovery, source.isActive,
+            let keyVault = try store.keyVault(source.keyVault),
+            let main = try store.group(keyVault.main)
+        else {
+            throw Refusal(.invalid, field: "group", "The group is no recovery group with shares.")
+        }
+        try mustBeIdle(main)
+        guard let position = main.holders.position(of: lost),
+            let place = main.holders.index(at: position)
+        else {
+            throw Refusal(.invalid, field: "lost", "The lost holder is not of the main group.")
+        }
+        guard main.holders.position(of: replacement) == nil else {
+            throw Refusal(
+                .invalid, field: "replacement", "The replacement is of the main group already.")
+        }
+        var places = Dictionary(
+            uniqueKeysWithValues: zip(main.holders.identities, main.holders.indices))
+        places[lost] = nil
+        places[replacement] = place
+        let identities = places.keys.sorted()
+        guard let holders = Roster(identities, identities.compactMap { places[$0] }) else {
+            throw LedgerFault.impossible("holders of a main group")
+        }
+        let ceremony = try begin(.recovery, main, from: source, main.threshold, holders)
+        let others = try store.groups(of: keyVault.id).filter {
+            $0.id != main.id && $0.isActive && $0.holders.position(of: lost) != nil
+        }
+        return (ceremony, others)
+    }
+
+    /// Lets another group of the same key sign from now on.
+    public func sign(with id: GroupID) throws {
+        let group = try group(id)
+        guard group.isActive, group.kind != .recovery,
+            var keyVault = try store.keyVault(group.keyVault)
+        else {
+            throw Refusal(.invalid, field: "group", "The group has no shares, or may not sign.")
+        }
+        keyVault.signing = group.id
+        try store.update(keyVault)
+        stirred.signing = true
+    }
+
+    /// Asks the holders of a group to prove that their shares are whole.
+    public func checkUp(_ id: GroupID) throws -> CheckUp {
+        let group = try group(id)
+        guard let certificate = group.certificate, let (_, digest) = certificate.claimed() else {
+            throw Refusal(.invalid, field: "group", "The group has no shares.")
+        }
+        var random = SystemRandom()
+        let checkUp = CheckUp(
+            group: id, epoch: certificate.descriptor.epoch, certificate: digest,
+            challenge: random.bytes(ShareCheck.challengeBytes), proved: [], damaged: [], at: now)
+        try store.put(checkUp)
+        stirred.signing = true
+        return checkUp
+    }
+
+    /// How long holders are asked for a proof.
+    private static let checkUpSeconds: Int64 = 600
+
+    /// Whom to ask for a proof that has not come.
+    public func checkUpOrders(online: Set<IdentityPublicKey>) throws -> [HolderOrder] {
+        let since = now.adding(seconds: -Self.checkUpSeconds)
+        return try store.checkUps(since: since).compactMap { checkUp in
+            guard let group = try store.group(checkUp.group), group.epoch == checkUp.epoch else {
+                return nil
+            }
+            let open = group.holders.identities.filter {
+                online.contains($0) && !checkUp.proved.contains($0)
+                    && !checkUp.damaged.contains($0)
+            }
+            return open.isEmpty
+                ? nil : .checkUp(group: group.id, challenge: checkUp.challenge, to: open)
+        }
+    }
+
+    /// Takes in a holder's proof, which is verified under its verifying share.
+    public func take(
+        proof: [UInt8], of id: GroupID, epoch: UInt64, challenge: [UInt8],
+        from holder: IdentityPublicKey
+    ) throws {
+        guard var checkUp = try store.checkUp(of: id), checkUp.challenge == challenge,
+            checkUp.epoch == epoch, let group = try store.group(id),
+            let (key, digest) = group.certificate?.claimed(), digest == checkUp.certificate,
+            let index = group.holders.position(of: holder).flatMap({ group.holders.index(at: $0) })
+        else { return }
+        let statement = ShareCheck.Statement(
+            group: id, epoch: epoch, certificate: digest, index: index, challenge: challenge)
+        if ShareCheck.verifies(proof, of: statement, under: key) {
+            checkUp.damaged.removeAll { $0 == holder }
+            if !checkUp.proved.contains(holder) { checkUp.proved.append(holder) }
+        } else if !checkUp.proved.contains(holder), !checkUp.damaged.contains(holder) {
+            checkUp.damaged.append(holder)
+        }
+        try store.put(checkUp)
+    }
+
+    public func holder(named name: String) throws -> RegisteredHolder {
+        guard let holder = try store.holders().first(where: { $0.name == name }) else {
+            throw Refusal(.notFound, "There is no holder '\(name)'.")
+        }
+        return holder
+    }
+
+    func group(_ id: GroupID) throws -> HolderGroup {
+        guard let group = try store.group(id) else { throw Refusal.notFound("group") }
+        return group
+    }
+
+    private static func quorum(
+        _ required: Int, of holders: [IdentityPublicKey]
+    ) throws -> (SigningThreshold, Roster) {
+        let identities = holders.sorted()
+        guard let threshold = SigningThreshold(required, of: identities.count),
+            let roster = Roster(
+                identities, (1...identities.count).compactMap { ParticipantIndex($0) })
+        else {
+            throw Refusal(
+                .invalid, field: "holders",
+                "\(required) of \(holders.count) holders is no possible quorum; 2 to 20 holders, "
+                    + "of which at least 2 sign.")
+        }
+        return (threshold, roster)
+    }
+
+    /// A group deals, or is dealt to, by one ceremony at a time.
+    private func mustBeIdle(_ group: HolderGroup) throws {
+        guard group.isActive else {
+            throw Refusal(
+                .keyNotReady, "The key share holders have not made the group's shares yet.")
+        }
+        let isBusy = try store.openCeremonies().contains {
+            $0.group == group.id || $0.source == group.id
+        }
+        if isBusy {
+            throw Refusal(
+                .invalid, field: "group",
+                "A ceremony of this group is under way; see quorumkeep group list.")
+        }
+    }
+
+    private func begin(
+        _ occasion: KeyCeremony.Occasion, _ group: HolderGroup, from source: HolderGroup?,
+        _ threshold: SigningThreshold, _ holders: Roster
+    ) throws -> Ceremony {
+        let everyone = Set(holders.identities + (source?.holders.identities ?? []))
+        guard everyone.count <= Int(ParticipantIndex.most) else {
+            throw Refusal(
+                .invalid, field: "holders",
+                "A ceremony has at most \(ParticipantIndex.most) participants.")
+        }
+        let ceremony = Ceremony(
+            id: newID(), group: group.id, occasion: occasion, source: source?.id,
+            threshold: threshold, holders: holders, createdAt: now)
+        try store.insert(ceremony)
+        stirred.signing = true
+        return ceremony
+    }
+
+    public func keyVault(of tenant: TenantID, _ scheme: SignatureScheme) throws -> KeyVault? {
+        try store.keyVaults(of: tenant).first { $0.scheme == scheme }
+    }
+
+    /// The tenant's key, or a refusal that says that its holders have not made it yet.
+    func activeKey(of tenant: TenantID) throws -> (KeyVault, SharedKey<ECDSA>) {
+        guard let keyVault = try keyVault(of: tenant, .ecdsaSecp256k1),
+            let key = try store.group(keyVault.main)?.certificate?.claimed()?.key
+                .key(of: ECDSA.self)
+        else {
+            throw Refusal(
+                .keyNotReady, "The key share holders have not made this tenant's key yet.")
+        }
+        return (keyVault, key)
+    }
+
+    /// The tenant's ECDSA key, once its holders have made it.
+    public func rootKey(of tenant: TenantID) throws -> AnySharedKey? {
+        try keyVault(of: tenant, .ecdsaSecp256k1).flatMap { try store.group($0.main) }?
+            .certificate?.claimed()?.key
+    }
+
+    public func isKeyMade(of tenant: TenantID) throws -> Bool {
+        try rootKey(of: tenant) != nil
+    }
+
+    /// The group that signs for the tenant, and its epoch.
+    func signingGroup(of tenant: TenantID) throws -> (group: HolderGroup, epoch: UInt64) {
+        let (keyVault, _) = try activeKey(of: tenant)
+        guard let group = try store.group(keyVault.signing), let epoch = group.epoch else {
+            throw LedgerFault.impossible("signing group of \(keyVault.id)")
+        }
+        return (group, epoch)
+    }
+}
