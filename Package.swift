@@ -70,6 +70,7 @@ let package = Package(
         room("Canonical", []),
         room("Algebra", ["Canonical", "CSecp256k1", "CSodium", "CLibCrypto", crypto]),
         room("KeyGroups", ["Algebra", "Canonical"]),
+        room("RecoveryKit", ["Algebra", "Canonical", "KeyGroups"]),
         room("Threshold", ["Algebra", "Canonical", "KeyGroups"]),
         room("Chains", ["Algebra", "Canonical"]),
         room("Intents", ["Algebra", "Canonical", "Chains", "KeyGroups"]),
@@ -187,8 +188,15 @@ let package = Package(
                 "Algebra", "Canonical", "Chains", "Custody", "TestKit", "Workers", logging,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ] + hummingbird),
+        tests(
+            "RecoveryKitTests",
+            [
+                "Algebra", "Canonical", "Chains", "Holder", "HolderStorage", "Housekeeping",
+                "KeyGroups", "RecoveryKit", "TestKit", "Threshold",
+            ]),
         tests("CanonicalTests", ["Algebra", "Canonical", "TestKit"]),
-        tests("AlgebraTests", ["Algebra", "Canonical", "CSecp256k1", "TestKit"]),
+        tests(
+            "AlgebraTests", ["Algebra", "Canonical", "CSecp256k1", "TestKit"]),
         tests("ChainsTests", ["Algebra", "Canonical", "Chains", "KeyGroups", "TestKit"]),
         tests(
             "IntentsTests",

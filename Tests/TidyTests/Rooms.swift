@@ -26,6 +26,10 @@ enum Rooms {
         "Canonical": Room([]),
         "Algebra": Room(walls.union(["Canonical"]), outside: ["Crypto"]),
         "KeyGroups": Room(["Algebra", "Canonical"]),
+        // Base64.
+        "RecoveryKit": Room(
+            ["Algebra", "Canonical", "KeyGroups"],
+            foundationOnlyIn: ["RecoveryKit/RecoveryFile+JSON.swift"]),
         "Threshold": Room(["Algebra", "Canonical", "KeyGroups"]),
         // JSON is read and written by Foundation; nothing else of it is needed here.
         "Chains": Room(["Algebra", "Canonical"], foundationOnlyIn: ["Chains/EVM/EVMRPC.swift"]),
@@ -100,12 +104,15 @@ enum Rooms {
 
     /// Rooms below the servers: no clock, no waiting, no environment.
     static let pure: Set<String> = [
-        "Canonical", "Algebra", "KeyGroups", "Threshold", "Chains", "Intents", "Identity",
+        "Canonical", "Algebra", "KeyGroups", "RecoveryKit", "Threshold", "Chains", "Intents",
+        "Identity",
         "Custody", "Storage", "Wire", "HolderStorage",
     ]
 
     /// What sees key shares. The platform is never linked with any of it.
-    static let holderOnly: Set<String> = ["Threshold", "Holder", "HolderStorage"]
+    static let holderOnly: Set<String> = [
+        "Threshold", "Holder", "HolderStorage", "RecoveryKit",
+    ]
 
     /// Everything that a room reaches when each room links what `links` says.
     static func reach(of room: String, _ links: [String: Set<String>]) -> Set<String> {

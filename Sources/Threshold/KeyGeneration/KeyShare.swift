@@ -31,6 +31,10 @@ public struct KeyShare: ~Copyable, Sendable {
         return KeyShare(key: key, me: me, secret: secret, pairs: pairs)
     }
 
+    /// xᵢ alone, 32 bytes, for a file that is sealed elsewhere: no setup and no seed goes with it,
+    /// so that a backup can sign nothing by itself (specification section 4.4, rule 4).
+    public borrowing func dangerouslyExportSecret() -> SecretBytes { secret.encoded() }
+
     /// Bytes that depend on the share, to hedge a run's randomness with.
     public borrowing func hedge() -> SecretBytes { secret.encoded() }
 }
