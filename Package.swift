@@ -130,6 +130,12 @@ let package = Package(
                 "KeyGroups", arguments, logging, signals,
             ], exclude: ["README.md"], swiftSettings: settings),
         .executableTarget(
+            name: "quorumkeep-recover",
+            dependencies: [
+                "Algebra", "Canonical", "Chains", "Housekeeping", "KeyGroups", "RecoveryKit",
+                arguments,
+            ], exclude: ["README.md"], swiftSettings: settings),
+        .executableTarget(
             name: "quorumkeep",
             dependencies: [
                 "Algebra", "Canonical", "Chains", "Custody", "CustodyClient", "Gateway",
@@ -192,7 +198,7 @@ let package = Package(
             "RecoveryKitTests",
             [
                 "Algebra", "Canonical", "Chains", "Holder", "HolderStorage", "Housekeeping",
-                "KeyGroups", "RecoveryKit", "TestKit", "Threshold",
+                "KeyGroups", "RecoveryKit", "TestKit", "Threshold", "quorumkeep-recover", arguments,
             ]),
         tests("CanonicalTests", ["Algebra", "Canonical", "TestKit"]),
         tests(

@@ -85,6 +85,10 @@ enum Rooms {
                 "KeyGroups",
             ],
             outside: ["ArgumentParser", "Foundation", "Logging", "Synchronization", "UnixSignals"]),
+        // Offline: nothing that reaches a network or a store.
+        "quorumkeep-recover": Room(
+            ["Algebra", "Canonical", "Chains", "Housekeeping", "KeyGroups", "RecoveryKit"],
+            outside: ["ArgumentParser", "Foundation"]),
         "quorumkeep": Room(
             [
                 "Algebra", "Canonical", "Chains", "Custody", "CustodyClient", "Gateway",
@@ -100,7 +104,7 @@ enum Rooms {
     ]
 
     /// Command lines: they print, read the environment, and start the clock.
-    static let executables: Set<String> = ["quorumkeep", "quorumkeep-node"]
+    static let executables: Set<String> = ["quorumkeep", "quorumkeep-node", "quorumkeep-recover"]
 
     /// Rooms below the servers: no clock, no waiting, no environment.
     static let pure: Set<String> = [

@@ -86,6 +86,12 @@ enum Danger {
         "dangerouslyExportSecret": [
             "Sources/Threshold/KeyGeneration/KeyShare.swift", "Sources/Holder/SealedShare.swift",
         ],
+        // A whole key, offline, when there is no other way left to move what it guards.
+        "dangerouslyReconstruct": [
+            "Sources/quorumkeep-recover/WholeRoot.swift",
+            "Sources/quorumkeep-recover/Reconstruct.swift",
+        ],
+        "dangerouslyReconstructKey": ["Sources/quorumkeep-recover/Reconstruct.swift"],
         // Development: nobody is asked before a key is made.
         "dangerouslyConfirmsCeremonies": [
             "Sources/Holder/HolderCore.swift", "Sources/quorumkeep-node/Commands.swift",
