@@ -127,7 +127,7 @@ let package = Package(
             name: "quorumkeep-node",
             dependencies: [
                 "Algebra", "Canonical", "Holder", "HolderStorage", "Housekeeping", "Intents",
-                "KeyGroups", arguments, logging, signals,
+                "KeyGroups", "RecoveryKit", arguments, logging, signals,
             ], exclude: ["README.md"], swiftSettings: settings),
         .executableTarget(
             name: "quorumkeep-recover",

@@ -82,7 +82,7 @@ enum Rooms {
         "quorumkeep-node": Room(
             [
                 "Algebra", "Canonical", "Holder", "HolderStorage", "Housekeeping", "Intents",
-                "KeyGroups",
+                "KeyGroups", "RecoveryKit",
             ],
             outside: ["ArgumentParser", "Foundation", "Logging", "Synchronization", "UnixSignals"]),
         // Offline: nothing that reaches a network or a store.

@@ -85,6 +85,7 @@ enum Danger {
         // A share leaves its holder's store, to be sealed under the operator's passphrase.
         "dangerouslyExportSecret": [
             "Sources/Threshold/KeyGeneration/KeyShare.swift", "Sources/Holder/SealedShare.swift",
+            "Sources/quorumkeep-node/ExportShare.swift",
         ],
         // A whole key, offline, when there is no other way left to move what it guards.
         "dangerouslyReconstruct": [
