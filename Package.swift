@@ -70,6 +70,7 @@ let package = Package(
         room("Canonical", []),
         room("Algebra", ["Canonical", "CSecp256k1", "CSodium", "CLibCrypto", crypto]),
         room("KeyGroups", ["Algebra", "Canonical"]),
+        room("RecoveryKit", ["Algebra", "Canonical", "KeyGroups"]),
         room("Threshold", ["Algebra", "Canonical", "KeyGroups"]),
         room("Chains", ["Algebra", "Canonical"]),
         room("Intents", ["Algebra", "Canonical", "Chains", "KeyGroups"]),
@@ -126,7 +127,13 @@ let package = Package(
             name: "quorumkeep-node",
             dependencies: [
                 "Algebra", "Canonical", "Holder", "HolderStorage", "Housekeeping", "Intents",
-                "KeyGroups", arguments, logging, signals,
+                "KeyGroups", "RecoveryKit", arguments, logging, signals,
+            ], exclude: ["README.md"], swiftSettings: settings),
+        .executableTarget(
+            name: "quorumkeep-recover",
+            dependencies: [
+                "Algebra", "Canonical", "Chains", "Housekeeping", "KeyGroups", "RecoveryKit",
+                arguments,
             ], exclude: ["README.md"], swiftSettings: settings),
         .executableTarget(
             name: "quorumkeep",
@@ -187,8 +194,15 @@ let package = Package(
                 "Algebra", "Canonical", "Chains", "Custody", "TestKit", "Workers", logging,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ] + hummingbird),
+        tests(
+            "RecoveryKitTests",
+            [
+                "Algebra", "Canonical", "Chains", "Holder", "HolderStorage", "Housekeeping",
+                "KeyGroups", "RecoveryKit", "TestKit", "Threshold", "quorumkeep-recover", arguments,
+            ]),
         tests("CanonicalTests", ["Algebra", "Canonical", "TestKit"]),
-        tests("AlgebraTests", ["Algebra", "Canonical", "CSecp256k1", "TestKit"]),
+        tests(
+            "AlgebraTests", ["Algebra", "Canonical", "CSecp256k1", "TestKit"]),
         tests("ChainsTests", ["Algebra", "Canonical", "Chains", "KeyGroups", "TestKit"]),
         tests(
             "IntentsTests",

@@ -44,6 +44,21 @@ public struct GroupSecretScalar<Group: PrimeGroup>: ~Copyable, @unchecked Sendab
         self.init(limbs: limbs)
     }
 
+    /// The integer with these 32 big-endian bytes, on either group: as files spell it. Nil as above.
+    public init?(canonicalBigEndian bytes: UnsafeRawBufferPointer) {
+        guard bytes.count == GroupScalar<Group>.byteCount else { return nil }
+        let limbs = Limbs(bigEndian: bytes.baseAddress!)
+        guard Group.isCanonical(limbs) == 1 else { return nil }
+        self.init(limbs: limbs)
+    }
+
+    /// 32 big-endian bytes, on either group.
+    public borrowing func bigEndian() -> SecretBytes {
+        var bytes = SecretBytes(count: GroupScalar<Group>.byteCount)
+        bytes.withMutableBytes { limbs.write(bigEndianTo: $0.baseAddress!) }
+        return bytes
+    }
+
     /// A value that is known to others and is calculated with as a secret.
     public init(_ known: GroupScalar<Group>) { self.init(limbs: known.limbs) }
 

@@ -5,37 +5,15 @@ import Threshold
 
 /// Keeping shares, and confirming new keys (specification section 3.6).
 extension HolderCore {
-    /// What a sealed share is bound to: it opens only as the share of this group and epoch.
-    private func sealingContext(_ group: GroupID, _ epoch: UInt64, _ scheme: SignatureScheme)
-        -> [UInt8]
-    {
-        Array("quorumkeep/share/v1".utf8) + group.bytes + epoch.bigEndianBytes
-            + scheme.rawValue.bigEndianBytes
-    }
-
     func seal<Scheme: KeyScheme>(_ share: borrowing KeyShare<Scheme>, of key: KeyRecord) -> [UInt8]
     {
-        sealing.sealForStorage(
-            share.stored(), authenticating: sealingContext(key.group, key.epoch, key.scheme))
-    }
-
-    /// A stored share that cannot be opened: the sealing key is another, or the file was changed.
-    struct CannotOpenShare: Error, CustomStringConvertible {
-        let description: String
+        sealing.sealForStorage(share.stored(), authenticating: key.sealingContext)
     }
 
     func openShare<Scheme: KeyScheme>(
-        of key: KeyRecord, _: Scheme.Type
+        of key: KeyRecord, _ scheme: Scheme.Type
     ) throws -> KeyShare<Scheme> {
-        let context = sealingContext(key.group, key.epoch, key.scheme)
-        guard let sealed = try store.sealedShare(of: key.group, epoch: key.epoch),
-            let stored = sealing.openStored(sealed, authenticating: context)
-        else {
-            throw CannotOpenShare(
-                description: "the share of group \(key.group), epoch \(key.epoch) does not open "
-                    + "under this holder's sealing key")
-        }
-        return try KeyShare(stored: stored)
+        try sealing.openShare(of: key, scheme, in: store)
     }
 
     /// Stores the new share, gives our signature for its certificate, and tells the others.

@@ -86,6 +86,59 @@ public enum PrivateFile {
         return try Data(contentsOf: url)
     }
 
+    /// Writes a new file, as a whole or not at all; one that is there is left as it is.
+    public static func create(_ content: UnsafeRawBufferPointer, at url: URL) throws {
+        let descriptor = open(url.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        guard descriptor >= 0 else {
+            guard errno != EEXIST else {
+                throw CommandFailure(
+                    "\(url.path) is there already and is not written over: name a new file")
+            }
+            throw CommandFailure("cannot write \(url.path): \(String(cString: strerror(errno)))")
+        }
+        defer { close(descriptor) }
+        var at = 0
+        while at < content.count {
+            let count = pwrite(
+                descriptor, content.baseAddress! + at, content.count - at, off_t(at))
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { break }
+            at += count
+        }
+        guard at == content.count, fsync(descriptor) == 0 else {
+            let why = String(cString: strerror(errno))
+            unlink(url.path)
+            throw CommandFailure("cannot write \(url.path): \(why)")
+        }
+        let parent = open(url.deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
+        guard parent >= 0 else { return }
+        fsync(parent)
+        close(parent)
+    }
+
+    /// What `body` makes of a file that holds a secret, which is wiped from memory afterwards;
+    /// refuses one that others can read, and one of more than `most` bytes.
+    public static func reading<Result: ~Copyable>(
+        _ url: URL, most: Int, _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result {
+        let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw CommandFailure("cannot read \(url.path): \(String(cString: strerror(errno)))")
+        }
+        defer { close(descriptor) }
+        var info = stat()
+        guard fstat(descriptor, &info) == 0, info.st_mode & 0o077 == 0 else {
+            throw CommandFailure(
+                "\(url.path) can be read by others: chmod 600 it, and take what it held as known")
+        }
+        let memory = WipedMemory(most)
+        let count = pread(descriptor, memory.buffer.baseAddress!, memory.buffer.count, 0)
+        guard count >= 0, count < memory.buffer.count else {
+            throw CommandFailure("\(url.path) cannot be read, or has more than \(most) bytes")
+        }
+        return try body(UnsafeRawBufferPointer(rebasing: memory.buffer[..<count]))
+    }
+
     public static func makeDirectory(_ url: URL) throws {
         do {
             try FileManager.default.createDirectory(

@@ -18,7 +18,10 @@ struct NodeCommand: AsyncParsableCommand {
             It dials out to its relay and opens no port. What it keeps is in its data directory; \
             its rules are in rules.json there, and count from the next start.
             """,
-        subcommands: [Init.self, Start.self, Info.self, Pending.self, Confirm.self, Thaw.self])
+        subcommands: [
+            Init.self, Start.self, Info.self, Pending.self, Confirm.self, Thaw.self,
+            ExportShare.self,
+        ])
 }
 
 struct DataOption: ParsableArguments {

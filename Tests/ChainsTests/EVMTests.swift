@@ -102,12 +102,12 @@ import Testing
     @Test func `derived addresses agree with two other libraries`() throws {
         let vectors = try Vectors.json("chains/xpub_addresses.json").items
         for vector in vectors {
-            let payload = try #require(Base58.decodeChecked(vector["xpub"].text))
-            let key = try #require(Point(compressed: payload[45..<78]))
+            let root = try #require(ExtendedPublicKey(text: vector["xpub"].text))
+            let key = try #require(Point(compressed: root.key))
             let steps = vector["path"].text.split(separator: "/").compactMap { UInt32($0) }
             let path = try #require(DerivationPath(steps))
             let derived = try #require(
-                DerivedKey<ECDSA>(path, below: key, chainCode: Array(payload[13..<45])))
+                DerivedKey<ECDSA>(path, below: key, chainCode: root.chainCode))
             #expect(EVMAddress(derived.publicKey).text == vector["address"].text)
         }
         print("xpub_addresses: \(vectors.count) EVM addresses")
@@ -176,29 +176,5 @@ import Testing
                 try EVMRPC.block(1).result(of: block(transactions))
             }
         }
-    }
-}
-
-/// Base58Check, for reading extended keys in vectors.
-enum Base58 {
-    private static let digits = Array("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")
-
-    static func decodeChecked(_ text: String) -> [UInt8]? {
-        var bytes: [UInt8] = []
-        for character in text {
-            guard var carry = digits.firstIndex(of: character) else { return nil }
-            for at in bytes.indices.reversed() {
-                carry += 58 * Int(bytes[at])
-                bytes[at] = UInt8(carry & 255)
-                carry >>= 8
-            }
-            while carry > 0 {
-                bytes.insert(UInt8(carry & 255), at: 0)
-                carry >>= 8
-            }
-        }
-        let payload = Array(bytes.dropLast(4))
-        let check = Digest.sha256(Digest.sha256(payload).bytes).bytes.prefix(4)
-        return payload.count == 78 && bytes.suffix(4).elementsEqual(check) ? payload : nil
     }
 }

@@ -1,3 +1,4 @@
+import Canonical
 import Chains
 import CustodyClient
 import Foundation

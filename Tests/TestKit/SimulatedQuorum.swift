@@ -47,7 +47,7 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
 
     public private(set) var members: [Member] = []
     public let threshold: SigningThreshold
-    public let group = GroupID(unchecked: [UInt8](repeating: 9, count: 16))
+    public let group: GroupID
     private let platformSeed: SecretBox<SecretBytes>
     public let platformKey: IdentityPublicKey
     public var relay: Relay = { [$0] }
@@ -79,8 +79,9 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
             ], digest: .sha256(Array("rules".utf8)))
     }
 
-    public init(_ threshold: SigningThreshold, seed: String) throws {
+    public init(_ threshold: SigningThreshold, seed: String, group: UInt8 = 9) throws {
         self.threshold = threshold
+        self.group = GroupID(unchecked: [UInt8](repeating: group, count: 16))
         random = TestRandom(seed)
         platformSeed = SecretBox(SecretBytes(count: 32, from: &random))
         platformKey = platformSeed.with { IdentityKey(seed: $0)!.publicKey }
@@ -231,7 +232,7 @@ extension SimulatedQuorum {
     }
 
     /// Makes the group's key by the real ceremony, confirmed at every holder.
-    public func generateKey() throws {
+    public func generateKey(epoch: UInt64 = 1) throws {
         let ceremony = KeyCeremony(
             occasion: .keyGeneration, scheme: .ecdsaSecp256k1, kind: .main, threshold: threshold,
             holders: roster, source: nil)!
@@ -240,7 +241,7 @@ extension SimulatedQuorum {
                 try member.database.confirm(fingerprint: ceremony.fingerprint(of: group))
             }
         }
-        let intent = intent(.keyCeremony(ceremony))
+        let intent = intent(.keyCeremony(ceremony), epoch: epoch)
         offer(intent)
         try run()
         propose(

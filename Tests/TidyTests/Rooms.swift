@@ -26,6 +26,10 @@ enum Rooms {
         "Canonical": Room([]),
         "Algebra": Room(walls.union(["Canonical"]), outside: ["Crypto"]),
         "KeyGroups": Room(["Algebra", "Canonical"]),
+        // Base64.
+        "RecoveryKit": Room(
+            ["Algebra", "Canonical", "KeyGroups"],
+            foundationOnlyIn: ["RecoveryKit/RecoveryFile+JSON.swift"]),
         "Threshold": Room(["Algebra", "Canonical", "KeyGroups"]),
         // JSON is read and written by Foundation; nothing else of it is needed here.
         "Chains": Room(["Algebra", "Canonical"], foundationOnlyIn: ["Chains/EVM/EVMRPC.swift"]),
@@ -78,9 +82,13 @@ enum Rooms {
         "quorumkeep-node": Room(
             [
                 "Algebra", "Canonical", "Holder", "HolderStorage", "Housekeeping", "Intents",
-                "KeyGroups",
+                "KeyGroups", "RecoveryKit",
             ],
             outside: ["ArgumentParser", "Foundation", "Logging", "Synchronization", "UnixSignals"]),
+        // Offline: nothing that reaches a network or a store.
+        "quorumkeep-recover": Room(
+            ["Algebra", "Canonical", "Chains", "Housekeeping", "KeyGroups", "RecoveryKit"],
+            outside: ["ArgumentParser", "Foundation"]),
         "quorumkeep": Room(
             [
                 "Algebra", "Canonical", "Chains", "Custody", "CustodyClient", "Gateway",
@@ -96,16 +104,19 @@ enum Rooms {
     ]
 
     /// Command lines: they print, read the environment, and start the clock.
-    static let executables: Set<String> = ["quorumkeep", "quorumkeep-node"]
+    static let executables: Set<String> = ["quorumkeep", "quorumkeep-node", "quorumkeep-recover"]
 
     /// Rooms below the servers: no clock, no waiting, no environment.
     static let pure: Set<String> = [
-        "Canonical", "Algebra", "KeyGroups", "Threshold", "Chains", "Intents", "Identity",
+        "Canonical", "Algebra", "KeyGroups", "RecoveryKit", "Threshold", "Chains", "Intents",
+        "Identity",
         "Custody", "Storage", "Wire", "HolderStorage",
     ]
 
     /// What sees key shares. The platform is never linked with any of it.
-    static let holderOnly: Set<String> = ["Threshold", "Holder", "HolderStorage"]
+    static let holderOnly: Set<String> = [
+        "Threshold", "Holder", "HolderStorage", "RecoveryKit",
+    ]
 
     /// Everything that a room reaches when each room links what `links` says.
     static func reach(of room: String, _ links: [String: Set<String>]) -> Set<String> {

@@ -82,6 +82,17 @@ enum Danger {
             "Sources/Custody/Books+Tenants.swift", "Sources/Custody/Books+Webhooks.swift",
             "Sources/Identity/APISecret.swift", "Sources/Identity/WebhookSignature.swift",
         ],
+        // A share leaves its holder's store, to be sealed under the operator's passphrase.
+        "dangerouslyExportSecret": [
+            "Sources/Threshold/KeyGeneration/KeyShare.swift", "Sources/Holder/SealedShare.swift",
+            "Sources/quorumkeep-node/ExportShare.swift",
+        ],
+        // A whole key, offline, when there is no other way left to move what it guards.
+        "dangerouslyReconstruct": [
+            "Sources/quorumkeep-recover/WholeRoot.swift",
+            "Sources/quorumkeep-recover/Reconstruct.swift",
+        ],
+        "dangerouslyReconstructKey": ["Sources/quorumkeep-recover/Reconstruct.swift"],
         // Development: nobody is asked before a key is made.
         "dangerouslyConfirmsCeremonies": [
             "Sources/Holder/HolderCore.swift", "Sources/quorumkeep-node/Commands.swift",

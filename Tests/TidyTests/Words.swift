@@ -93,7 +93,8 @@ enum Words {
     /// C's names stay as they are: `secp256k1_ec_pubkey_parse`, `MSG_NOSIGNAL`.
     private static func isOfC(_ name: String) -> Bool {
         let isMacro = name.contains("_") && !name.contains(where: \.isLowercase)
-        return isMacro || ["secp256k1_", "SHA256_", "SHA512_"].contains(where: name.hasPrefix)
+        return isMacro
+            || ["EVP_", "secp256k1_", "SHA256_", "SHA512_"].contains(where: name.hasPrefix)
     }
 
     static func comments(_ source: SwiftSource) -> [Finding] {

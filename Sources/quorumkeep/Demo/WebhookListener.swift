@@ -1,4 +1,5 @@
 import Algebra
+import Canonical
 import CustodyClient
 import Foundation
 import Gateway

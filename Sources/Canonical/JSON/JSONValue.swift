@@ -10,6 +10,10 @@ public indirect enum JSONValue: Equatable, Sendable {
     public struct Member: Equatable, Sendable {
         public let name: String
         public let value: JSONValue
+
+        public init(name: String, value: JSONValue) {
+            (self.name, self.value) = (name, value)
+        }
     }
 
     public static func object(_ members: KeyValuePairs<String, JSONValue>) -> JSONValue {
