@@ -145,7 +145,7 @@ enum Multiplication {
             _ answer: Answer
         ) throws(Abort.Reason) -> Shares {
             let theta = factors(name, message.digest, answer.corrections)
-            var sums = matrix.copy()
+            var sums = matrix
             sums.add(answer.corrections, where: choice)
             var transcript = Transcript(Tag.multiplicationCheck)
             transcript.append(name)

@@ -179,29 +179,57 @@ enum TransferExtension {
     }
 }
 
-/// The 16 leaves of one tree, each expanded to a column of 640 bits, and their masked sums.
+/// The sums over one tree's 16 leaves, each expanded to a column of 640 bits.
 struct LeafExpansion: ~Copyable {
     private var hash: FixedHash
-    /// Leaf x's column at 12 words · x: three digests, of which 80 bytes count.
+    /// Leaf x's column at 6 chunks · x of 16 bytes: three digests, of which 80 bytes count.
     private var expanded: SecretBytes
-    private static let stride = 12
+    /// Column b is the sum of the leaves x in which bit b is set, the last column of all leaves.
+    private var sums: SecretBytes
+    private static let leafChunks = 6
+    private static let columnChunks = Transfer.columnBytes / 16
 
     init(_ name: Digest) {
         hash = FixedHash(Tag.extensionPRG, name, payloadBytes: 35)
-        expanded = SecretBytes(count: Transfer.leafCount * Self.stride * 8)
+        expanded = SecretBytes(count: Transfer.leafCount * Self.leafChunks * 16)
+        sums = SecretBytes(count: (Transfer.treeDepth + 1) * Transfer.columnBytes)
     }
 
     /// R_{i,x}: the first 80 bytes of FixedHash(leaf || i || x || counter) for counters 0, 1, 2.
     mutating func expand(_ tree: Int, _ leaves: borrowing SecretBytes) {
-        expanded.withMutableBytes { out in
+        let bytes = Transfer.leafCount * Transfer.seedBytes
+        expanded.withMutableBytes { expanded in
             leaves.withBytes { leaves in
-                for leaf in 0..<Transfer.leafCount {
-                    let at = (tree * Transfer.leafCount + leaf) * Transfer.seedBytes
-                    hash.expand(
-                        leaves.baseAddress! + at, UInt8(tree), UInt8(leaf),
-                        into: out.baseAddress! + leaf * Self.stride * 8)
-                }
+                let seeds = UnsafeRawBufferPointer(
+                    rebasing: leaves[tree * bytes..<(tree + 1) * bytes])
+                guard let seeds = seeds.baseAddress, let out = expanded.baseAddress else { return }
+                hash.expand(seeds, count: Transfer.leafCount, tree: UInt8(tree), into: out)
             }
+            sums.withMutableBytes { Self.fold(expanded, into: $0) }
+        }
+    }
+
+    /// Sums leaves in pairs, pairs in fours and so on: where leaves differ in bit b alone, those
+    /// that have it give the bit's sum.
+    private static func fold(
+        _ expanded: UnsafeMutableRawBufferPointer, into sums: UnsafeMutableRawBufferPointer
+    ) {
+        let leaves = expanded.assumingMemoryBound(to: SIMD2<UInt64>.self)
+        let sums = sums.assumingMemoryBound(to: SIMD2<UInt64>.self)
+        for chunk in 0..<columnChunks {
+            var pairs = Transfer.leafCount
+            for bit in 0..<Transfer.treeDepth {
+                pairs /= 2
+                var sum = SIMD2<UInt64>.zero
+                for pair in 0..<pairs {
+                    let without = leaves[2 * pair * leafChunks + chunk]
+                    let with = leaves[(2 * pair + 1) * leafChunks + chunk]
+                    sum ^= with
+                    leaves[pair * leafChunks + chunk] = without ^ with
+                }
+                sums[bit * columnChunks + chunk] = sum
+            }
+            sums[Transfer.treeDepth * columnChunks + chunk] = leaves[chunk]
         }
     }
 
@@ -209,16 +237,15 @@ struct LeafExpansion: ~Copyable {
     borrowing func sumAll(
         plus choice: borrowing SecretBytes, into message: inout [UInt8], at offset: Int
     ) {
-        expanded.withBytes { expanded in
-            let columns = expanded.assumingMemoryBound(to: UInt64.self).baseAddress!
+        sums.withBytes { sums in
             choice.withBytes { choice in
                 message.withUnsafeMutableBytes { out in
-                    for word in 0..<Transfer.columnWords {
-                        var sum = choice.load(fromByteOffset: 8 * word, as: UInt64.self)
-                        for leaf in 0..<Transfer.leafCount {
-                            sum ^= columns[leaf * Self.stride + word]
-                        }
-                        out.storeBytes(of: sum, toByteOffset: offset + 8 * word, as: UInt64.self)
+                    for at in stride(from: 0, to: Transfer.columnBytes, by: 8) {
+                        let all = sums.load(
+                            fromByteOffset: Transfer.treeDepth * Transfer.columnBytes + at,
+                            as: UInt64.self)
+                        let sum = all ^ choice.load(fromByteOffset: at, as: UInt64.self)
+                        out.storeBytes(of: sum, toByteOffset: offset + at, as: UInt64.self)
                     }
                 }
             }
@@ -227,19 +254,18 @@ struct LeafExpansion: ~Copyable {
 
     /// The sum of the leaves x for which bit `bit` of x ⊕ `delta` is set: Bob's v with delta 0,
     /// Alice's part of w with her Δ, whose own leaf falls out since Δ ⊕ Δ has no bit set.
+    ///
+    /// Where Δ has the bit, the leaves without it are what all leaves and those with it add up to.
     borrowing func sum(_ bit: Int, delta: UInt8, into columns: inout SecretBytes, column: Int) {
-        expanded.withBytes { expanded in
-            let leaves = expanded.assumingMemoryBound(to: UInt64.self).baseAddress!
+        let mask = 0 &- UInt64(delta &>> UInt8(bit) & 1)
+        sums.withBytes { sums in
+            let sums = sums.assumingMemoryBound(to: UInt64.self)
             columns.withMutableBytes { columns in
-                let out =
-                    columns.assumingMemoryBound(to: UInt64.self).baseAddress!
-                    + column * Transfer.columnWords
-                for leaf in 0..<Transfer.leafCount {
-                    let differs = (UInt8(leaf) ^ delta) &>> UInt8(bit) & 1
-                    let mask = 0 &- UInt64(differs)
-                    for word in 0..<Transfer.columnWords {
-                        out[word] ^= leaves[leaf * Self.stride + word] & mask
-                    }
+                let out = columns.assumingMemoryBound(to: UInt64.self)
+                for word in 0..<Transfer.columnWords {
+                    let all = sums[Transfer.treeDepth * Transfer.columnWords + word]
+                    out[column * Transfer.columnWords + word] =
+                        sums[bit * Transfer.columnWords + word] ^ (all & mask)
                 }
             }
         }
