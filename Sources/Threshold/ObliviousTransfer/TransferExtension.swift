@@ -10,6 +10,8 @@ enum TransferExtension {
     static let correctionBytes = Transfer.treeCount * Transfer.columnBytes
     static let hashBytes = 16
     static let messageBytes = correctionBytes + hashBytes + Transfer.baseCount * hashBytes
+    /// A hash: 128 bits, little-endian.
+    private typealias Element = SIMD2<UInt64>
 
     /// Bob's message: u₀…u₆₃, X and t₀…t₂₅₅, one after the other.
     struct Message {
@@ -21,8 +23,6 @@ enum TransferExtension {
         }
 
         var corrections: ArraySlice<UInt8> { bytes[..<correctionBytes] }
-        var combined: ArraySlice<UInt8> { bytes[correctionBytes..<correctionBytes + hashBytes] }
-        var hashes: ArraySlice<UInt8> { bytes[(correctionBytes + hashBytes)...] }
 
         /// H("vole/bobmsg", u₀…u₆₃, X, t₀…t₂₅₅).
         var digest: Digest {
@@ -88,17 +88,19 @@ enum TransferExtension {
                     bit, delta: 0, into: &columns, column: Transfer.treeDepth * tree + bit)
             }
         }
+        let rows = transposed(columns)
         let hash = universalHash(name, message[..<correctionBytes])
-        let combined = choice.withBytes { hash(words($0, 0)) }
-        write(combined, to: &message, at: correctionBytes)
-        columns.withBytes { columns in
-            for column in 0..<Transfer.baseCount {
-                let value = hash(words(columns, column))
-                write(value, to: &message, at: correctionBytes + hashBytes * (1 + column))
+        let combined = choice.withBytes {
+            hash($0.assumingMemoryBound(to: UInt64.self).baseAddress!)
+        }
+        message.withUnsafeMutableBytes { message in
+            message.storeBytes(of: combined, toByteOffset: correctionBytes, as: Element.self)
+            hash.all(columns, transposed: rows).withBytes { hashes in
+                message[(correctionBytes + hashBytes)...].copyBytes(from: hashes)
             }
         }
         guard let whole = Message(message) else { preconditionFailure("made to measure") }
-        return Extended(rows: transposed(columns), message: whole)
+        return Extended(rows: rows, message: whole)
     }
 
     /// Alice's side: her rows, once every column has passed the check.
@@ -123,21 +125,37 @@ enum TransferExtension {
             }
         }
         let hash = universalHash(name, message.corrections)
-        let combined = element(message.combined)
-        let differences = columns.withBytes { columns in
-            var differences: UInt64 = 0
-            for column in 0..<Transfer.baseCount {
-                let delta = setup.delta.withBytes { $0[column / Transfer.treeDepth] }
-                let bit = UInt8(truncatingIfNeeded: column % Transfer.treeDepth)
-                let mask = SIMD2(repeating: 0 &- UInt64(delta &>> bit & 1))
-                let sent = element(message.hashes.dropFirst(hashBytes * column).prefix(hashBytes))
-                let off = hash(words(columns, column)) ^ sent ^ (combined & mask)
-                differences |= off.x | off.y
+        let rows = transposed(columns)
+        let hashes = hash.all(columns, transposed: rows)
+        guard differences(hashes, message, setup.delta) == 0 else { throw .transferCheck }
+        return rows
+    }
+
+    /// What all columns' hashes differ by from t + Δ·X, without an early exit.
+    private static func differences(
+        _ hashes: borrowing SecretBytes, _ message: Message, _ delta: borrowing SecretBytes
+    ) -> UInt64 {
+        hashes.withBytes { hashes in
+            delta.withBytes { delta in
+                message.bytes.withUnsafeBytes { message in
+                    let combined = message.loadUnaligned(
+                        fromByteOffset: correctionBytes, as: Element.self)
+                    var differences = Element.zero
+                    for column in 0..<Transfer.baseCount {
+                        let bit = UInt8(truncatingIfNeeded: column % Transfer.treeDepth)
+                        let set = delta[column / Transfer.treeDepth] &>> bit & 1
+                        let sent = message.loadUnaligned(
+                            fromByteOffset: correctionBytes + hashBytes * (1 + column),
+                            as: Element.self)
+                        let own = hashes.load(
+                            fromByteOffset: hashBytes * column, as: Element.self)
+                        differences |=
+                            own ^ sent ^ (combined & Element(repeating: 0 &- UInt64(set)))
+                    }
+                    return differences.x | differences.y
+                }
             }
-            return differences
         }
-        guard differences == 0 else { throw .transferCheck }
-        return transposed(columns)
     }
 
     /// Δ as 32 bytes: bit 4·tree + b is bit b of the tree's Δ.
@@ -155,27 +173,6 @@ enum TransferExtension {
         BitMatrix.transpose(
             columns, rowCount: Transfer.baseCount, rowWords: Transfer.columnWords,
             columnCount: Transfer.rowCount)
-    }
-
-    private static func words(_ bytes: UnsafeRawBufferPointer, _ column: Int) -> UnsafePointer<
-        UInt64
-    > {
-        bytes.assumingMemoryBound(to: UInt64.self).baseAddress! + column * Transfer.columnWords
-    }
-
-    private static func element(_ bytes: ArraySlice<UInt8>) -> SIMD2<UInt64> {
-        bytes.withUnsafeBytes {
-            SIMD2(
-                UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)),
-                UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
-        }
-    }
-
-    private static func write(_ value: SIMD2<UInt64>, to message: inout [UInt8], at offset: Int) {
-        message.withUnsafeMutableBytes {
-            $0.storeBytes(of: value.x.littleEndian, toByteOffset: offset, as: UInt64.self)
-            $0.storeBytes(of: value.y.littleEndian, toByteOffset: offset + 8, as: UInt64.self)
-        }
     }
 }
 
