@@ -55,10 +55,12 @@ enum TransferExtension {
     static func universalHash(_ name: Digest, _ corrections: ArraySlice<UInt8>) -> UniversalHash {
         var transcript = Transcript(Tag.extensionChallenge)
         transcript.append(name)
-        for at in stride(
-            from: corrections.startIndex, to: corrections.endIndex, by: Transfer.columnBytes)
-        {
-            transcript.append(Array(corrections[at..<at + Transfer.columnBytes]))
+        corrections.withUnsafeBytes { corrections in
+            for at in stride(from: 0, to: corrections.count, by: Transfer.columnBytes) {
+                transcript.append(
+                    raw: UnsafeRawBufferPointer(
+                        rebasing: corrections[at..<at + Transfer.columnBytes]))
+            }
         }
         let challenge = transcript.digest()
         let factors = (0..<Transfer.checkBlocks).map { block in
