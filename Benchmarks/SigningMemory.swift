@@ -8,8 +8,8 @@ import Threshold
 /// Memory that one participant of a signature by two needs: it runs in a process of its own and
 /// talks over pipes to the other one, which is this process.
 ///
-/// Memory before is what the process has when it knows its key share and which run it is to join;
-/// the peak is the kernel's, from there to the verified signature.
+/// Memory before is what the process has when it knows who it is and which run it is to join; the
+/// peak is the kernel's, from there over opening the key share to the verified signature.
 enum SigningMemory {
     static let participantArgument = "--participant"
 
@@ -46,16 +46,39 @@ enum SigningMemory {
         return value
     }
 
+    /// A session as a holder makes it, which has opened its key share once.
+    static func session(
+        _ descriptor: RunDescriptor, _ share: consuming KeyShare,
+        _ identity: SecretBox<IdentityKey>
+    ) throws -> RunSession<Signing> {
+        guard case .signing(_, let items) = descriptor.purpose else { throw Failed() }
+        var random = SystemRandom()
+        let setups = share.setupIDs
+        let box = SecretBox(share)
+        let session = RunSession<Signing>(
+            descriptor, identity: identity.with { $0.publicKey }, setups: setups,
+            registry: MemoryRegistry(), random: &random
+        ) { (opening) throws(Abort) in
+            var random = SystemRandom()
+            guard let share = box.take() else { throw Abort(.wrongQuorum) }
+            return try Signing(
+                opening.takeRun(), items: items, members: descriptor.roster.indices, share: share,
+                random: &random)
+        }
+        guard let session else { throw Failed() }
+        return session
+    }
+
     /// What the child process does.
     static func takePart() throws {
         let pipe = FramedPipe(.standardInput, .standardOutput)
         let descriptor = try RunDescriptor(try pipe.read())
-        let share = try KeyShare(stored: SecretBytes(copying: try pipe.read()))
         guard let threshold = SigningThreshold(2, of: 2) else { throw Failed() }
-        let identity = TestGroup(threshold, seed: "2of2").identity(share.me)
+        let identity = TestGroup(threshold, seed: "2of2").identity(TestKeys.indices(1)[0])
         // From here on the kernel's peak counts anew.
         try Data("5".utf8).write(to: URL(filePath: "/proc/self/clear_refs"))
         let before = try memory("VmRSS")
+        let share = try KeyShare(stored: SecretBytes(copying: try pipe.read()))
         try sign(descriptor, share, identity, over: pipe)
         try pipe.write(Array(String(try memory("VmHWM") - before).utf8))
     }
@@ -74,21 +97,7 @@ enum SigningMemory {
         _ descriptor: RunDescriptor, _ share: consuming KeyShare,
         _ identity: SecretBox<IdentityKey>, over pipe: FramedPipe
     ) throws {
-        guard case .signing(_, let items) = descriptor.purpose else { throw Failed() }
-        var random = SystemRandom()
-        let setups = share.setupIDs
-        let box = SecretBox(share)
-        let session = RunSession<Signing>(
-            descriptor, identity: identity.with { $0.publicKey }, setups: setups,
-            registry: MemoryRegistry(), random: &random
-        ) { (opening) throws(Abort) in
-            var random = SystemRandom()
-            guard let share = box.take() else { throw Abort(.wrongQuorum) }
-            return try Signing(
-                opening.takeRun(), items: items, members: descriptor.roster.indices, share: share,
-                random: &random)
-        }
-        guard let session else { throw Failed() }
+        let session = try session(descriptor, share, identity)
         try pipe.write(identity.with { session.ready(signedBy: $0) }.bytes)
         while true {
             let step = try identity.with { identity throws(Abort) in
