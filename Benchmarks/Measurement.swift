@@ -1,33 +1,60 @@
 import Foundation
 
-/// One figure, with what it is measured against in the same run.
+/// One figure, with what it is measured against in the same run and what it shall be.
 struct Figure: Encodable {
     let name: String
     let value: Double
     let unit: String
-    let ratio: Double?
-    let base: String?
-    let baseValue: Double?
+    var ratio: Double?
+    var base: String?
+    var baseValue: Double?
+    /// What the ratio, or the value where there is none, shall not exceed.
+    var aim: Double?
     let runs: Int
+}
+
+/// Work and a base that were measured by turns, so that both saw the same machine.
+struct Comparison {
+    /// Milliseconds of one call, each a median.
+    let work: Double
+    let base: Double
+    /// The median of work divided by the base right before and after it.
+    let ratio: Double
 }
 
 enum Measurement {
     /// CPU time of this process so far, in seconds. Everything that is measured with it runs on one
     /// thread.
-    static func cpuSeconds() -> Double {
+    private static func cpuSeconds() -> Double {
         var time = timespec()
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
-    /// The median CPU time of one call, in milliseconds.
-    static func median(runs: Int, _ work: () throws -> Void) rethrows -> Double {
-        var times: [Double] = []
+    /// CPU milliseconds of one call.
+    private static func time(_ work: () throws -> Void) rethrows -> Double {
+        let start = cpuSeconds()
+        try work()
+        return (cpuSeconds() - start) * 1000
+    }
+
+    private static func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+
+    /// - Parameter base: as many calls of the base as `baseCalls` says.
+    static func compare(
+        runs: Int, baseCalls: Int, base: () -> Void, work: () throws -> Void
+    ) rethrows -> Comparison {
+        var (works, bases, ratios): ([Double], [Double], [Double]) = ([], [], [])
+        try work()
+        var before = time(base) / Double(baseCalls)
         for _ in 0..<runs {
-            let start = cpuSeconds()
-            try work()
-            times.append(cpuSeconds() - start)
+            let taken = try time(work)
+            let after = time(base) / Double(baseCalls)
+            works.append(taken)
+            bases.append(after)
+            ratios.append(taken / ((before + after) / 2))
+            before = after
         }
-        return times.sorted()[runs / 2] * 1000
+        return Comparison(work: median(works), base: median(bases), ratio: median(ratios))
     }
 }

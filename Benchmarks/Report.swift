@@ -18,6 +18,9 @@ final class Report {
             let times = Self.text(ratio, ratio < 1 ? 4 : 1)
             line += "   = \(times) × \(base) (\(Self.text(baseValue, 4)) \(figure.unit))"
         }
+        if let aim = figure.aim {
+            line += ", aim: at most \(Self.text(aim, 0)) \(figure.ratio == nil ? figure.unit : "×")"
+        }
         print(line)
         fflush(nil)
     }

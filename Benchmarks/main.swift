@@ -6,6 +6,10 @@ import Foundation
 var only = ""
 var jsonFile: String?
 var arguments = Array(CommandLine.arguments.dropFirst())
+if arguments == [SigningMemory.participantArgument] {
+    try SigningMemory.takePart()
+    exit(0)
+}
 while let argument = arguments.first {
     guard ["--json", "--only"].contains(argument), arguments.count >= 2 else {
         print("usage: bin/bench [--json FILE] [--only TEXT]")

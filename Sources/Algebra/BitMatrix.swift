@@ -15,29 +15,37 @@ public enum BitMatrix {
             rows.count == rowCount * rowWords * 8 && columnCount <= rowWords * 64,
             "as many bytes as the matrix has")
         var columns = SecretBytes(count: columnCount * rowCount / 8)
-        var scratch = SecretBytes(count: 64 * 8)
-        let columnWords = rowCount / 64
         rows.withBytes { rows in
-            let from = rows.assumingMemoryBound(to: UInt64.self).baseAddress!
             columns.withMutableBytes { columns in
-                let to = columns.assumingMemoryBound(to: UInt64.self).baseAddress!
-                scratch.withMutableBytes { scratch in
-                    let block = scratch.assumingMemoryBound(to: UInt64.self).baseAddress!
-                    for rowBlock in 0..<columnWords {
-                        for columnBlock in 0..<columnCount / 64 {
-                            for k in 0..<64 {
-                                block[k] = from[(64 * rowBlock + k) * rowWords + columnBlock]
-                            }
-                            transpose(block)
-                            for k in 0..<64 {
-                                to[(64 * columnBlock + k) * columnWords + rowBlock] = block[k]
-                            }
-                        }
+                transpose(
+                    rows.assumingMemoryBound(to: UInt64.self).baseAddress!, rowCount: rowCount,
+                    rowWords: rowWords, columnCount: columnCount,
+                    to: columns.assumingMemoryBound(to: UInt64.self).baseAddress!)
+            }
+        }
+        return columns
+    }
+
+    static func transpose(
+        _ rows: UnsafePointer<UInt64>, rowCount: Int, rowWords: Int, columnCount: Int,
+        to columns: UnsafeMutablePointer<UInt64>
+    ) {
+        let columnWords = rowCount / 64
+        var scratch = SecretBytes(count: 64 * 8)
+        scratch.withMutableBytes { scratch in
+            let block = scratch.assumingMemoryBound(to: UInt64.self).baseAddress!
+            for rowBlock in 0..<columnWords {
+                for columnBlock in 0..<columnCount / 64 {
+                    for k in 0..<64 {
+                        block[k] = rows[(64 * rowBlock + k) * rowWords + columnBlock]
+                    }
+                    transpose(block)
+                    for k in 0..<64 {
+                        columns[(64 * columnBlock + k) * columnWords + rowBlock] = block[k]
                     }
                 }
             }
         }
-        return columns
     }
 
     /// Transposes 64 words of 64 bits in place: swaps ever smaller squares across the diagonal.

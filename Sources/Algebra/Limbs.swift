@@ -133,12 +133,15 @@ public struct Limbs: Sendable {
     }
 }
 
-/// A sum of up to 2^32 products of two scalars, reduced once at the end.
+/// A sum of up to 2^32 scalars and products of two, reduced once at the end.
 struct WideProduct {
     private var w0: UInt64 = 0, w1: UInt64 = 0, w2: UInt64 = 0, w3: UInt64 = 0, w4: UInt64 = 0
     private var w5: UInt64 = 0, w6: UInt64 = 0, w7: UInt64 = 0, w8: UInt64 = 0
 
     @inline(__always) init() {}
+
+    @inline(__always)
+    init(_ start: Limbs) { (w0, w1, w2, w3) = (start.l0, start.l1, start.l2, start.l3) }
 
     /// `word + a·b + carry`: low word, and high word as the next carry.
     @inline(__always)
@@ -153,6 +156,20 @@ struct WideProduct {
     private static func carry(_ word: UInt64, _ carry: UInt64) -> (UInt64, UInt64) {
         let wide = UInt128(word) &+ UInt128(carry)
         return (UInt64(truncatingIfNeeded: wide), UInt64(truncatingIfNeeded: wide &>> 64))
+    }
+
+    @inline(__always)
+    mutating func add(_ a: Limbs) {
+        var c: UInt64
+        (w0, c) = Self.carry(w0, a.l0)
+        (w1, c) = Self.carry2(w1, a.l1, c)
+        (w2, c) = Self.carry2(w2, a.l2, c)
+        (w3, c) = Self.carry2(w3, a.l3, c)
+        (w4, c) = Self.carry(w4, c)
+        (w5, c) = Self.carry(w5, c)
+        (w6, c) = Self.carry(w6, c)
+        (w7, c) = Self.carry(w7, c)
+        w8 = w8 &+ c
     }
 
     @inline(__always)

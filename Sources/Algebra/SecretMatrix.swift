@@ -11,8 +11,7 @@ public struct SecretMatrix: ~Copyable, @unchecked Sendable {
     private init(rows: Int, columns: Int) {
         self.rows = rows
         self.columns = columns
-        entries = .allocate(capacity: rows * columns)
-        entries.initialize(repeating: .zero, count: rows * columns)
+        entries = .allocate(capacity: rows * columns)  // whoever calls fills them
     }
 
     deinit {
@@ -34,27 +33,21 @@ public struct SecretMatrix: ~Copyable, @unchecked Sendable {
         var hash = FixedHash(tag, name, payloadBytes: 35)
         bits.withBytes { bits in
             mask.withBytes { mask in
-                let row = bits.assumingMemoryBound(to: UInt64.self).baseAddress!
-                let mask = mask.assumingMemoryBound(to: UInt64.self).baseAddress!
-                let payload = hash.payload.assumingMemoryBound(to: UInt64.self)
+                guard let first = bits.baseAddress, let mask = mask.baseAddress else { return }
+                let (low, high) = FixedHash.row(mask)
                 for j in 0..<rows {
-                    for word in 0..<4 { payload[word] = row[4 * j + word] ^ mask[word] }
-                    let index = UInt16(truncatingIfNeeded: j).bigEndian
-                    hash.payload.storeBytes(of: index, toByteOffset: 32, as: UInt16.self)
+                    let row = FixedHash.row(first + 32 * j)
+                    hash.begin(with: (row.0 ^ low, row.1 ^ high))
+                    let index = UInt64(UInt16(truncatingIfNeeded: j).bigEndian)
                     for m in 0..<columns {
-                        hash.payload.storeBytes(
-                            of: UInt8(truncatingIfNeeded: m), toByteOffset: 34, as: UInt8.self)
-                        entries[j * columns + m] = hash.limbs()
+                        hash.end(
+                            with: index | UInt64(UInt8(truncatingIfNeeded: m)) &<< 16,
+                            at: FixedHash.rowBytes)
+                        (entries + (j * columns + m)).initialize(to: hash.limbs())
                     }
                 }
             }
         }
-    }
-
-    public borrowing func copy() -> SecretMatrix {
-        let copy = SecretMatrix(rows: rows, columns: columns)
-        copy.entries.update(from: entries, count: rows * columns)
-        return copy
     }
 
     /// `self − other + inputs`, one input a column: Alice's corrections a~, which are sent.
@@ -64,12 +57,17 @@ public struct SecretMatrix: ~Copyable, @unchecked Sendable {
         precondition(
             other.rows == rows && other.columns == columns && inputs.columns == columns,
             "matrices of one shape")
-        var bytes = [UInt8](repeating: 0, count: rows * columns * Scalar.byteCount)
-        bytes.withUnsafeMutableBytes { out in
-            for at in 0..<rows * columns {
-                let entry = entries[at] - other.entries[at] + inputs.entries[at % columns]
-                entry.write(bigEndianTo: out.baseAddress! + Scalar.byteCount * at)
+        let size = rows * columns * Scalar.byteCount
+        let bytes = [UInt8](unsafeUninitializedCapacity: size) { out, count in
+            guard let first = out.baseAddress else { return }
+            for j in 0..<rows {
+                for m in 0..<columns {
+                    let at = j * columns + m
+                    let entry = entries[at] - other.entries[at] + inputs.entries[m]
+                    entry.write(bigEndianTo: first + Scalar.byteCount * at)
+                }
             }
+            count = size
         }
         return PublicMatrix(checked: bytes, rows: rows, columns: columns)
     }
@@ -80,7 +78,9 @@ public struct SecretMatrix: ~Copyable, @unchecked Sendable {
         _ third: borrowing SecretScalar
     ) {
         self.init(rows: 1, columns: 3)
-        (entries[0], entries[1], entries[2]) = (first.limbs, second.limbs, third.limbs)
+        entries.initialize(to: first.limbs)
+        (entries + 1).initialize(to: second.limbs)
+        (entries + 2).initialize(to: third.limbs)
     }
 
     /// Adds the corrections to each row j for which bit j of `choice` is set, without a branch.
@@ -91,13 +91,23 @@ public struct SecretMatrix: ~Copyable, @unchecked Sendable {
             corrections.rows == rows && corrections.columns == columns, "matrices of one shape")
         precondition(choice.count * 8 == rows, "one choice bit a row")
         choice.withBytes { choice in
-            for j in 0..<rows {
-                let mask = 0 &- UInt64(choice[j &>> 3] &>> UInt8(truncatingIfNeeded: j & 7) & 1)
-                for at in j * columns..<(j + 1) * columns {
-                    entries[at] = entries[at] + corrections.limbs(at).masked(mask)
+            corrections.bytes.withUnsafeBytes { corrections in
+                guard let first = corrections.baseAddress else { return }
+                for j in 0..<rows {
+                    let mask = Self.mask(choice, j)
+                    for at in j * columns..<(j + 1) * columns {
+                        let correction = Limbs(bigEndian: first + Scalar.byteCount * at)
+                        entries[at] = entries[at] + correction.masked(mask)
+                    }
                 }
             }
         }
+    }
+
+    /// All ones if bit j is set, else zero.
+    @inline(__always)
+    fileprivate static func mask(_ choice: UnsafeRawBufferPointer, _ j: Int) -> UInt64 {
+        0 &- UInt64(choice[j &>> 3] &>> UInt8(truncatingIfNeeded: j & 7) & 1)
     }
 
     /// Appends to `transcript`, as one part, the 32-byte encodings of
@@ -108,17 +118,18 @@ public struct SecretMatrix: ~Copyable, @unchecked Sendable {
     ) {
         precondition(
             columns == 3 && choice.count * 8 == rows, "three columns, one choice bit a row")
+        let minusEta = Limbs.zero - eta.limbs
         var encoded = SecretBytes(count: rows * Scalar.byteCount)
         encoded.withMutableBytes { out in
             choice.withBytes { choice in
+                guard let first = out.baseAddress else { return }
                 for j in 0..<rows {
                     let row = entries + columns * j
-                    var sum = WideProduct()
+                    var sum = WideProduct(row[2])
+                    sum.add(minusEta.masked(Self.mask(choice, j)))
                     sum.add(row[0], theta.0.limbs)
                     sum.add(row[1], theta.1.limbs)
-                    let mask = 0 &- UInt64(choice[j &>> 3] &>> UInt8(truncatingIfNeeded: j & 7) & 1)
-                    let entry = sum.reduced() + row[2] - eta.limbs.masked(mask)
-                    entry.write(bigEndianTo: out.baseAddress! + Scalar.byteCount * j)
+                    sum.reduced().write(bigEndianTo: first + Scalar.byteCount * j)
                 }
             }
         }
@@ -166,10 +177,12 @@ public struct Gadget: Sendable {
     /// gⱼ = `FixedHash(tag, name)(u16 j)` modulo n.
     public init(count: Int, _ tag: HashTag, _ name: some FixedBytes) {
         var hash = FixedHash(tag, name, payloadBytes: 2)
-        limbs = (0..<count).map { j in
-            let index = UInt16(truncatingIfNeeded: j).bigEndian
-            hash.payload.storeBytes(of: index, as: UInt16.self)
-            return hash.limbs()
+        limbs = [Limbs](unsafeUninitializedCapacity: count) { out, made in
+            for j in 0..<count {
+                hash.end(with: UInt64(UInt16(truncatingIfNeeded: j).bigEndian), at: 0)
+                out.initializeElement(at: j, to: hash.limbs())
+            }
+            made = count
         }
     }
 
@@ -177,12 +190,9 @@ public struct Gadget: Sendable {
     public func sum(where choice: borrowing SecretBytes) -> SecretScalar {
         precondition(choice.count * 8 == limbs.count, "one choice bit a factor")
         return choice.withBytes { choice in
-            var sum = Limbs.zero
-            for (j, factor) in limbs.enumerated() {
-                let mask = 0 &- UInt64(choice[j &>> 3] &>> UInt8(truncatingIfNeeded: j & 7) & 1)
-                sum = sum + factor.masked(mask)
-            }
-            return SecretScalar(limbs: sum)
+            var sum = WideProduct()
+            for j in limbs.indices { sum.add(limbs[j].masked(SecretMatrix.mask(choice, j))) }
+            return SecretScalar(limbs: sum.reduced())
         }
     }
 }

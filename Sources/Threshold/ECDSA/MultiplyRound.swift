@@ -29,7 +29,17 @@ struct MultiplyRound: ~Copyable {
     }
 
     private static let headBytes = 32 + 33 + 32 + 4 * 33 - 33 + 32
+    private static let correctionsEnd = headBytes + Multiplication.correctionBytes
     static let whisperBytes = headBytes + Multiplication.answerBytes
+
+    /// The message that opens with `head`, written once: most of it are the answer's corrections.
+    static func whisper(_ head: [UInt8], _ answer: Multiplication.Answer) -> SecretBytes {
+        var body = SecretBytes(count: whisperBytes)
+        body.replace(at: 0, with: head)
+        body.replace(at: headBytes, with: answer.corrections.bytes)
+        body.replace(at: correctionsEnd, with: answer.check.bytes + answer.checkHash.bytes)
+        return body
+    }
 
     /// - Throws: in this order, for all members before the next: malformed length (blame),
     ///   transcript mismatch (nobody), malformed or contradicting opening (blame), then member by
@@ -73,16 +83,16 @@ struct MultiplyRound: ~Copyable {
     private borrowing func open(
         _ whispers: [ParticipantIndex: SecretBox<SecretBytes>]
     ) throws(Abort) -> [ParticipantIndex: Opening] {
-        var bodies: [ParticipantIndex: [UInt8]] = [:]
+        var bodies: [ParticipantIndex: SecretBox<SecretBytes>] = [:]
         for peer in context.quorum.others {
-            let body = whispers[peer].map { $0.with { $0.withBytes { Array($0) } } } ?? []
-            guard body.count == Self.whisperBytes else { throw Abort(.malformedMessage, by: peer) }
+            guard let body = whispers[peer], body.with({ $0.count }) == Self.whisperBytes else {
+                throw Abort(.malformedMessage, by: peer)
+            }
             bodies[peer] = body
         }
         for (_, body) in bodies {
-            guard body.prefix(32).elementsEqual(transcript.bytes) else {
-                throw Abort(.transcriptMismatch)
-            }
+            let sent = body.with { $0.withBytes { Array($0.prefix(Digest.byteCount)) } }
+            guard sent == transcript.bytes else { throw Abort(.transcriptMismatch) }
         }
         var openings: [ParticipantIndex: Opening] = [:]
         for peer in context.quorum.others {
@@ -93,22 +103,31 @@ struct MultiplyRound: ~Copyable {
     }
 
     private borrowing func opening(
-        _ body: [UInt8], of peer: ParticipantIndex
+        _ box: SecretBox<SecretBytes>, of peer: ParticipantIndex
     ) throws(Abort) -> Opening {
-        let rows = Transfer.rowCount
+        let (head, end, corrections) = box.with { body in
+            body.withBytes { body in
+                (
+                    Array(body[..<Self.headBytes]), Array(body[Self.correctionsEnd...]),
+                    PublicMatrix(
+                        UnsafeRawBufferPointer(
+                            rebasing: body[Self.headBytes..<Self.correctionsEnd]),
+                        rows: Transfer.rowCount, columns: Multiplication.width)
+                )
+            }
+        }
         let decoded: (Opening, nonce: [UInt8], blinder: [UInt8])?
         do throws(MalformedBytes) {
-            var reader = ByteReader(body)
-            _ = try reader.take(32)
+            var reader = ByteReader(head)
+            _ = try reader.take(Digest.byteCount)
             let nonce = Array(try reader.take(Point.byteCount))
-            let blinder = Array(try reader.take(32))
+            let blinder = Array(try reader.take(Transcript.digestBytes))
             let additive = Point(compressed: try reader.take(Point.byteCount))
             let first = Point(compressed: try reader.take(Point.byteCount))
             let second = Point(compressed: try reader.take(Point.byteCount))
             let difference = Scalar(canonical: try reader.take(Scalar.byteCount))
-            let corrections = PublicMatrix(
-                try reader.take(Multiplication.correctionBytes), rows: rows,
-                columns: Multiplication.width)
+            try reader.finish()
+            reader = ByteReader(end)
             let check = Scalar(canonical: try reader.take(Scalar.byteCount))
             let hash = try reader.take(Digest.self)
             try reader.finish()

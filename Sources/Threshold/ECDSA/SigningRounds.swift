@@ -157,10 +157,13 @@ struct CommitRound: ~Copyable {
             guard let first = answered.shares.nonce.timesGenerator(),
                 let second = answered.shares.key.timesGenerator()
             else { throw Abort(.publicKeyMismatch) }
-            let body =
+            let head =
                 opening + first.compressed + second.compressed
-                + (nonceMask - factor).published().bytes + answered.answer.bytes
-            messages.append(.whisper(round: 2, item: context.number, to: peer, body))
+                + (nonceMask - factor).published().bytes
+            messages.append(
+                RoundMessage(
+                    round: 2, item: context.number, peer,
+                    .whispered(SecretBox(MultiplyRound.whisper(head, answered.answer)))))
             shares[peer] = SecretBox(answered.takeShares())
         }
         let next = MultiplyRound(

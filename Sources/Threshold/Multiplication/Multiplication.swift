@@ -94,6 +94,7 @@ enum Multiplication {
             hashing: rows, xor: delta, columns: width, Tag.extensionRow, name)
         let corrections = alpha0.corrections(
             minus: alpha1, plus: SecretMatrix(row: inputs.nonce, inputs.key, inputs.check))
+        _ = consume alpha1  // what comes next may have its memory
         let theta = factors(name, message.digest, corrections)
         let check = (inputs.check + inputs.nonce * theta.0 + inputs.key * theta.1).published()
         var transcript = Transcript(Tag.multiplicationCheck)
@@ -145,7 +146,7 @@ enum Multiplication {
             _ answer: Answer
         ) throws(Abort.Reason) -> Shares {
             let theta = factors(name, message.digest, answer.corrections)
-            var sums = matrix.copy()
+            var sums = matrix
             sums.add(answer.corrections, where: choice)
             var transcript = Transcript(Tag.multiplicationCheck)
             transcript.append(name)

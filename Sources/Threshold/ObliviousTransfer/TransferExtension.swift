@@ -10,6 +10,8 @@ enum TransferExtension {
     static let correctionBytes = Transfer.treeCount * Transfer.columnBytes
     static let hashBytes = 16
     static let messageBytes = correctionBytes + hashBytes + Transfer.baseCount * hashBytes
+    /// A hash: 128 bits, little-endian.
+    private typealias Element = SIMD2<UInt64>
 
     /// Bob's message: u₀…u₆₃, X and t₀…t₂₅₅, one after the other.
     struct Message {
@@ -21,8 +23,6 @@ enum TransferExtension {
         }
 
         var corrections: ArraySlice<UInt8> { bytes[..<correctionBytes] }
-        var combined: ArraySlice<UInt8> { bytes[correctionBytes..<correctionBytes + hashBytes] }
-        var hashes: ArraySlice<UInt8> { bytes[(correctionBytes + hashBytes)...] }
 
         /// H("vole/bobmsg", u₀…u₆₃, X, t₀…t₂₅₅).
         var digest: Digest {
@@ -55,10 +55,12 @@ enum TransferExtension {
     static func universalHash(_ name: Digest, _ corrections: ArraySlice<UInt8>) -> UniversalHash {
         var transcript = Transcript(Tag.extensionChallenge)
         transcript.append(name)
-        for at in stride(
-            from: corrections.startIndex, to: corrections.endIndex, by: Transfer.columnBytes)
-        {
-            transcript.append(Array(corrections[at..<at + Transfer.columnBytes]))
+        corrections.withUnsafeBytes { corrections in
+            for at in stride(from: 0, to: corrections.count, by: Transfer.columnBytes) {
+                transcript.append(
+                    raw: UnsafeRawBufferPointer(
+                        rebasing: corrections[at..<at + Transfer.columnBytes]))
+            }
         }
         let challenge = transcript.digest()
         let factors = (0..<Transfer.checkBlocks).map { block in
@@ -88,17 +90,19 @@ enum TransferExtension {
                     bit, delta: 0, into: &columns, column: Transfer.treeDepth * tree + bit)
             }
         }
+        let rows = transposed(columns)
         let hash = universalHash(name, message[..<correctionBytes])
-        let combined = choice.withBytes { hash(words($0, 0)) }
-        write(combined, to: &message, at: correctionBytes)
-        columns.withBytes { columns in
-            for column in 0..<Transfer.baseCount {
-                let value = hash(words(columns, column))
-                write(value, to: &message, at: correctionBytes + hashBytes * (1 + column))
+        let combined = choice.withBytes {
+            hash($0.assumingMemoryBound(to: UInt64.self).baseAddress!)
+        }
+        message.withUnsafeMutableBytes { message in
+            message.storeBytes(of: combined, toByteOffset: correctionBytes, as: Element.self)
+            hash.all(columns, transposed: rows).withBytes { hashes in
+                message[(correctionBytes + hashBytes)...].copyBytes(from: hashes)
             }
         }
         guard let whole = Message(message) else { preconditionFailure("made to measure") }
-        return Extended(rows: transposed(columns), message: whole)
+        return Extended(rows: rows, message: whole)
     }
 
     /// Alice's side: her rows, once every column has passed the check.
@@ -123,21 +127,37 @@ enum TransferExtension {
             }
         }
         let hash = universalHash(name, message.corrections)
-        let combined = element(message.combined)
-        let differences = columns.withBytes { columns in
-            var differences: UInt64 = 0
-            for column in 0..<Transfer.baseCount {
-                let delta = setup.delta.withBytes { $0[column / Transfer.treeDepth] }
-                let bit = UInt8(truncatingIfNeeded: column % Transfer.treeDepth)
-                let mask = SIMD2(repeating: 0 &- UInt64(delta &>> bit & 1))
-                let sent = element(message.hashes.dropFirst(hashBytes * column).prefix(hashBytes))
-                let off = hash(words(columns, column)) ^ sent ^ (combined & mask)
-                differences |= off.x | off.y
+        let rows = transposed(columns)
+        let hashes = hash.all(columns, transposed: rows)
+        guard differences(hashes, message, setup.delta) == 0 else { throw .transferCheck }
+        return rows
+    }
+
+    /// What all columns' hashes differ by from t + Δ·X, without an early exit.
+    private static func differences(
+        _ hashes: borrowing SecretBytes, _ message: Message, _ delta: borrowing SecretBytes
+    ) -> UInt64 {
+        hashes.withBytes { hashes in
+            delta.withBytes { delta in
+                message.bytes.withUnsafeBytes { message in
+                    let combined = message.loadUnaligned(
+                        fromByteOffset: correctionBytes, as: Element.self)
+                    var differences = Element.zero
+                    for column in 0..<Transfer.baseCount {
+                        let bit = UInt8(truncatingIfNeeded: column % Transfer.treeDepth)
+                        let set = delta[column / Transfer.treeDepth] &>> bit & 1
+                        let sent = message.loadUnaligned(
+                            fromByteOffset: correctionBytes + hashBytes * (1 + column),
+                            as: Element.self)
+                        let own = hashes.load(
+                            fromByteOffset: hashBytes * column, as: Element.self)
+                        differences |=
+                            own ^ sent ^ (combined & Element(repeating: 0 &- UInt64(set)))
+                    }
+                    return differences.x | differences.y
+                }
             }
-            return differences
         }
-        guard differences == 0 else { throw .transferCheck }
-        return transposed(columns)
     }
 
     /// Δ as 32 bytes: bit 4·tree + b is bit b of the tree's Δ.
@@ -156,52 +176,59 @@ enum TransferExtension {
             columns, rowCount: Transfer.baseCount, rowWords: Transfer.columnWords,
             columnCount: Transfer.rowCount)
     }
-
-    private static func words(_ bytes: UnsafeRawBufferPointer, _ column: Int) -> UnsafePointer<
-        UInt64
-    > {
-        bytes.assumingMemoryBound(to: UInt64.self).baseAddress! + column * Transfer.columnWords
-    }
-
-    private static func element(_ bytes: ArraySlice<UInt8>) -> SIMD2<UInt64> {
-        bytes.withUnsafeBytes {
-            SIMD2(
-                UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)),
-                UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
-        }
-    }
-
-    private static func write(_ value: SIMD2<UInt64>, to message: inout [UInt8], at offset: Int) {
-        message.withUnsafeMutableBytes {
-            $0.storeBytes(of: value.x.littleEndian, toByteOffset: offset, as: UInt64.self)
-            $0.storeBytes(of: value.y.littleEndian, toByteOffset: offset + 8, as: UInt64.self)
-        }
-    }
 }
 
-/// The 16 leaves of one tree, each expanded to a column of 640 bits, and their masked sums.
+/// The sums over one tree's 16 leaves, each expanded to a column of 640 bits.
 struct LeafExpansion: ~Copyable {
     private var hash: FixedHash
-    /// Leaf x's column at 12 words · x: three digests, of which 80 bytes count.
+    /// Leaf x's column at 6 chunks · x of 16 bytes: three digests, of which 80 bytes count.
     private var expanded: SecretBytes
-    private static let stride = 12
+    /// Column b is the sum of the leaves x in which bit b is set, the last column of all leaves.
+    private var sums: SecretBytes
+    private static let leafChunks = 6
+    private static let columnChunks = Transfer.columnBytes / 16
 
     init(_ name: Digest) {
         hash = FixedHash(Tag.extensionPRG, name, payloadBytes: 35)
-        expanded = SecretBytes(count: Transfer.leafCount * Self.stride * 8)
+        expanded = SecretBytes(count: Transfer.leafCount * Self.leafChunks * 16)
+        sums = SecretBytes(count: (Transfer.treeDepth + 1) * Transfer.columnBytes)
     }
 
     /// R_{i,x}: the first 80 bytes of FixedHash(leaf || i || x || counter) for counters 0, 1, 2.
     mutating func expand(_ tree: Int, _ leaves: borrowing SecretBytes) {
-        expanded.withMutableBytes { out in
+        let bytes = Transfer.leafCount * Transfer.seedBytes
+        expanded.withMutableBytes { expanded in
             leaves.withBytes { leaves in
-                for leaf in 0..<Transfer.leafCount {
-                    let at = (tree * Transfer.leafCount + leaf) * Transfer.seedBytes
-                    hash.expand(
-                        leaves.baseAddress! + at, UInt8(tree), UInt8(leaf),
-                        into: out.baseAddress! + leaf * Self.stride * 8)
-                }
+                let seeds = UnsafeRawBufferPointer(
+                    rebasing: leaves[tree * bytes..<(tree + 1) * bytes])
+                guard let seeds = seeds.baseAddress, let out = expanded.baseAddress else { return }
+                hash.expand(seeds, count: Transfer.leafCount, tree: UInt8(tree), into: out)
             }
+            sums.withMutableBytes { Self.fold(expanded, into: $0) }
+        }
+    }
+
+    /// Sums leaves in pairs, pairs in fours and so on: where leaves differ in bit b alone, those
+    /// that have it give the bit's sum.
+    private static func fold(
+        _ expanded: UnsafeMutableRawBufferPointer, into sums: UnsafeMutableRawBufferPointer
+    ) {
+        let leaves = expanded.assumingMemoryBound(to: SIMD2<UInt64>.self)
+        let sums = sums.assumingMemoryBound(to: SIMD2<UInt64>.self)
+        for chunk in 0..<columnChunks {
+            var pairs = Transfer.leafCount
+            for bit in 0..<Transfer.treeDepth {
+                pairs /= 2
+                var sum = SIMD2<UInt64>.zero
+                for pair in 0..<pairs {
+                    let without = leaves[2 * pair * leafChunks + chunk]
+                    let with = leaves[(2 * pair + 1) * leafChunks + chunk]
+                    sum ^= with
+                    leaves[pair * leafChunks + chunk] = without ^ with
+                }
+                sums[bit * columnChunks + chunk] = sum
+            }
+            sums[Transfer.treeDepth * columnChunks + chunk] = leaves[chunk]
         }
     }
 
@@ -209,16 +236,15 @@ struct LeafExpansion: ~Copyable {
     borrowing func sumAll(
         plus choice: borrowing SecretBytes, into message: inout [UInt8], at offset: Int
     ) {
-        expanded.withBytes { expanded in
-            let columns = expanded.assumingMemoryBound(to: UInt64.self).baseAddress!
+        sums.withBytes { sums in
             choice.withBytes { choice in
                 message.withUnsafeMutableBytes { out in
-                    for word in 0..<Transfer.columnWords {
-                        var sum = choice.load(fromByteOffset: 8 * word, as: UInt64.self)
-                        for leaf in 0..<Transfer.leafCount {
-                            sum ^= columns[leaf * Self.stride + word]
-                        }
-                        out.storeBytes(of: sum, toByteOffset: offset + 8 * word, as: UInt64.self)
+                    for at in stride(from: 0, to: Transfer.columnBytes, by: 8) {
+                        let all = sums.load(
+                            fromByteOffset: Transfer.treeDepth * Transfer.columnBytes + at,
+                            as: UInt64.self)
+                        let sum = all ^ choice.load(fromByteOffset: at, as: UInt64.self)
+                        out.storeBytes(of: sum, toByteOffset: offset + at, as: UInt64.self)
                     }
                 }
             }
@@ -227,19 +253,18 @@ struct LeafExpansion: ~Copyable {
 
     /// The sum of the leaves x for which bit `bit` of x ⊕ `delta` is set: Bob's v with delta 0,
     /// Alice's part of w with her Δ, whose own leaf falls out since Δ ⊕ Δ has no bit set.
+    ///
+    /// Where Δ has the bit, the leaves without it are what all leaves and those with it add up to.
     borrowing func sum(_ bit: Int, delta: UInt8, into columns: inout SecretBytes, column: Int) {
-        expanded.withBytes { expanded in
-            let leaves = expanded.assumingMemoryBound(to: UInt64.self).baseAddress!
+        let mask = 0 &- UInt64(delta &>> UInt8(bit) & 1)
+        sums.withBytes { sums in
+            let sums = sums.assumingMemoryBound(to: UInt64.self)
             columns.withMutableBytes { columns in
-                let out =
-                    columns.assumingMemoryBound(to: UInt64.self).baseAddress!
-                    + column * Transfer.columnWords
-                for leaf in 0..<Transfer.leafCount {
-                    let differs = (UInt8(leaf) ^ delta) &>> UInt8(bit) & 1
-                    let mask = 0 &- UInt64(differs)
-                    for word in 0..<Transfer.columnWords {
-                        out[word] ^= leaves[leaf * Self.stride + word] & mask
-                    }
+                let out = columns.assumingMemoryBound(to: UInt64.self)
+                for word in 0..<Transfer.columnWords {
+                    let all = sums[Transfer.treeDepth * Transfer.columnWords + word]
+                    out[column * Transfer.columnWords + word] =
+                        sums[bit * Transfer.columnWords + word] ^ (all & mask)
                 }
             }
         }
