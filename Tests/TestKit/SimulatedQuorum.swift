@@ -26,6 +26,13 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
             self.seed = SecretBox(seed)
             self.rules = rules
         }
+
+        init(copying other: Member) throws {
+            database = try other.database.copy()
+            identity = other.identity
+            seed = other.seed
+            rules = other.rules
+        }
     }
 
     /// A message to one member, as the relay has it in its hands.
@@ -51,6 +58,8 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
     private let platformSeed: SecretBox<SecretBytes>
     public let platformKey: IdentityPublicKey
     public var relay: Relay = { [$0] }
+    /// Is told of everything that leaves a member, before the relay has it.
+    public var watch: (HolderOutput, Int) -> Void = { _, _ in }
     private var queue: [Transit] = []
     private var puppets: [Int: Puppet] = [:]
     private var random: TestRandom
@@ -94,6 +103,18 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
         for index in members.indices { restart(index) }
     }
 
+    /// The same holders, each with a copy of its store: what they do leaves the others' as it is.
+    public init(copying other: SimulatedQuorum) throws {
+        threshold = other.threshold
+        random = other.random
+        platformSeed = other.platformSeed
+        platformKey = other.platformKey
+        attempt = other.attempt
+        certificates = other.certificates
+        members = try other.members.map(Member.init(copying:))
+        for index in members.indices { restart(index) }
+    }
+
     /// Starts a member's process anew: only what it has stored is left.
     public func restart(_ index: Int) {
         puppets[index] = nil
@@ -120,10 +141,21 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
 
     /// Handles an input as a process that is killed before its answers have left.
     public func handleAndDrop(_ input: HolderInput, by index: Int) {
+        handleAndDrop([input], by: index)
+    }
+
+    public func handleAndDrop(_ inputs: [HolderInput], by index: Int) {
         let member = members[index]
         let time = HolderTime(wall: member.wall, monotonic: member.monotonic)
-        _ = try? member.core?.handle([input], at: time)
+        _ = try? member.core?.handle(inputs, at: time)
         member.core = nil
+    }
+
+    /// Handles inputs as a process that is killed just before its transaction is on disk.
+    public func handleAndRollBack(_ inputs: [HolderInput], by index: Int) {
+        guard members[index].core != nil else { return }
+        members[index].database.failNextCommit()
+        handleAndDrop(inputs, by: index)
     }
 
     public func identityOf(_ index: Int) -> SecretBox<IdentityKey> { identityKey(index) }
@@ -162,29 +194,47 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
 
     /// Gives a member one input, as one batch.
     public func handle(_ input: HolderInput, by index: Int) throws {
+        try handle([input], by: index)
+    }
+
+    /// Gives a member inputs as one batch.
+    public func handle(_ inputs: [HolderInput], by index: Int) throws {
         let member = members[index]
         if let puppet = puppets[index] {
-            switch input {
-            case .run(let bytes):
-                if let descriptor = try? RunDescriptor(bytes) { try puppet.join(descriptor) }
-            case .envelope(let bytes): puppet.receive(bytes)
-            case .connected, .offer, .close, .testimony, .tick: break
-            }
+            for input in inputs { try puppet.handle(input) }
             return
         }
         guard let core = member.core else { return }
         let time = HolderTime(wall: member.wall, monotonic: member.monotonic)
-        for output in try core.handle([input], at: time) { collect(output, from: index) }
+        let outputs = try core.handle(inputs, at: time)
+        for output in Self.ordered(outputs) { collect(output, from: index) }
+    }
+
+    /// Several runs that end at once do so in the order of their hashes in a dictionary, which each
+    /// process draws anew. Here they end in the order of their descriptors, so that a seed tells
+    /// what happens.
+    private static func ordered(_ outputs: [HolderOutput]) -> [HolderOutput] {
+        var ends: [(descriptor: [UInt8], outputs: [HolderOutput])] = []
+        var gathered: [HolderOutput] = []
+        for output in outputs {
+            gathered.append(output)
+            guard case .runEnded(let report) = output else { continue }
+            ends.append((report.descriptor.bytes, gathered))
+            gathered = []
+        }
+        return ends.sorted { $0.descriptor.lexicographicallyPrecedes($1.descriptor) }
+            .flatMap(\.outputs) + gathered
     }
 
     public func collect(_ output: HolderOutput, from index: Int) {
+        watch(output, index)
         switch output {
         case .verdict(let verdict): verdicts.append((index, verdict))
         case .envelope(let recipients, let bytes):
             if let envelope = try? Envelope(bytes) { envelopes.append((index, envelope)) }
-            for recipient in recipients { post(.envelope(bytes), to: member(recipient)) }
+            for member in members(recipients) { post(.envelope(bytes), to: member) }
         case .testimony(let recipients, let bytes):
-            for recipient in recipients { post(.testimony(bytes), to: member(recipient)) }
+            for member in members(recipients) { post(.testimony(bytes), to: member) }
         case .signatures(let intent, let made): signatures[intent, default: [:]][index] = made
         case .keyReady(_, let certificate, _): certificates.append((index, certificate))
         case .runEnded(let report): reports.append((index, report))
@@ -192,8 +242,9 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
         }
     }
 
-    private func member(_ identity: IdentityPublicKey) -> Int {
-        members.firstIndex { $0.identity == identity }!
+    /// A relay does not know everybody to whom somebody may write.
+    private func members(_ identities: [IdentityPublicKey]) -> [Int] {
+        identities.compactMap { identity in members.firstIndex { $0.identity == identity } }
     }
 
     public func tick(_ seconds: UInt64 = 1) throws {
