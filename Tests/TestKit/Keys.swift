@@ -33,19 +33,25 @@ public enum TestKeys {
     ) throws -> LocalNetwork<KeyGeneration> {
         let run = run ?? ceremonyName(seed)
         let network = LocalNetwork<KeyGeneration>()
-        let holders = indices(threshold.holders)
-        for me in holders {
-            var random = TestRandom("\(seed)/dkg/\(me)")
-            var seeds: [ParticipantIndex: SecretBox<SecretBytes>] = [:]
-            for peer in holders where peer != me {
-                seeds[peer] = SecretBox(zeroSeed(run, me, peer))
-            }
-            network.add(
-                try KeyGeneration(
-                    ClaimedRun(run, in: MemoryRegistry()), me: me, holders: holders,
-                    threshold: threshold, zeroSeeds: seeds, random: &random), me)
+        for me in indices(threshold.holders) {
+            network.add(try participant(seed, threshold, run: run, me: me), me)
         }
         return network
+    }
+
+    /// One participant of the ceremony, under its own stream.
+    public static func participant(
+        _ seed: String, _ threshold: SigningThreshold, run: RunID, me: ParticipantIndex
+    ) throws -> KeyGeneration {
+        let holders = indices(threshold.holders)
+        var random = TestRandom("\(seed)/dkg/\(me)")
+        var seeds: [ParticipantIndex: SecretBox<SecretBytes>] = [:]
+        for peer in holders where peer != me {
+            seeds[peer] = SecretBox(zeroSeed(run, me, peer))
+        }
+        return try KeyGeneration(
+            ClaimedRun(run, in: MemoryRegistry()), me: me, holders: holders, threshold: threshold,
+            zeroSeeds: seeds, random: &random)
     }
 
     /// Every holder's share as it is stored.
