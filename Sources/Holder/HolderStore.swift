@@ -21,7 +21,8 @@ public protocol HolderStore: RunRegistry {
     func update(_ key: KeyRecord) throws
     func sealedShare(of group: GroupID, epoch: UInt64) throws -> [UInt8]?
     func replaceSealedShare(of group: GroupID, epoch: UInt64, with sealed: [UInt8]) throws
-    /// Destroys the shares of the group's epochs below this one.
+    /// Destroys the shares of the group's epochs below this one, but not of another public key
+    /// that this holder has confirmed: somebody may be using it.
     func destroyKeys(of group: GroupID, below epoch: UInt64) throws
 
     // Fences.

@@ -152,7 +152,9 @@ extension HolderDatabase {
         try run(
             """
             UPDATE keys SET sealed_share = NULL, state = 'destroyed'
-            WHERE group_id = ? AND epoch < ?
+            WHERE group_id = ?1 AND epoch < ?2 AND (
+                state = 'pending' OR public_key IN (
+                    SELECT public_key FROM keys WHERE group_id = ?1 AND epoch = ?2))
             """, [group.data, Int64(clamping: epoch)])
     }
 
