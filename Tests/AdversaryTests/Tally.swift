@@ -22,7 +22,8 @@ final class Tally: Sendable {
             state.finished += 1
             guard state.finished == many else { return nil }
             return state.counts.sorted { $0.key < $1.key }.map { what, outcomes in
-                let parts = outcomes.filter { !$0.key.isEmpty }.sorted { $0.value > $1.value }
+                let parts = outcomes.filter { !$0.key.isEmpty }
+                    .sorted { ($1.value, $0.key) < ($0.value, $1.key) }
                     .map { "\($0.value) \($0.key)" }.joined(separator: ", ")
                 let sum = outcomes.values.reduce(0, +)
                 return "\(name): \(what) \(sum)\(parts.isEmpty ? "" : " = \(parts)")"

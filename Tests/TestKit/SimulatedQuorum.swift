@@ -210,20 +210,25 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
         for output in Self.ordered(outputs) { collect(output, from: index) }
     }
 
-    /// Several runs that end at once do so in the order of their hashes in a dictionary, which each
-    /// process draws anew. Here they end in the order of their descriptors, so that a seed tells
-    /// what happens.
+    /// Several runs that end at once for one reason do so in the order of their hashes in a
+    /// dictionary, which each process draws anew. Here they end in the order of their descriptors,
+    /// so that a seed tells what happens.
     private static func ordered(_ outputs: [HolderOutput]) -> [HolderOutput] {
-        var ends: [(descriptor: [UInt8], outputs: [HolderOutput])] = []
+        var ends: [(report: RunReport, outputs: [HolderOutput])] = []
         var gathered: [HolderOutput] = []
         for output in outputs {
             gathered.append(output)
             guard case .runEnded(let report) = output else { continue }
-            ends.append((report.descriptor.bytes, gathered))
+            let place =
+                ends.lastIndex {
+                    $0.report.reason != report.reason
+                        || $0.report.descriptor.bytes.lexicographicallyPrecedes(
+                            report.descriptor.bytes)
+                }.map { $0 + 1 } ?? 0
+            ends.insert((report, gathered), at: place)
             gathered = []
         }
-        return ends.sorted { $0.descriptor.lexicographicallyPrecedes($1.descriptor) }
-            .flatMap(\.outputs) + gathered
+        return ends.flatMap(\.outputs) + gathered
     }
 
     public func collect(_ output: HolderOutput, from index: Int) {
