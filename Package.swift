@@ -213,6 +213,12 @@ let package = Package(
                 "Holder", "HolderStorage", "Intents", "KeyGroups", "Threshold", "Chains", "Algebra",
                 "Canonical", "TestKit",
             ]),
+        tests(
+            "AdversaryTests",
+            [
+                "Algebra", "Canonical", "Chains", "Holder", "HolderStorage", "Intents", "KeyGroups",
+                "TestKit", "Threshold",
+            ]),
         tests("TidyTests", []),
         tests("ThresholdTests", ["Threshold", "Algebra", "Canonical", "KeyGroups", "TestKit"]),
     ]

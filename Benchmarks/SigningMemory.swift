@@ -32,11 +32,11 @@ enum SigningMemory {
         try child.run()
         let pipe = FramedPipe(fromChild.fileHandleForReading, toChild.fileHandleForWriting)
         let descriptor = group.descriptor(
-            members, .signing(certificate: certificate, items: [item]))
+            .signing(certificate: certificate, items: [item], group.roster(members)))
         try pipe.write(descriptor.bytes)
         // The key is the benchmark's own and guards nothing.
         try pipe.write(first.with { $0.withBytes { Array($0) } })
-        let share = try second.with { try KeyShare(stored: $0) }
+        let share = try second.with { try KeyShare<ECDSA>(stored: $0) }
         try sign(descriptor, share, group.identity(members[1]), over: pipe)
         let peak = try pipe.read()
         child.waitUntilExit()
@@ -48,10 +48,10 @@ enum SigningMemory {
 
     /// A session as a holder makes it, which has opened its key share once.
     static func session(
-        _ descriptor: RunDescriptor, _ share: consuming KeyShare,
+        _ descriptor: RunDescriptor, _ share: consuming KeyShare<ECDSA>,
         _ identity: SecretBox<IdentityKey>
     ) throws -> RunSession<Signing> {
-        guard case .signing(_, let items) = descriptor.purpose else { throw Failed() }
+        guard case .signing(_, let items, _) = descriptor.purpose else { throw Failed() }
         var random = SystemRandom()
         let setups = share.setupIDs
         let box = SecretBox(share)
@@ -78,7 +78,7 @@ enum SigningMemory {
         // From here on the kernel's peak counts anew.
         try Data("5".utf8).write(to: URL(filePath: "/proc/self/clear_refs"))
         let before = try memory("VmRSS")
-        let share = try KeyShare(stored: SecretBytes(copying: try pipe.read()))
+        let share = try KeyShare<ECDSA>(stored: SecretBytes(copying: try pipe.read()))
         try sign(descriptor, share, identity, over: pipe)
         try pipe.write(Array(String(try memory("VmHWM") - before).utf8))
     }
@@ -94,7 +94,7 @@ enum SigningMemory {
     }
 
     private static func sign(
-        _ descriptor: RunDescriptor, _ share: consuming KeyShare,
+        _ descriptor: RunDescriptor, _ share: consuming KeyShare<ECDSA>,
         _ identity: SecretBox<IdentityKey>, over pipe: FramedPipe
     ) throws {
         let session = try session(descriptor, share, identity)

@@ -85,7 +85,7 @@ enum ThresholdFigures {
         guard let item, let certificate = group.certificateDigest else { throw Failed() }
         let members = TestKeys.indices(required)
         let descriptor = group.descriptor(
-            members, .signing(certificate: certificate, items: [item]))
+            .signing(certificate: certificate, items: [item], group.roster(members)))
         let network = SessionNetwork<Signing>(group)
         for member in members {
             let session = try SigningMemory.session(

@@ -82,10 +82,13 @@ extension HolderCore {
         if key.testimony.knowsMore(than: theirs) { send(key.testimony, of: key) }
     }
 
-    /// A key that has become active replaces all lower epochs of its group.
+    /// A key that has become active replaces all lower epochs of its group, but none of another
+    /// public key that this holder has confirmed: somebody may be using it.
     private func retireKeys(below active: KeyRecord) throws {
         for var key in try store.keys(of: active.group)
-        where key.epoch < active.epoch && key.state != .destroyed {
+        where key.epoch < active.epoch && key.state != .destroyed
+            && (key.state == .pending || key.key.publicKey == active.key.publicKey)
+        {
             key.state = .retired
             try store.update(key)
         }

@@ -58,6 +58,7 @@ import Testing
                 for tree in 0..<64 { bytes[32 + tree * 80] ^= 1 }
             }
         ),
+        ("2 one bit of one correction flipped", .transferCheck, 1, { $0[32 + 7 * 80 + 11] ^= 4 }),
         ("4 one correction altered", .multiplicationCheck, 2, { $0[mask + 32 + 31] ^= 1 }),
         ("7 nonce share shifted", .nonceCheck, 2, { shift(&$0, 32 + 33 + 32 + 33) }),
         ("7 key share shifted", .keyCheck, 2, { shift(&$0, 32 + 33 + 32 + 66) }),

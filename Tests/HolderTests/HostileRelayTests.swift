@@ -170,6 +170,43 @@ import Testing
         #expect(quorum.signatures.isEmpty)
     }
 
+    @Test func `17 a run with a stranger, or with members in each other's places, is refused`()
+        throws
+    {
+        let quorum = try quorum("strangers")
+        let order = quorum.order()
+        let intent = quorum.intent(.transfer(order))
+        quorum.offer(intent)
+        try quorum.run()
+        let before = quorum.envelopes.count
+        let own = quorum.members[0].identity
+        let peer = quorum.members[1].identity
+        let stranger = IdentityKey(seed: SecretBytes(copying: [UInt8](repeating: 5, count: 32)))!
+            .publicKey
+        let (one, two, four) = (
+            ParticipantIndex(1)!, ParticipantIndex(2)!, ParticipantIndex(4)!
+        )
+        let rosters: [[(IdentityPublicKey, ParticipantIndex)]] = [
+            [(own, one), (stranger, two)], [(own, two), (peer, one)], [(own, one), (peer, four)],
+        ]
+        for members in rosters {
+            let sorted = members.sorted { $0.0 < $1.0 }
+            let descriptor = RunDescriptor(
+                request: intent.request, attempt: 1, intent: intent.digest, group: intent.group,
+                epoch: 1, scheme: .ecdsaSecp256k1,
+                roster: Roster(sorted.map(\.0), sorted.map(\.1))!,
+                purpose: .signing(
+                    certificate: quorum.certificate!.verified()!.digest,
+                    items: quorum.items(order)),
+                expires: SimulatedQuorum.start + 60)
+            try quorum.handle(.run(descriptor: descriptor.bytes), by: 0)
+            #expect(
+                quorum.reports.last?.report.reason
+                    == "the quorum is not of this group, or not of its threshold")
+        }
+        #expect(quorum.envelopes.count == before)
+    }
+
     @Test func `an old intent offered again, or after its end, signs nothing new`() throws {
         let quorum = try quorum("replay")
         let order = quorum.order()

@@ -7,8 +7,63 @@ extension HolderDatabase {
         try queue.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM \(table)") ?? 0 }
     }
 
+    /// Another database in memory that holds the same.
+    public func copy() throws -> HolderDatabase {
+        let copy = try HolderDatabase(path: nil)
+        try queue.backup(to: copy.queue)
+        return copy
+    }
+
+    /// Makes the next transaction fail as it is committed.
+    public func failNextCommit() {
+        queue.add(transactionObserver: KilledAtCommit(), extent: .nextTransaction)
+    }
+
+    /// The epochs whose shares can sign.
+    public func activeEpochs() throws -> [UInt64] {
+        try queue.read { db in
+            try Int64.fetchAll(
+                db,
+                sql: """
+                    SELECT epoch FROM keys WHERE state = 'active' AND sealed_share IS NOT NULL
+                    """
+            ).map { UInt64($0) }
+        }
+    }
+
+    /// The intents of the runs for which a last message was made, as hexadecimal, by run.
+    public func lastMessages() throws -> [String: (intent: String, isApproved: Bool)] {
+        try queue.read { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT hex(run) AS run, hex(intent) AS intent,
+                    EXISTS (SELECT 1 FROM intents WHERE digest = intent AND state = 'approved')
+                    AS approved FROM last_messages
+                    """)
+            return Dictionary(
+                rows.map { row in
+                    (
+                        (row["run"] as String).lowercased(),
+                        ((row["intent"] as String).lowercased(), row["approved"] as Bool)
+                    )
+                }, uniquingKeysWith: { first, _ in first })
+        }
+    }
+
     /// Makes every later write fail, as a full disk does.
     public func refuseWrites() throws {
         try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA query_only = ON") }
     }
+}
+
+/// Refuses to commit, as a process does that is killed before.
+private final class KilledAtCommit: TransactionObserver {
+    struct Killed: Error {}
+
+    func observes(eventsOfKind eventKind: DatabaseEventKind) -> Bool { true }
+    func databaseDidChange(with event: DatabaseEvent) {}
+    func databaseWillCommit() throws { throw Killed() }
+    func databaseDidCommit(_ db: Database) {}
+    func databaseDidRollback(_ db: Database) {}
 }

@@ -50,14 +50,9 @@ public enum TestKeys {
     ) throws -> LocalNetwork<KeySharing<Scheme>> {
         let run = run ?? ceremonyName(seed)
         let network = LocalNetwork<KeySharing<Scheme>>()
-        let holders = indices(threshold.holders)
-        for me in holders {
-            var random = TestRandom("\(seed)/dkg/\(me)")
+        for me in indices(threshold.holders) {
             network.add(
-                try KeySharing<Scheme>(
-                    ClaimedRun(run, in: MemoryRegistry()), plan: plan(threshold), me: me,
-                    source: nil, share: nil, zeroSeeds: zeroSeeds(run, me, holders),
-                    random: &random), me)
+                try participant(seed, threshold, run: run, me: me, of: Scheme.self), me)
         }
         return network
     }
@@ -70,6 +65,17 @@ public enum TestKeys {
             seeds[peer] = SecretBox(zeroSeed(run, me, peer))
         }
         return seeds
+    }
+
+    /// One participant of the ceremony, under its own stream.
+    public static func participant<Scheme: KeyScheme>(
+        _ seed: String, _ threshold: SigningThreshold, run: RunID, me: ParticipantIndex,
+        of _: Scheme.Type = ECDSA.self
+    ) throws -> KeySharing<Scheme> {
+        var random = TestRandom("\(seed)/dkg/\(me)")
+        return try KeySharing<Scheme>(
+            ClaimedRun(run, in: MemoryRegistry()), plan: plan(threshold), me: me, source: nil,
+            share: nil, zeroSeeds: zeroSeeds(run, me, indices(threshold.holders)), random: &random)
     }
 
     /// Every holder's share as it is stored.

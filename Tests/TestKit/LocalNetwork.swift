@@ -17,6 +17,14 @@ public struct Transit {
     public let to: ParticipantIndex
     public let isBroadcast: Bool
     public var bytes: [UInt8]
+
+    public init(
+        round: UInt8, item: UInt16, from: ParticipantIndex, to: ParticipantIndex,
+        isBroadcast: Bool, bytes: [UInt8]
+    ) {
+        (self.round, self.item, self.from, self.to) = (round, item, from, to)
+        (self.isBroadcast, self.bytes) = (isBroadcast, bytes)
+    }
 }
 
 /// The machines of one run in one process, their messages carried in order, and changed on their
@@ -55,6 +63,16 @@ public final class LocalNetwork<Machine: ProtocolRun & ~Copyable> {
                 moved = step(index, participant, tamper) || moved
             }
         }
+    }
+
+    /// Hands a message to its recipient, whoever made it.
+    public func inject(_ transit: Transit) {
+        participants[transit.to]?.machine.receive(
+            RoundMessage(
+                round: transit.round, item: transit.item, transit.from,
+                transit.isBroadcast
+                    ? .broadcast(transit.bytes)
+                    : .whispered(SecretBox(SecretBytes(copying: transit.bytes)))))
     }
 
     public func waitingFor(_ index: ParticipantIndex) -> [ParticipantIndex] {
@@ -103,13 +121,7 @@ public final class LocalNetwork<Machine: ProtocolRun & ~Copyable> {
                     round: message.round, item: message.item, from: index, to: recipient,
                     isBroadcast: isBroadcast, bytes: bytes)
                 sent.append(transit)
-                guard let arrived = tamper(transit) else { continue }
-                participants[recipient]?.machine.receive(
-                    RoundMessage(
-                        round: arrived.round, item: arrived.item, arrived.from,
-                        isBroadcast
-                            ? .broadcast(arrived.bytes)
-                            : .whispered(SecretBox(SecretBytes(copying: arrived.bytes)))))
+                if let arrived = tamper(transit) { inject(arrived) }
             }
         }
     }

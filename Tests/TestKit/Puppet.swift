@@ -50,7 +50,7 @@ extension RoundMessage {
 /// A member of a simulated quorum that is moved by a test: it has the member's share and identity,
 /// and sends what the test wants.
 public final class Puppet {
-    private let quorum: SimulatedQuorum
+    private unowned let quorum: SimulatedQuorum
     public let index: Int
     private let registry = MemoryRegistry()
     private var sessions: [Digest: RunSession<Tampered<Signing>>] = [:]
@@ -64,6 +64,15 @@ public final class Puppet {
     }
 
     private var identity: SecretBox<IdentityKey> { quorum.identityKey(index) }
+
+    func handle(_ input: HolderInput) throws {
+        switch input {
+        case .run(let bytes, _):
+            if let descriptor = try? RunDescriptor(bytes) { try join(descriptor) }
+        case .envelope(let bytes): receive(bytes)
+        case .connected, .offer, .close, .testimony, .checkUp, .tick: break
+        }
+    }
 
     /// Takes part in a run that is proposed.
     public func join(_ descriptor: RunDescriptor) throws {

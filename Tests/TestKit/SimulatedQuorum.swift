@@ -26,6 +26,13 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
             self.seed = SecretBox(seed)
             self.rules = rules
         }
+
+        init(copying other: Member) throws {
+            database = try other.database.copy()
+            identity = other.identity
+            seed = other.seed
+            rules = other.rules
+        }
     }
 
     /// A message to one member, as the relay has it in its hands.
@@ -51,6 +58,8 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
     private let platformSeed: SecretBox<SecretBytes>
     public let platformKey: IdentityPublicKey
     public var relay: Relay = { [$0] }
+    /// Is told of everything that leaves a member, before the relay has it.
+    public var watch: (HolderOutput, Int) -> Void = { _, _ in }
     private var queue: [Transit] = []
     private var puppets: [Int: Puppet] = [:]
     private var random: TestRandom
@@ -96,6 +105,19 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
         for index in members.indices { restart(index) }
     }
 
+    /// The same holders, each with a copy of its store: what they do leaves the others' as it is.
+    public init(copying other: SimulatedQuorum) throws {
+        threshold = other.threshold
+        group = other.group
+        random = other.random
+        platformSeed = other.platformSeed
+        platformKey = other.platformKey
+        attempt = other.attempt
+        certificates = other.certificates
+        members = try other.members.map(Member.init(copying:))
+        for index in members.indices { restart(index) }
+    }
+
     /// Starts a member's process anew: only what it has stored is left.
     public func restart(_ index: Int) {
         puppets[index] = nil
@@ -122,10 +144,21 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
 
     /// Handles an input as a process that is killed before its answers have left.
     public func handleAndDrop(_ input: HolderInput, by index: Int) {
+        handleAndDrop([input], by: index)
+    }
+
+    public func handleAndDrop(_ inputs: [HolderInput], by index: Int) {
         let member = members[index]
         let time = HolderTime(wall: member.wall, monotonic: member.monotonic)
-        _ = try? member.core?.handle([input], at: time)
+        _ = try? member.core?.handle(inputs, at: time)
         member.core = nil
+    }
+
+    /// Handles inputs as a process that is killed just before its transaction is on disk.
+    public func handleAndRollBack(_ inputs: [HolderInput], by index: Int) {
+        guard members[index].core != nil else { return }
+        members[index].database.failNextCommit()
+        handleAndDrop(inputs, by: index)
     }
 
     public func identityOf(_ index: Int) -> SecretBox<IdentityKey> { identityKey(index) }
@@ -164,29 +197,52 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
 
     /// Gives a member one input, as one batch.
     public func handle(_ input: HolderInput, by index: Int) throws {
+        try handle([input], by: index)
+    }
+
+    /// Gives a member inputs as one batch.
+    public func handle(_ inputs: [HolderInput], by index: Int) throws {
         let member = members[index]
         if let puppet = puppets[index] {
-            switch input {
-            case .run(let bytes, _):
-                if let descriptor = try? RunDescriptor(bytes) { try puppet.join(descriptor) }
-            case .envelope(let bytes): puppet.receive(bytes)
-            case .connected, .offer, .close, .testimony, .checkUp, .tick: break
-            }
+            for input in inputs { try puppet.handle(input) }
             return
         }
         guard let core = member.core else { return }
         let time = HolderTime(wall: member.wall, monotonic: member.monotonic)
-        for output in try core.handle([input], at: time) { collect(output, from: index) }
+        let outputs = try core.handle(inputs, at: time)
+        for output in Self.ordered(outputs) { collect(output, from: index) }
+    }
+
+    /// Several runs that end at once for one reason do so in the order of their hashes in a
+    /// dictionary, which each process draws anew. Here they end in the order of their descriptors,
+    /// so that a seed tells what happens.
+    private static func ordered(_ outputs: [HolderOutput]) -> [HolderOutput] {
+        var ends: [(report: RunReport, outputs: [HolderOutput])] = []
+        var gathered: [HolderOutput] = []
+        for output in outputs {
+            gathered.append(output)
+            guard case .runEnded(let report) = output else { continue }
+            let place =
+                ends.lastIndex {
+                    $0.report.reason != report.reason
+                        || $0.report.descriptor.bytes.lexicographicallyPrecedes(
+                            report.descriptor.bytes)
+                }.map { $0 + 1 } ?? 0
+            ends.insert((report, gathered), at: place)
+            gathered = []
+        }
+        return ends.flatMap(\.outputs) + gathered
     }
 
     public func collect(_ output: HolderOutput, from index: Int) {
+        watch(output, index)
         switch output {
         case .verdict(let verdict): verdicts.append((index, verdict))
         case .envelope(let recipients, let bytes):
             if let envelope = try? Envelope(bytes) { envelopes.append((index, envelope)) }
-            for recipient in recipients { post(.envelope(bytes), to: member(recipient)) }
+            for member in members(recipients) { post(.envelope(bytes), to: member) }
         case .testimony(let recipients, let bytes):
-            for recipient in recipients { post(.testimony(bytes), to: member(recipient)) }
+            for member in members(recipients) { post(.testimony(bytes), to: member) }
         case .signatures(let intent, let made): signatures[intent, default: [:]][index] = made
         case .keyReady(_, let certificate, _): certificates.append((index, certificate))
         case .runEnded(let report): reports.append((index, report))
@@ -195,8 +251,9 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
         }
     }
 
-    private func member(_ identity: IdentityPublicKey) -> Int {
-        members.firstIndex { $0.identity == identity }!
+    /// A relay does not know everybody to whom somebody may write.
+    private func members(_ identities: [IdentityPublicKey]) -> [Int] {
+        identities.compactMap { identity in members.firstIndex { $0.identity == identity } }
     }
 
     public func tick(_ seconds: UInt64 = 1) throws {
@@ -215,13 +272,14 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
 // What the platform asks for.
 extension SimulatedQuorum {
     public func intent(
-        _ purpose: Intent.Purpose, epoch: UInt64 = 1, lifetime: UInt64 = 3600, request: UInt8 = 1
+        _ purpose: Intent.Purpose, epoch: UInt64 = 1, lifetime: UInt64 = 3600, request: UInt8 = 1,
+        group: GroupID? = nil
     ) -> Intent {
         Intent(
             environment: .sandbox, tenant: TenantID(unchecked: [UInt8](repeating: 2, count: 16)),
             vault: VaultID(unchecked: [UInt8](repeating: 3, count: 16)),
-            request: RequestID(unchecked: [UInt8](repeating: request, count: 16)), group: group,
-            epoch: epoch, purpose: purpose, notBefore: Self.start - 10,
+            request: RequestID(unchecked: [UInt8](repeating: request, count: 16)),
+            group: group ?? self.group, epoch: epoch, purpose: purpose, notBefore: Self.start - 10,
             expires: Self.start + lifetime, policy: .sha256([]))
     }
 
@@ -256,10 +314,11 @@ extension SimulatedQuorum {
 
     public func order(
         amount: UInt64 = 1000, nonce: UInt64 = 0, number: UInt32 = 0, priorityFee: UInt64 = 1,
-        maxFee: UInt64 = 1_000_000_000, gas: UInt64 = 21_000
+        maxFee: UInt64 = 1_000_000_000, gas: UInt64 = 21_000,
+        certificate: KeyCertificate? = nil
     ) -> TransferOrder {
         let path = AccountPath(coin: 60, vaultIndex: 5, number: number)!
-        let key = certificate!.verified()!.key.key(of: ECDSA.self)!
+        let key = (certificate ?? self.certificate)!.verified()!.key.key(of: ECDSA.self)!
         let source = EVMAddress(DerivedKey(path.derivation, of: key)!.publicKey).text
         return TransferOrder(
             chain: .eip155(31337), sourcePath: path, sourceAddress: source,
@@ -287,15 +346,15 @@ extension SimulatedQuorum {
     @discardableResult
     public func propose(
         _ intent: Intent, _ purpose: RunDescriptor.Purpose, source: [UInt8] = [],
-        expiresIn seconds: UInt64 = 60
+        scheme: SignatureScheme = .ecdsaSecp256k1, expiresIn seconds: UInt64 = 60
     ) -> RunDescriptor {
         attempt += 1
         let descriptor = RunDescriptor(
             request: intent.request, attempt: attempt, intent: intent.digest, group: intent.group,
-            epoch: intent.epoch, scheme: .ecdsaSecp256k1, purpose: purpose,
+            epoch: intent.epoch, scheme: scheme, purpose: purpose,
             expires: members[0].wall + seconds)
-        for identity in descriptor.roster.identities {
-            post(.run(descriptor: descriptor.bytes, source: source), to: member(identity))
+        for member in members(descriptor.roster.identities) {
+            post(.run(descriptor: descriptor.bytes, source: source), to: member)
         }
         return descriptor
     }

@@ -144,6 +144,16 @@ import Testing
         #expect(!network.gaveLast.contains(members[0]))
     }
 
+    @Test func `15 a body that seals nothing does not open, and nothing traps`() {
+        var random = TestRandom("empty")
+        let key = SealingKey(SecretBytes(count: 32, from: &random))
+        let nonce = random.bytes(SealingKey.nonceBytes)
+        let box = key.seal([], nonce: nonce, authenticating: [])
+        #expect(box.count == SealingKey.overhead)
+        let opens = key.open(box, nonce: nonce, authenticating: []) != nil
+        #expect(!opens)
+    }
+
     @Test func `27 the keys of the two directions differ`() throws {
         var random = TestRandom("keys")
         let one = EphemeralKey(random: &random), two = EphemeralKey(random: &random)

@@ -140,6 +140,22 @@ import Testing
         expect(.malformedMessage, large, names: true)
     }
 
+    @Test func `21 proves its key in another run: blame`() throws {
+        let elsewhere = try TestKeys.ceremony(
+            Self.name, Self.threshold, run: TestKeys.ceremonyName("another"))
+        elsewhere.run()
+        let openings = elsewhere.sent.filter { $0.round == 2 && $0.isBroadcast }
+        let own = try #require(openings.first { $0.from == cheater })
+        let proof = try Opening(own.bytes.dropFirst(32))
+        let network = try opening { opening in
+            // The same key, drawn from the same stream: the proof is as good, for that run.
+            #expect(opening.commitments == proof.commitments)
+            opening.nonce = proof.nonce
+            opening.response = proof.response
+        }
+        expect(.proofOfPossession, network, names: true)
+    }
+
     @Test func `21 deals a share that contradicts its commitments: blame`() throws {
         for share in [true, false] {
             let network = try run { transit in

@@ -239,11 +239,26 @@ import Testing
                 expect(.malformedMessage, network, scheme, names: true)
             }
         }
-        for change in changes {
+        // A whisper without a byte does not open.
+        for change in changes + [{ $0 = [] }] {
             let commitment = try run(scheme, round: 1, broadcast: true, change)
             expect(.malformedMessage, commitment, scheme, names: true)
+        }
+        for change in changes {
             let last = try run(scheme, round: 3, change)
             #expect(last.aborts[scheme.victim]?.reason == .malformedMessage)
+        }
+    }
+
+    @Test(arguments: schemes) func `15 sends a point with both coordinates: blame`(
+        _ scheme: Scheme
+    ) throws {
+        for offset in [Offset.nonce, Offset.additive, Offset.nonceShare, Offset.keyShare] {
+            let network = try run(scheme, round: 2) { bytes in
+                let point = Point(compressed: bytes[offset..<offset + 33])!
+                bytes.replaceSubrange(offset..<offset + 33, with: [4] + point.coordinates)
+            }
+            expect(.malformedMessage, network, scheme, names: true)
         }
     }
 

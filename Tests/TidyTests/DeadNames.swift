@@ -8,8 +8,13 @@ enum DeadNames {
 
     /// Names that somebody outside of our Swift asks for: where the reason is.
     static let asked: [String: String] = [
+        "databaseDidChange": "GRDB's TransactionObserver",
+        "databaseDidCommit": "GRDB's TransactionObserver",
+        "databaseDidRollback": "GRDB's TransactionObserver",
+        "databaseWillCommit": "GRDB's TransactionObserver",
         "jsonrpc": "JSON-RPC 2.0: a member that is encoded",
         "maxUploadSize": "Hummingbird's RequestContext",
+        "observes": "GRDB's TransactionObserver",
         "package": "Package.swift",
     ]
 

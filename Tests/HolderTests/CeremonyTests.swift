@@ -1,0 +1,298 @@
+import Algebra
+import Canonical
+import HolderStorage
+import Intents
+import KeyGroups
+import TestKit
+import Testing
+import Threshold
+
+@testable import Holder
+
+/// Keys that exist and are dealt anew, by holders with their real stores.
+@Suite(.serialized) struct `Holders that deal a key anew` {
+    /// Five holders: the main group is of the first three.
+    private final class Scene {
+        let quorum: SimulatedQuorum
+        let scheme: SignatureScheme
+        let main = GroupID(unchecked: [UInt8](repeating: 9, count: 16))
+        var certificates: [GroupID: KeyCertificate] = [:]
+        private var request: UInt8 = 100
+
+        init(_ seed: String, _ scheme: SignatureScheme = .ecdsaSecp256k1) throws {
+            quorum = try SimulatedQuorum(SigningThreshold(2, of: 5)!, seed: seed)
+            self.scheme = scheme
+            try run(.keyGeneration, main, 1, holders([0, 1, 2]), confirmedBy: [0, 1, 2])
+        }
+
+        func holders(_ members: [Int], places: [Int]? = nil) -> Roster {
+            let places = places ?? Array(1...members.count)
+            return Roster(
+                members.map { quorum.members[$0].identity },
+                places.map { ParticipantIndex($0)! })!
+        }
+
+        func intent(
+            _ occasion: KeyCeremony.Occasion, _ group: GroupID, _ epoch: UInt64, _ holders: Roster,
+            kind: GroupKind = .main, from source: GroupID? = nil
+        ) throws -> Intent {
+            request += 1
+            let certificate = source.flatMap { certificates[$0] }
+            let ceremony = try #require(
+                KeyCeremony(
+                    occasion: occasion, scheme: scheme, kind: kind,
+                    threshold: SigningThreshold(2, of: holders.identities.count)!,
+                    holders: holders,
+                    source: certificate.flatMap { certificate in
+                        certificate.claimed().map { claim in
+                            KeyCeremony.Source(
+                                group: certificate.descriptor.group,
+                                epoch: certificate.descriptor.epoch, certificate: claim.digest,
+                                publicKey: claim.key.publicKey)
+                        }
+                    }))
+            return quorum.intent(
+                .keyCeremony(ceremony), epoch: epoch, request: request, group: group)
+        }
+
+        func confirm(_ intent: Intent, by members: [Int]) throws {
+            guard case .keyCeremony(let ceremony) = intent.purpose else { return }
+            for member in members {
+                let database = quorum.members[member].database
+                try database.commit {
+                    try database.confirm(fingerprint: ceremony.fingerprint(of: intent.group))
+                }
+            }
+        }
+
+        func propose(_ intent: Intent, dealers: [Int]? = nil) throws {
+            guard case .keyCeremony(let ceremony) = intent.purpose else { return }
+            var source: SharingPlan.Source?
+            let certificate = ceremony.source.flatMap { certificates[$0.group] }
+            if let dealers, let named = ceremony.source, let certificate {
+                let group = try #require(certificate.descriptor.plan?.holders)
+                let identities = dealers.map { quorum.members[$0].identity }
+                source = SharingPlan.Source(
+                    group: named.group, epoch: named.epoch, certificate: named.certificate,
+                    dealers: Roster(
+                        identities,
+                        identities.map { group.index(at: group.position(of: $0)!)! })!)
+            }
+            quorum.propose(
+                intent,
+                .keyCeremony(
+                    SharingPlan(
+                        kind: ceremony.kind, threshold: ceremony.threshold,
+                        holders: ceremony.holders, source: source)!),
+                source: certificate?.bytes ?? [], scheme: scheme)
+        }
+
+        /// A whole ceremony without faults.
+        func run(
+            _ occasion: KeyCeremony.Occasion, _ group: GroupID, _ epoch: UInt64, _ holders: Roster,
+            kind: GroupKind = .main, from source: GroupID? = nil, dealers: [Int]? = nil,
+            confirmedBy members: [Int] = []
+        ) throws {
+            let intent = try intent(
+                occasion, group, epoch, holders, kind: kind, from: source)
+            try confirm(intent, by: members)
+            let before = quorum.certificates.count
+            quorum.offer(intent)
+            try quorum.run()
+            try propose(intent, dealers: dealers)
+            try quorum.run()
+            let made = quorum.certificates.dropFirst(before).map(\.certificate)
+            if let certificate = made.first { certificates[group] = certificate }
+            try #require(made.count == holders.identities.count, "\(quorum.reports.last as Any)")
+        }
+
+        func states(_ group: GroupID) throws -> [[String]] {
+            try quorum.members.map { member in
+                try member.database.commit {
+                    try member.database.keys(of: group).sorted { $0.epoch < $1.epoch }
+                        .map { "\($0.epoch) \($0.state.rawValue)" }
+                }
+            }
+        }
+
+        func publicKey(_ group: GroupID) -> [UInt8]? { certificates[group]?.publicKey }
+
+        /// Each member proves that its share of the group's active key is whole.
+        func proofs(_ group: GroupID, by members: [Int]) throws -> [Bool] {
+            let challenge = [UInt8](repeating: 3, count: 32)
+            let before = quorum.proofs.count
+            for member in members {
+                quorum.post(.checkUp(group: group, challenge: challenge), to: member)
+            }
+            try quorum.run()
+            let certificate = try #require(certificates[group])
+            let (key, digest) = try #require(certificate.verified())
+            let holders = try #require(certificate.descriptor.plan?.holders)
+            return quorum.proofs.dropFirst(before).map { member, proof in
+                let position = holders.position(of: quorum.members[member].identity)!
+                return ShareCheck.verifies(
+                    proof,
+                    of: ShareCheck.Statement(
+                        group: group, epoch: certificate.descriptor.epoch, certificate: digest,
+                        index: holders.index(at: position)!, challenge: challenge), under: key)
+            }
+        }
+    }
+
+    private static let signing = GroupID(unchecked: [UInt8](repeating: 5, count: 16))
+    private static let recovery = GroupID(unchecked: [UInt8](repeating: 6, count: 16))
+
+    @Test(arguments: SignatureScheme.allCases)
+    func `refresh, give to groups and recover, and the key stays`(_ scheme: SignatureScheme) throws
+    {
+        let scene = try Scene("all \(scheme.name)", scheme)
+        let (main, first) = (scene.main, scene.publicKey(scene.main))
+        // A refresh needs nobody's confirmation; the old shares are destroyed.
+        try scene.run(
+            .refresh, main, 2, scene.holders([0, 1, 2]), from: main, dealers: [0, 2])
+        #expect(try scene.states(main)[1] == ["1 destroyed", "2 active"])
+        try scene.run(
+            .fromKeyGroup, Self.signing, 1, scene.holders([1, 3]), kind: .signing, from: main,
+            dealers: [0, 1], confirmedBy: [0, 1, 2, 3])
+        try scene.run(
+            .fromKeyGroup, Self.recovery, 1, scene.holders([2, 4]), kind: .recovery, from: main,
+            dealers: [0, 1], confirmedBy: [0, 1, 2, 4])
+        // Holder 0 is lost: 3 takes its place.
+        scene.quorum.stop(0)
+        let replaced = scene.holders([1, 2, 3], places: [2, 3, 1])
+        try scene.run(
+            .recovery, main, 3, replaced, from: Self.recovery, dealers: [2, 4],
+            confirmedBy: [1, 2, 3, 4])
+        #expect(try scene.states(main)[1] == ["1 destroyed", "2 destroyed", "3 active"])
+        #expect(try scene.states(main)[0] == ["1 destroyed", "2 active"], "the lost one's own")
+        for group in [main, Self.signing, Self.recovery] {
+            #expect(scene.publicKey(group) == first)
+        }
+        #expect(try scene.proofs(main, by: [1, 2, 3]) == [true, true, true])
+        #expect(try scene.proofs(Self.recovery, by: [2, 4]) == [true, true])
+    }
+
+    @Test func `34 nobody is given shares without a person's word at every holder`() throws {
+        let scene = try Scene("unconfirmed reshare")
+        let intent = try scene.intent(
+            .fromKeyGroup, Self.signing, 1, scene.holders([3, 4]), kind: .signing,
+            from: scene.main)
+        // Everyone but one dealer has confirmed.
+        try scene.confirm(intent, by: [0, 3, 4])
+        scene.quorum.offer(intent)
+        try scene.quorum.run()
+        try scene.propose(intent, dealers: [0, 1])
+        try scene.quorum.run()
+        #expect(try scene.states(Self.signing) == [[], [], [], [], []])
+        #expect(scene.quorum.reports.map(\.member) == [1])
+        // A "refresh" that would change the holders is none.
+        let disguised = try scene.intent(
+            .refresh, scene.main, 2, scene.holders([0, 1, 3]), from: scene.main)
+        scene.quorum.offer(disguised)
+        try scene.quorum.run()
+        let refusals = scene.quorum.verdicts.suffix(5).compactMap { entry in
+            if case .refusal(let reason) = entry.verdict.verdict { reason.code } else { nil }
+        }
+        #expect(Set(refusals) == [.ceremonyMismatch, .unknownGroup, .ceremonyNotForUs])
+    }
+
+    @Test func `shares of different epochs never meet, and the error names both`() throws {
+        let scene = try Scene("epochs")
+        try scene.run(
+            .refresh, scene.main, 2, scene.holders([0, 1, 2]), from: scene.main, dealers: [0, 1])
+        let stale = try scene.intent(
+            .refresh, scene.main, 3, scene.holders([0, 1, 2]), from: scene.main)
+        guard case .keyCeremony(let ceremony) = stale.purpose, let source = ceremony.source else {
+            return
+        }
+        let old = KeyCeremony(
+            occasion: .refresh, scheme: .ecdsaSecp256k1, kind: .main,
+            threshold: ceremony.threshold, holders: ceremony.holders,
+            source: KeyCeremony.Source(
+                group: source.group, epoch: 1, certificate: source.certificate,
+                publicKey: source.publicKey))!
+        let intent = scene.quorum.intent(
+            .keyCeremony(old), epoch: 3, request: 77, group: scene.main)
+        scene.quorum.offer(intent, to: [0])
+        try scene.quorum.run()
+        guard case .refusal(let reason)? = scene.quorum.verdicts.last?.verdict.verdict else {
+            Issue.record("a refusal was expected")
+            return
+        }
+        #expect(reason.code == .wrongEpoch)
+        #expect(reason.sentence.contains("epoch 1") && reason.sentence.contains("epoch 2"))
+    }
+
+    /// Every message of the ceremony is the last that some holder hears before it is killed.
+    @Test func `19 and 33 killed at any message, the old epoch signs or the new one is finished`()
+        throws
+    {
+        for cut in stride(from: 0, to: 44, by: 4) {
+            let scene = try Scene("cut", .ed25519)
+            let intent = try scene.intent(
+                .refresh, scene.main, 2, scene.holders([0, 1, 2]), from: scene.main)
+            scene.quorum.offer(intent)
+            try scene.quorum.run()
+            var count = 0
+            scene.quorum.relay = { transit in
+                guard case .offer = transit.input else {
+                    count += 1
+                    if count == cut { scene.quorum.handleAndDrop(transit.input, by: transit.to) }
+                    return count == cut ? [] : [transit]
+                }
+                return [transit]
+            }
+            try scene.propose(intent, dealers: [0, 1])
+            try scene.quorum.run()
+            scene.quorum.relay = { [$0] }
+            for member in 0..<3 { scene.quorum.restart(member) }
+            for member in 0..<3 { scene.quorum.post(.connected, to: member) }
+            try scene.quorum.run()
+            let active = try scene.states(scene.main).prefix(3).map { states in
+                states.filter { $0.hasSuffix(" active") }
+            }
+            // Nobody is without an active share, and all agree after they have met.
+            #expect(Set(active).count == 1, "cut \(cut): \(active)")
+            #expect(active.allSatisfy { $0.count == 1 }, "cut \(cut): \(active)")
+            if active[0] == ["1 active"] {
+                // Abandoned: the next epoch number succeeds.
+                let again = try scene.intent(
+                    .refresh, scene.main, 3, scene.holders([0, 1, 2]), from: scene.main)
+                scene.quorum.offer(again)
+                try scene.quorum.run()
+                try scene.propose(again, dealers: [1, 2])
+                try scene.quorum.run()
+                #expect(
+                    try scene.states(scene.main).prefix(3).allSatisfy {
+                        $0.last == "3 active"
+                    }, "cut \(cut)")
+            }
+        }
+    }
+
+    @Test func `a share that is damaged cannot prove that it is whole`() throws {
+        let scene = try Scene("damage", .ed25519)
+        let database = scene.quorum.members[1].database
+        try database.commit {
+            let sealed = try #require(try database.sealedShare(of: scene.main, epoch: 1))
+            try database.replaceSealedShare(
+                of: scene.main, epoch: 1, with: sealed.dropLast() + [sealed.last! ^ 1])
+        }
+        #expect(try scene.proofs(scene.main, by: [0, 1, 2]) == [true, false, true])
+    }
+
+    @Test func `who is given a share of a used key counts its limits as full for a day`() throws {
+        let scene = try Scene("joined")
+        try scene.run(
+            .fromKeyGroup, Self.signing, 1, scene.holders([1, 3]), kind: .signing,
+            from: scene.main, dealers: [0, 1], confirmedBy: [0, 1, 2, 3])
+        let order = scene.quorum.order(certificate: scene.certificates[Self.signing])
+        let intent = scene.quorum.intent(.transfer(order), request: 9, group: Self.signing)
+        scene.quorum.offer(intent, to: [1, 3])
+        try scene.quorum.run()
+        let said = Dictionary(
+            scene.quorum.verdicts.suffix(2).map { ($0.member, $0.verdict.verdict.name) },
+            uniquingKeysWith: { $1 })
+        #expect(said == [1: "approval", 3: "waiting"])
+    }
+}
