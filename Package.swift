@@ -188,7 +188,10 @@ let package = Package(
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ] + hummingbird),
         tests("CanonicalTests", ["Algebra", "Canonical", "TestKit"]),
-        tests("AlgebraTests", ["Algebra", "Canonical", "CSecp256k1", "TestKit"]),
+        .target(
+            name: "CReference", path: "Tests/CReference",
+            linkerSettings: [.linkedLibrary("crypto")]),
+        tests("AlgebraTests", ["Algebra", "CReference", "CSecp256k1", "Canonical", "TestKit"]),
         tests("ChainsTests", ["Algebra", "Canonical", "Chains", "KeyGroups", "TestKit"]),
         tests(
             "IntentsTests",
