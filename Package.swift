@@ -188,6 +188,11 @@ let package = Package(
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ] + hummingbird),
         tests("CanonicalTests", ["Algebra", "Canonical", "TestKit"]),
+        .target(name: "CMemcheck", path: "Assurance/CMemcheck"),
+        .executableTarget(
+            name: "ConstantTime",
+            dependencies: ["Algebra", "CMemcheck", "Canonical", "KeyGroups", "Threshold"],
+            path: "Assurance/ConstantTime", swiftSettings: settings),
         .target(
             name: "CReference", path: "Tests/CReference",
             linkerSettings: [.linkedLibrary("crypto")]),
