@@ -56,10 +56,9 @@ extension KeyShare {
         let publicKey = try Self.point(&reader)
         let chainCode = Array(try reader.take(SharedKey.chainCodeBytes))
         var shares: [ParticipantIndex: Point] = [:]
+        var last: ParticipantIndex?
         for _ in 0..<threshold.holders {
-            guard let index = ParticipantIndex(try reader.integer(UInt8.self)) else {
-                throw MalformedBytes("holder index out of range")
-            }
+            let index = try Self.index(try reader.integer(UInt8.self), after: &last)
             shares[index] = try Self.point(&reader)
         }
         let pairCount = Int(try reader.integer(UInt8.self))
@@ -69,12 +68,26 @@ extension KeyShare {
                 verifyingShares: shares)
         else { throw MalformedBytes("stored share of the wrong size") }
         var pairs: [ParticipantIndex: PairSecrets] = [:]
+        last = nil
         for _ in 0..<pairCount {
-            let (peer, pair) = try Self.pair(stored.copy(at..<at + Self.pairBytes))
-            pairs[peer] = pair
+            let bytes = stored.copy(at..<at + Self.pairBytes)
+            let peer = try Self.index(bytes.withBytes { $0[0] }, after: &last)
+            pairs[peer] = try Self.pair(bytes)
             at += Self.pairBytes
         }
         self.init(key: key, me: me, secret: secret, pairs: pairs)
+    }
+
+    /// The index of an entry; entries ascend.
+    private static func index(
+        _ raw: UInt8, after last: inout ParticipantIndex?
+    ) throws(MalformedBytes) -> ParticipantIndex {
+        guard let index = ParticipantIndex(raw) else {
+            throw MalformedBytes("holder index out of range")
+        }
+        if let last, index <= last { throw MalformedBytes("holders out of order") }
+        last = index
+        return index
     }
 
     private static func head(
@@ -112,11 +125,8 @@ extension KeyShare {
 
     private static func pair(
         _ bytes: borrowing SecretBytes
-    ) throws(MalformedBytes) -> (ParticipantIndex, PairSecrets) {
-        guard let peer = ParticipantIndex(bytes.withBytes { $0[0] }) else {
-            throw MalformedBytes("holder index out of range")
-        }
-        var at = 1
+    ) throws(MalformedBytes) -> PairSecrets {
+        var at = 1  // after the peer's index
         func take(_ count: Int) -> Range<Int> {
             defer { at += count }
             return at..<at + count
@@ -133,6 +143,6 @@ extension KeyShare {
         }
         let bob = BobSetup(
             id: id(take(SetupID.byteCount)), leaves: bytes.copy(take(Transfer.leavesBytes)))
-        return (peer, PairSecrets(zeroSeed: zeroSeed, alice: alice, bob: bob))
+        return PairSecrets(zeroSeed: zeroSeed, alice: alice, bob: bob)
     }
 }
