@@ -207,6 +207,12 @@ let package = Package(
                 "Holder", "HolderStorage", "Intents", "KeyGroups", "Threshold", "Chains", "Algebra",
                 "Canonical", "TestKit",
             ]),
+        tests(
+            "FuzzTests",
+            [
+                "Algebra", "Canonical", "Chains", "Custody", "Gateway", "Holder", "Identity",
+                "Intents", "KeyGroups", "TestKit", "Threshold", "Wire", "quorumkeep-node", protobuf,
+            ]),
         tests("TidyTests", []),
         tests("ThresholdTests", ["Threshold", "Algebra", "Canonical", "KeyGroups", "TestKit"]),
     ]
