@@ -157,7 +157,8 @@ let package = Package(
         .executableTarget(
             name: "Benchmarks",
             dependencies: [
-                "TestKit", "Algebra", "CSecp256k1", "Canonical", "CustodyClient", "Gateway",
+                "TestKit", "Algebra", "CSecp256k1", "CSodium", "Canonical", "CustodyClient",
+                "Gateway",
                 "KeyGroups", "Threshold",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -201,8 +202,15 @@ let package = Package(
                 "KeyGroups", "RecoveryKit", "TestKit", "Threshold", "quorumkeep-recover", arguments,
             ]),
         tests("CanonicalTests", ["Algebra", "Canonical", "TestKit"]),
-        tests(
-            "AlgebraTests", ["Algebra", "Canonical", "CSecp256k1", "TestKit"]),
+        .target(name: "CMemcheck", path: "Assurance/CMemcheck"),
+        .executableTarget(
+            name: "ConstantTime",
+            dependencies: ["Algebra", "CMemcheck", "Canonical", "KeyGroups", "Threshold"],
+            path: "Assurance/ConstantTime", swiftSettings: settings),
+        .target(
+            name: "CReference", path: "Tests/CReference",
+            linkerSettings: [.linkedLibrary("crypto")]),
+        tests("AlgebraTests", ["Algebra", "CReference", "CSecp256k1", "Canonical", "TestKit"]),
         tests("ChainsTests", ["Algebra", "Canonical", "Chains", "KeyGroups", "TestKit"]),
         tests(
             "IntentsTests",
@@ -218,6 +226,12 @@ let package = Package(
             [
                 "Algebra", "Canonical", "Chains", "Holder", "HolderStorage", "Intents", "KeyGroups",
                 "TestKit", "Threshold",
+            ]),
+        tests(
+            "FuzzTests",
+            [
+                "Algebra", "Canonical", "Chains", "Custody", "Gateway", "Holder", "Identity",
+                "Intents", "KeyGroups", "TestKit", "Threshold", "Wire", "quorumkeep-node", protobuf,
             ]),
         tests("TidyTests", []),
         tests("ThresholdTests", ["Threshold", "Algebra", "Canonical", "KeyGroups", "TestKit"]),

@@ -97,27 +97,28 @@ enum ThresholdFigures {
         return network.bytesSent
     }
 
-    /// One private key's signatures by libsecp256k1 alone.
-    private final class LoneKey {
-        static let calls = 100
-        private let context: OpaquePointer
-        private let key = [UInt8](repeating: 0x42, count: 32)
-        private let digest = Digest.sha256([1]).bytes
-        private var signature = secp256k1_ecdsa_signature()
+}
 
-        init() throws {
-            guard let context = secp256k1_context_create(UInt32(SECP256K1_CONTEXT_SIGN)) else {
-                throw Failed()
-            }
-            self.context = context
+/// One private key's signatures by libsecp256k1 alone.
+final class LoneKey {
+    static let calls = 100
+    private let context: OpaquePointer
+    private let key = [UInt8](repeating: 0x42, count: 32)
+    private let digest = Digest.sha256([1]).bytes
+    private var signature = secp256k1_ecdsa_signature()
+
+    init() throws {
+        guard let context = secp256k1_context_create(UInt32(SECP256K1_CONTEXT_SIGN)) else {
+            throw Failed()
         }
+        self.context = context
+    }
 
-        deinit { secp256k1_context_destroy(context) }
+    deinit { secp256k1_context_destroy(context) }
 
-        func sign() {
-            for _ in 0..<Self.calls {
-                _ = secp256k1_ecdsa_sign(context, &signature, digest, key, nil, nil)
-            }
+    func sign() {
+        for _ in 0..<Self.calls {
+            _ = secp256k1_ecdsa_sign(context, &signature, digest, key, nil, nil)
         }
     }
 }

@@ -20,5 +20,6 @@ while let argument = arguments.first {
 }
 let report = Report(only: only)
 try ThresholdFigures.measure(into: report)
+try SchnorrFigures.measure(into: report)
 try await StackFigures.measure(into: report)
 try report.finish(jsonFile)

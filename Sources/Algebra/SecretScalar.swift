@@ -44,7 +44,8 @@ public struct GroupSecretScalar<Group: PrimeGroup>: ~Copyable, @unchecked Sendab
         self.init(limbs: limbs)
     }
 
-    /// The integer with these 32 big-endian bytes, on either group: as files spell it. Nil as above.
+    /// The integer with these 32 big-endian bytes, on either group, as files spell it; nil as
+    /// above.
     public init?(canonicalBigEndian bytes: UnsafeRawBufferPointer) {
         guard bytes.count == GroupScalar<Group>.byteCount else { return nil }
         let limbs = Limbs(bigEndian: bytes.baseAddress!)

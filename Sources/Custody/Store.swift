@@ -197,6 +197,7 @@ public struct PageCursor: Equatable, Sendable {
         let word = bytes.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         guard let number = Int64(exactly: word), number > 0 else { return nil }
         self.number = number
+        guard self.text == text else { return nil }
     }
 
     public var text: String { Hex.encode(UInt64(number).bigEndianBytes) }

@@ -30,8 +30,8 @@ extension SealingKey {
         return try KeyShare(stored: stored)
     }
 
-    /// The number that is the holder's share, big-endian, for its operator's backup, and nothing of what the
-    /// holder has with its peers.
+    /// The number that is the holder's share, big-endian, for its operator's backup, and nothing of
+    /// what the holder has with its peers.
     public borrowing func dangerouslyExportSecret(
         of key: KeyRecord, in store: any HolderStore
     ) throws -> SecretBytes {

@@ -36,7 +36,6 @@ public struct ExtendedPublicKey: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    public static let keyBytes = 33
     private static let payloadBytes = 78
 
     public let form: Form

@@ -17,14 +17,6 @@ public enum RecoveryScheme: Int, Sendable {
         }
     }
 
-    public var signatureScheme: SignatureScheme {
-        switch self {
-        case .ecdsa: .ecdsaSecp256k1
-        case .eddsa: .ed25519
-        case .bip340: .bip340Secp256k1
-        }
-    }
-
     var curve: String {
         switch self {
         case .ecdsa, .bip340: "secp256k1"

@@ -266,7 +266,7 @@ extension FaultyNetwork {
         case .close(let intent, let signature):
             let bytes = damaged(intent.bytes)
             transit.input = .close(intent: Digest(bytes) ?? intent, signature: signature)
-        case .connected, .tick: break
+        case .connected, .checkUp, .tick: break
         }
         return transit
     }

@@ -79,7 +79,7 @@ struct Invariants {
             if report.culprits.contains(where: { $0 != corruptedIdentity }) {
                 fail(.noHonestBlame, "\(member) named \(report.culprits) for \(report.reason)")
             }
-        case .testimony, .keyReady, .note: break
+        case .testimony, .keyReady, .shareProof, .note: break
         }
     }
 

@@ -66,13 +66,35 @@ import Testing
         #expect(checked == 10)
     }
 
+    @Test func `keys on edwards25519 follow one another as Cobo has it`() throws {
+        var checked = 0
+        for root in try Vectors.json("keys/cobo_eddsa_ckd_nh.json").items {
+            let bytes = Hex.decode(root["publicKey"].text) ?? []
+            var above = try #require(Ed25519.Point(compressed: bytes.dropFirst()))
+            var code = Hex.decode(root["chainCode"].text) ?? []
+            for child in root["children"].items {
+                let step = UInt32(child["step"].integer ?? -1)
+                let path = try #require(DerivationPath([step]))
+                let derived = try #require(
+                    DerivedKey<EdDSA>(path, below: above, chainCode: code))
+                #expect("00" + derived.publicKey.description == child["publicKey"].text)
+                #expect(Hex.encode(derived.chainCode) == child["chainCode"].text)
+                (above, code) = (derived.publicKey, derived.chainCode)
+                checked += 1
+            }
+        }
+        print("vectors: cobo_eddsa_ckd_nh.json \(checked)")
+        #expect(checked == 10)
+    }
+
     @Test func `a root of another form or size is none`() {
         let code = [UInt8](repeating: 7, count: 32)
         let point = SecretScalar(Scalar(5)).timesGenerator()?.compressed ?? []
         #expect(ExtendedPublicKey(root: point, chainCode: code, .secp256k1) != nil)
         #expect(ExtendedPublicKey(root: point, chainCode: code, .ed25519) == nil)
         #expect(ExtendedPublicKey(root: point, chainCode: code + [0], .secp256k1) == nil)
-        let edwards = [0] + [UInt8](repeating: 1, count: 32)
+        let other = Ed25519.SecretScalar(Ed25519.Scalar(5)).timesGenerator()?.compressed ?? []
+        let edwards = [0] + other
         #expect(ExtendedPublicKey(root: edwards, chainCode: code, .ed25519) != nil)
         #expect(ExtendedPublicKey(root: edwards + [1], chainCode: code, .ed25519) == nil)
         #expect(ExtendedPublicKey(root: edwards, chainCode: code, .secp256k1) == nil)

@@ -226,7 +226,7 @@ import Testing
         for limit in [0, -1, 201] {
             #expect(throws: Refusal.self) { try PageRequest(limit: limit) }
         }
-        for text in ["", "x", "0000000000000000", "ffffffffffffffff", "1"] {
+        for text in ["", "x", "0000000000000000", "ffffffffffffffff", "1", "000000000000000A"] {
             #expect(PageCursor(text: text) == nil)
         }
     }

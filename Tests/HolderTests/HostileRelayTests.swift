@@ -194,12 +194,11 @@ import Testing
             let descriptor = RunDescriptor(
                 request: intent.request, attempt: 1, intent: intent.digest, group: intent.group,
                 epoch: 1, scheme: .ecdsaSecp256k1,
-                roster: Roster(sorted.map(\.0), sorted.map(\.1))!,
                 purpose: .signing(
                     certificate: quorum.certificate!.verified()!.digest,
-                    items: quorum.items(order)),
+                    items: quorum.items(order), Roster(sorted.map(\.0), sorted.map(\.1))!),
                 expires: SimulatedQuorum.start + 60)
-            try quorum.handle(.run(descriptor: descriptor.bytes), by: 0)
+            try quorum.handle(.run(descriptor: descriptor.bytes, source: []), by: 0)
             #expect(
                 quorum.reports.last?.report.reason
                     == "the quorum is not of this group, or not of its threshold")

@@ -50,10 +50,9 @@ extension KeyShare {
         let publicKey = try Self.point(&reader)
         let chainCode = Array(try reader.take(SharedKey<Scheme>.chainCodeBytes))
         var shares: [ParticipantIndex: Scheme.Group.Point] = [:]
+        var last: ParticipantIndex?
         for _ in 0..<threshold.holders {
-            guard let index = ParticipantIndex(try reader.integer(UInt8.self)) else {
-                throw MalformedBytes("holder index out of range")
-            }
+            let index = try Self.index(try reader.integer(UInt8.self), after: &last)
             shares[index] = try Self.point(&reader)
         }
         let pairCount = Int(try reader.integer(UInt8.self))
@@ -63,14 +62,25 @@ extension KeyShare {
                 verifyingShares: shares)
         else { throw MalformedBytes("stored share of the wrong size") }
         var pairs: [ParticipantIndex: PairSecrets] = [:]
+        last = nil
         for _ in 0..<pairCount {
-            guard let peer = ParticipantIndex(stored.withBytes { $0[at] }) else {
-                throw MalformedBytes("holder index out of range")
-            }
+            let peer = try Self.index(stored.withBytes { $0[at] }, after: &last)
             pairs[peer] = try PairSecrets(stored: stored.copy(at + 1..<at + Self.pairBytes))
             at += Self.pairBytes
         }
         self.init(key: key, me: me, secret: secret, pairs: pairs)
+    }
+
+    /// The index of an entry; entries ascend.
+    private static func index(
+        _ raw: UInt8, after last: inout ParticipantIndex?
+    ) throws(MalformedBytes) -> ParticipantIndex {
+        guard let index = ParticipantIndex(raw) else {
+            throw MalformedBytes("holder index out of range")
+        }
+        if let last, index <= last { throw MalformedBytes("holders out of order") }
+        last = index
+        return index
     }
 
     private static func head(

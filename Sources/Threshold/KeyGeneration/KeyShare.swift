@@ -46,8 +46,9 @@ public struct KeyShare<Scheme: KeyScheme>: ~Copyable, Sendable {
         return commitment + (secret * factor + nonce).published().bytes
     }
 
-    /// xᵢ alone, as a big-endian integer of 32 bytes, for a file that is sealed elsewhere: no setup and no seed goes with it,
-    /// so that a backup can sign nothing by itself (specification section 4.4, rule 4).
+    /// xᵢ alone, as a big-endian integer of 32 bytes, for a file that is sealed elsewhere: no setup
+    /// and no seed goes with it, so that a backup can sign nothing by itself (specification
+    /// section 4.4, rule 4).
     public borrowing func dangerouslyExportSecret() -> SecretBytes { secret.bigEndian() }
 
     /// Bytes that depend on the share, to hedge a run's randomness with.
