@@ -84,7 +84,9 @@ enum SigningChecks {
         try bench.run(
             .constant, "signing, one holder until its last message",
             secret: "share, setups, draws",
-            .told(21 + 31, "draws in range, not zero, verdicts, transcript")
+            .told(
+                21 + 31 + ThresholdChecks.tablePlaces,
+                "draws in range, not zero, verdicts, transcript, table places")
         ) {
             guard let mine = boxes[0].take(), let theirs = boxes[1].take() else { return }
             var marked = MarkedRandom(208)

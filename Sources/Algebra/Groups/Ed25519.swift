@@ -133,5 +133,7 @@ extension Ed25519 {
         return withUnsafePointer(to: a) { timesGenerator($0) }.flatMap { sum([point, $0]) }
     }
 
-    public static func areEqual(_ a: [UInt8], _ b: [UInt8]) -> Bool { a == b }
+    public static func areEqual(_ a: [UInt8], _ b: [UInt8]) -> Bool {
+        constantTimeEqual(a, b)
+    }
 }

@@ -86,8 +86,8 @@ extension Secp256k1 {
         return secp256k1_ec_pubkey_tweak_add(Library.secp256k1, &raw, term) == 1 ? raw : nil
     }
 
+    /// By encodings, without an early exit, unlike the library's own comparison.
     public static func areEqual(_ a: secp256k1_pubkey, _ b: secp256k1_pubkey) -> Bool {
-        var (x, y) = (a, b)
-        return secp256k1_ec_pubkey_cmp(Library.secp256k1, &x, &y) == 0
+        constantTimeEqual(bytes(a), bytes(b))
     }
 }
