@@ -18,7 +18,12 @@ struct Asked {
     /// Of the group that deals.
     let source: KeyCertificate?
 
-    var everyone: [IdentityPublicKey] { Set(quorums.flatMap(\.holders.identities)).sorted() }
+    /// Members of runs of the request, who may have been replaced since.
+    let runMembers: [IdentityPublicKey]
+
+    var everyone: [IdentityPublicKey] {
+        Set(quorums.flatMap(\.holders.identities) + runMembers).sorted()
+    }
 
     /// Why enough can take part no more, if that is so.
     func failure(after verdicts: [IdentityPublicKey: Verdict]) -> Failure? {
@@ -45,10 +50,12 @@ extension Books {
         guard let group = try store.group(request.group),
             let keyVault = try store.keyVault(group.keyVault)
         else { throw LedgerFault.impossible("group of a request") }
+        let runMembers = try store.runs(of: request.digest).flatMap(\.members)
         guard let id = request.ceremony else {
             return Asked(
                 quorums: [.init(holders: group.holders, required: group.threshold.required)],
-                scheme: keyVault.scheme, certificate: group.certificate, source: nil)
+                scheme: keyVault.scheme, certificate: group.certificate, source: nil,
+                runMembers: runMembers)
         }
         guard let ceremony = try store.ceremony(id) else {
             throw LedgerFault.impossible("ceremony \(id)")
@@ -62,7 +69,7 @@ extension Books {
         }
         return Asked(
             quorums: quorums, scheme: keyVault.scheme, certificate: nil,
-            source: source?.certificate)
+            source: source?.certificate, runMembers: runMembers)
     }
 }
 

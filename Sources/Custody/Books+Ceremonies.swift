@@ -36,19 +36,44 @@ extension Books {
         ceremony.state = .done
         try store.update(ceremony)
         var orders: [HolderOrder] = []
+        let changed = Failure(.keyChanged, "The group was given new shares.")
         for var request in try store.signingRequests(in: [.open, .closing, .unclear])
         where request.group == group.id {
             if request.ceremony != nil {
                 request.state = .done
                 try store.update(request)
             } else if request.state == .open {
-                orders += try close(
-                    request, try asked(request),
-                    because: Failure(.keyChanged, "The group was given new shares."), signer)
+                orders += try close(request, try asked(request), because: changed, signer)
+            } else if request.state == .closing {
+                // Who must close it may be gone for good: it is asked again, with its nonce.
+                request.closingBecause = changed
+                try store.update(request)
             }
         }
         stirred.signing = true
         return (true, orders)
+    }
+
+    /// Gives up the open ceremonies of a group, and those that it deals in. What its holders finish
+    /// nevertheless still counts.
+    public func abandonCeremonies(
+        of id: GroupID, signer: any IntentSigner
+    ) throws -> Int {
+        _ = try group(id)
+        let open = try store.openCeremonies().filter { $0.group == id || $0.source == id }
+        for var ceremony in open {
+            ceremony.state = .failed
+            ceremony.failure = "It was given up."
+            try store.update(ceremony)
+            for request in try store.signingRequests(in: [.open])
+            where request.ceremony == ceremony.id {
+                _ = try close(
+                    request, try asked(request), because: Failure(.expired, "It was given up."),
+                    signer)
+            }
+        }
+        stirred.signing = true
+        return open.count
     }
 
     /// What the ceremony's holders wait for, in their words: for people who wait with them.
@@ -66,14 +91,14 @@ extension Books {
         }.sorted()
     }
 
-    /// The open ceremony that the certificate is of: the same holders, threshold, type and source,
-    /// under an intent of ours.
+    /// The ceremony that the certificate is of: the same holders, threshold, type and source, under
+    /// an intent of ours. One that was given up counts too, since its holders have finished it.
     private func ceremony(
         of certificate: KeyCertificate, _ group: HolderGroup
     ) throws -> Ceremony? {
         let descriptor = certificate.descriptor
         guard let request = try store.signingRequest(descriptor.intent), let id = request.ceremony,
-            let ceremony = try store.ceremony(id), ceremony.state == .open,
+            let ceremony = try store.ceremony(id), ceremony.state != .done,
             ceremony.group == group.id, let plan = descriptor.plan, plan.kind == group.kind,
             plan.threshold == ceremony.threshold, plan.holders == ceremony.holders,
             plan.source?.group == ceremony.source,

@@ -37,7 +37,7 @@ extension Books {
         let isGiven = verdicts.values.contains(.given)
         let isClosed =
             request.ceremony != nil
-            ? members.isEmpty || verdicts.values.contains(where: \.isFinalNo)
+            ? members.isEmpty || isGiven || verdicts.values.contains(where: \.isFinalNo)
             : !isGiven && members.allSatisfy { verdicts[$0] == .closed }
         if isClosed {
             request.state = .closed

@@ -77,6 +77,7 @@ extension Books {
             throw Refusal(.invalid, field: "group", "The group is no recovery group with shares.")
         }
         try mustBeIdle(main)
+        try mustBeIdle(source)
         guard let position = main.holders.position(of: lost),
             let place = main.holders.index(at: position)
         else {
@@ -209,7 +210,8 @@ extension Books {
         if isBusy {
             throw Refusal(
                 .invalid, field: "group",
-                "A ceremony of this group is under way; see quorumkeep group list.")
+                "A ceremony of this group is under way: see quorumkeep group list, or give it up "
+                    + "with quorumkeep group abandon.")
         }
     }
 

@@ -28,12 +28,23 @@ extension Books {
         return made
     }
 
+    /// How often a ceremony is begun before it has failed; a tenant's first key is never given up.
+    private static let attemptsMost = 20
+
     private func makeCeremonyIntent(
         _ open: Ceremony, _ signer: any IntentSigner
     ) throws -> SigningRequest? {
         var ceremony = open
         let before = try store.signingRequests(in: [.open, .closing]).filter {
             $0.ceremony == ceremony.id
+        }
+        if ceremony.occasion != .keyGeneration, ceremony.attempts >= Self.attemptsMost,
+            before.isEmpty
+        {
+            ceremony.state = .failed
+            ceremony.failure = "It was begun \(ceremony.attempts) times and never ended."
+            try store.update(ceremony)
+            return nil
         }
         guard before.isEmpty, now >= Self.start(of: ceremony),
             var group = try store.group(ceremony.group),

@@ -129,6 +129,14 @@ extension Books {
         switch request.state {
         case .open:
             let verdicts = try standing(on: request.digest)
+            if let id = request.transaction,
+                try store.transaction(id)?.status != .pendingSignature
+            {
+                // Another intent of the withdrawal was signed.
+                return try close(
+                    request, asked,
+                    because: Failure(.keyChanged, "Another intent was signed."), signer)
+            }
             if let failure = asked.failure(after: verdicts) {
                 return try close(request, asked, because: failure, signer)
             }

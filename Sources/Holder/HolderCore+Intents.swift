@@ -37,7 +37,8 @@ extension HolderCore {
                 reason.code == .ceremonyUnconfirmed
             {
                 try store.awaitConfirmation(
-                    fingerprint: ceremony.fingerprint(of: intent.group), of: ceremony.sentence)
+                    fingerprint: ceremony.fingerprint(of: intent.group),
+                    request: intent.request, of: ceremony.sentence)
             }
             _ = send(.waiting(reason), on: digest)
         }
@@ -113,16 +114,20 @@ extension HolderCore {
         try store.keys(of: intent.group).first { $0.state == .active && $0.epoch == intent.epoch }
     }
 
-    private func heldKey(of group: GroupID) throws -> HeldKey? {
-        try store.keys(of: group).first { $0.state == .active }.map {
+    /// The active key of this epoch; else the highest one.
+    private func heldKey(of group: GroupID, epoch: UInt64?) throws -> HeldKey? {
+        let active = try store.keys(of: group).filter { $0.state == .active }
+        let key = active.first { $0.epoch == epoch } ?? active.max { $0.epoch < $1.epoch }
+        return try key.map {
             HeldKey(
                 group: $0.group, epoch: $0.epoch, kind: $0.kind, holders: $0.roster,
-                certificate: $0.certificateDigest, key: $0.key)
+                certificate: $0.certificateDigest, key: $0.key,
+                banned: try store.banned(group: group, epoch: $0.epoch))
         }
     }
 
     private func knowledge(of intent: Intent, _ digest: Digest) throws -> HolderKnowledge {
-        let key = try heldKey(of: intent.group)
+        var key = try heldKey(of: intent.group, epoch: intent.epoch)
         var spent: [AssetID: Amount] = [:]
         var countersFullUntil: UInt64?
         var source: HeldKey?
@@ -136,15 +141,20 @@ extension HolderCore {
                 countersFullUntil = try store.joined(root: root).map { $0 + Self.window }
             }
         case .keyCeremony(let ceremony):
-            source = try ceremony.source.flatMap { try heldKey(of: $0.group) }
+            source = try ceremony.source.flatMap { try heldKey(of: $0.group, epoch: $0.epoch) }
+            // Two key generations may both have ended: the one that is dealt is the one.
+            key = source?.group == intent.group ? source : key
             isConfirmed =
                 try confirmsCeremonies
-                || store.isConfirmed(fingerprint: ceremony.fingerprint(of: intent.group))
+                || store.isConfirmed(
+                    fingerprint: ceremony.fingerprint(of: intent.group), request: intent.request)
         }
         return HolderKnowledge(
             identity: identity.publicKey, now: now, key: key, source: source, spent: spent,
             countersFullUntil: countersFullUntil, isCeremonyConfirmed: isConfirmed,
-            isFrozen: try store.frozen() != nil)
+            isKeyUnfinished: try store.keys(of: intent.group).contains {
+                [.pending, .certified].contains($0.state)
+            }, isFrozen: try store.frozen() != nil)
     }
 
     func close(_ digest: Digest, _ signature: IdentitySignature) throws {
@@ -170,7 +180,10 @@ extension HolderCore {
     /// An intent can be closed only while no last message of it was made. Otherwise the answer says
     /// so, with the signatures if we have them.
     private func closeForGood(_ record: IntentRecord) throws {
-        if try store.hasLast(for: record.digest) {
+        let intent = try? Intent(record.bytes)
+        if try store.hasLast(for: record.digest)
+            || intent.map({ try hasKey(of: record.digest, in: $0.group) }) ?? false
+        {
             _ = send(.given, on: record.digest)
             if let signatures = try store.signatures(of: record.digest) {
                 outputs.append(.signatures(intent: record.digest, signatures))

@@ -37,8 +37,9 @@ extension HolderCore {
             kind: plan.kind, roster: plan.holders, me: me, key: key, certificateDigest: digest,
             descriptor: descriptor, contributions: contributions, echo: echo,
             intent: descriptor.intent, state: .pending, testimony: testimony)
-        if plan.source != nil, try !store.hasKey(root: key.publicKey) {
-            try store.keepJoined(root: key.publicKey, at: now)
+        let known = try store.keys(of: descriptor.group).map(\.epoch).max() ?? 0
+        guard descriptor.epoch > known else {
+            return note("epoch \(known) of group \(record.group) stands already")
         }
         guard try store.insert(record, sealedShare: seal(share, of: record)) else {
             return note("another key stands for group \(record.group), epoch \(record.epoch)")
@@ -59,7 +60,7 @@ extension HolderCore {
         guard
             var key = try store.keys(of: theirs.group).first(where: { $0.epoch == theirs.epoch }),
             key.certificateDigest == theirs.certificateDigest,
-            [.pending, .certified, .active].contains(key.state),
+            key.scheme == theirs.scheme, [.pending, .certified, .active].contains(key.state),
             let position = key.roster.position(of: identity.publicKey)
         else { return }
         let before = key
@@ -75,15 +76,42 @@ extension HolderCore {
         if key != before {
             try store.update(key)
             if key.state == .active, before.state != .active {
-                try retireKeys(below: key)
-                announce(key)
+                try activated(key)
             }
         }
         if key.testimony.knowsMore(than: theirs) { send(key.testimony, of: key) }
     }
 
     /// A key that has become active replaces all lower epochs of its group, but none of another
-    /// public key that this holder has confirmed: somebody may be using it.
+    /// public key that this holder has confirmed: somebody may be using it. If a higher epoch came
+    /// first, this one is replaced by it.
+    private func activated(_ active: KeyRecord) throws {
+        if active.descriptor.plan?.source != nil, try !knowsSpending(of: active) {
+            try store.keepJoined(root: active.key.publicKey, at: now)
+        }
+        try retireKeys(below: active)
+        let later = try store.keys(of: active.group).contains {
+            $0.epoch > active.epoch && $0.state == .active
+                && $0.key.publicKey == active.key.publicKey
+        }
+        if later {
+            var late = active
+            late.state = .retired
+            try store.update(late)
+        } else {
+            announce(active)
+        }
+    }
+
+    /// Whether this holder has judged what was spent under the key: it has it in another active
+    /// epoch or group that signs.
+    private func knowsSpending(of key: KeyRecord) throws -> Bool {
+        try store.activeKeys().contains {
+            $0.key.publicKey == key.key.publicKey && $0.kind != .recovery
+                && ($0.group, $0.epoch) != (key.group, key.epoch)
+        }
+    }
+
     private func retireKeys(below active: KeyRecord) throws {
         for var key in try store.keys(of: active.group)
         where key.epoch < active.epoch && key.state != .destroyed

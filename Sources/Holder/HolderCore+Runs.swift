@@ -45,10 +45,10 @@ extension HolderCore {
         guard descriptor.request == intent.request, descriptor.group == intent.group,
             descriptor.epoch == intent.epoch
         else { throw NotJoined(why: "the run is for something else than the intent") }
-        cancelRuns(of: descriptor.intent, below: descriptor.attempt)
-        guard !runs.values.contains(where: { $0.descriptor.intent == descriptor.intent }) else {
-            throw NotJoined(why: "a run for the intent is under way")
+        let isUnderWay = runs.values.contains {
+            $0.descriptor.intent == descriptor.intent && $0.descriptor.attempt >= descriptor.attempt
         }
+        guard !isUnderWay else { throw NotJoined(why: "a run for the intent is under way") }
         guard runs.count < Self.runsMost else { throw NotJoined(why: "too many runs") }
         let run: LiveRun
         switch (descriptor.purpose, intent.purpose) {
@@ -71,6 +71,7 @@ extension HolderCore {
         guard try store.use(descriptor: run.digest) else {
             throw NotJoined(why: "this descriptor was used before")
         }
+        cancelRuns(of: descriptor.intent, below: descriptor.attempt)
         return run
     }
 
@@ -84,14 +85,14 @@ extension HolderCore {
         let roster = descriptor.roster
         guard roster.identities.count == key.key.threshold.required,
             zip(roster.identities, roster.indices).allSatisfy({ identity, index in
-                key.roster.position(of: identity) == key.roster.position(of: index)
+                key.roster.position(of: identity).map { key.roster.index(at: $0) } == index
             })
         else { throw NotJoined(why: "the quorum is not of this group, or not of its threshold") }
         let banned = try store.banned(group: key.group, epoch: key.epoch)
         guard banned.isDisjoint(with: roster.identities) else {
             throw NotJoined(why: "a member of the run is banned here")
         }
-        let share = SecretBox(try openShare(of: key, ECDSA.self))
+        let share = SecretBox(try openedShare(of: key, ECDSA.self))
         var random = HedgedRandom(
             secret: share.with { $0.hedge() }, context: descriptor.digest.bytes)
         let session = RunSession<Signing>(
@@ -115,16 +116,29 @@ extension HolderCore {
         }
     }
 
-    /// The group's active key; what is wrong with another epoch says both.
+    /// The group's active key of this epoch; what is wrong with another says both.
     private func usableKey(_ group: GroupID, epoch: UInt64) throws -> KeyRecord {
-        guard let active = try store.keys(of: group).first(where: { $0.state == .active }) else {
+        let active = try store.keys(of: group).filter { $0.state == .active }
+        guard let highest = active.map(\.epoch).max() else {
             throw NotJoined(why: "no active key for the run")
         }
-        guard active.epoch == epoch else {
+        guard let key = active.first(where: { $0.epoch == epoch }) else {
             throw NotJoined(
-                why: "the run is for epoch \(epoch), this holder's is epoch \(active.epoch)")
+                why: "the run is for epoch \(epoch), this holder's is epoch \(highest)")
         }
-        return active
+        return key
+    }
+
+    /// A share that does not open keeps this holder from the run, and from nothing else.
+    private func openedShare<Scheme: KeyScheme>(
+        of key: KeyRecord, _ scheme: Scheme.Type
+    ) throws -> KeyShare<Scheme> {
+        do {
+            return try openShare(of: key, scheme)
+        } catch {
+            note("\(error)")
+            throw NotJoined(why: "the share does not open")
+        }
     }
 
     private func keyCeremony(
@@ -146,9 +160,15 @@ extension HolderCore {
         guard let certificate = try? KeyCertificate(bytes),
             let (key, digest) = certificate.verified(), digest == plan.certificate,
             certificate.descriptor.group == plan.group, certificate.descriptor.epoch == plan.epoch,
-            let holders = certificate.descriptor.plan?.holders, key.scheme == ceremony.scheme,
-            key.publicKey == ceremony.source?.publicKey
+            let (holders, kind) = certificate.descriptor.plan.map({ ($0.holders, $0.kind) }),
+            key.scheme == ceremony.scheme, key.publicKey == ceremony.source?.publicKey,
+            ceremony.occasion.admits(source: kind)
         else { throw NotJoined(why: "the source's certificate is not the one approved") }
+        // Addresses follow from the chain code as from the key: neither may change.
+        let isSame = try store.activeKeys().allSatisfy {
+            $0.key.publicKey != key.publicKey || $0.key.chainCode == key.chainCode
+        }
+        guard isSame else { throw NotJoined(why: "the source has another chain code") }
         let dealers = plan.dealers
         guard dealers.identities.count == key.threshold.required,
             zip(dealers.identities, dealers.indices).allSatisfy({ identity, index in
@@ -169,7 +189,7 @@ extension HolderCore {
         var share: SecretBox<KeyShare<Scheme>>?
         if let source = plan.source, source.dealers.position(of: identity.publicKey) != nil {
             let record = try usableKey(source.group, epoch: source.epoch)
-            share = SecretBox(try openShare(of: record, scheme))
+            share = SecretBox(try openedShare(of: record, scheme))
         }
         let secret = share?.with { SecretBox($0.hedge()) }
         var random = hedgedRandom(secret, descriptor.digest.bytes)
@@ -188,6 +208,10 @@ extension HolderCore {
         guard let session else { throw NotJoined(why: "not for this holder") }
         return LiveRun(descriptor, session) { [unowned self] run in
             try advance(run, session) { pending in
+                guard run.descriptor.expires > now,
+                    let record = try store.intent(run.descriptor.intent),
+                    try admitted(record) != nil
+                else { return note("a ceremony ended when it was admitted no more") }
                 if let pending { try keep(pending, run, plan, contributions.value ?? []) }
             }
         }

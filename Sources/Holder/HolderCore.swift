@@ -19,6 +19,8 @@ public final class HolderCore {
     static let closingDelay: UInt64 = 60
     /// A wall clock that gains more than this on the monotonic one freezes the holder, in seconds.
     static let clockJumpMost: UInt64 = 60
+    /// Seconds after which holders say again what they know of keys that are not active.
+    static let testimonyPause: UInt64 = 10
     /// Discarded setups with one peer after which an operator must look (section 4.5).
     static let discardedSetupsMost = 8
 
@@ -33,6 +35,7 @@ public final class HolderCore {
     /// Both clocks as they were when this process began, or was last thawed.
     private var clockStart: HolderTime?
     private var wasFrozen = false
+    private var lastTestified: UInt64 = 0
     private(set) var now: UInt64 = 0
 
     /// - Parameters:
@@ -76,7 +79,9 @@ public final class HolderCore {
         case .envelope(let bytes): try arrived(bytes)
         case .testimony(let bytes): try testified(bytes)
         case .checkUp(let group, let challenge): try checkUp(group, challenge)
-        case .tick: try closeExpired()
+        case .tick:
+            try closeExpired()
+            if now >= lastTestified + Self.testimonyPause { try testify() }
         }
     }
 
@@ -110,9 +115,14 @@ public final class HolderCore {
 
     /// Offers what others may have missed while we were away.
     private func resume() throws {
-        for key in try store.unfinishedKeys() {
-            send(key.testimony, of: key)
-        }
+        try testify()
+        for key in try store.activeKeys() { announce(key) }
+    }
+
+    /// Says again what is known of keys that not all have confirmed: a line may have been down.
+    private func testify() throws {
+        for key in try store.unfinishedKeys() { send(key.testimony, of: key) }
+        lastTestified = now
     }
 
     func send(_ verdict: Verdict, on intent: Digest) -> SignedVerdict {

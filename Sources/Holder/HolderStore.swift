@@ -16,6 +16,7 @@ public protocol HolderStore: RunRegistry {
     // Keys.
     func keys(of group: GroupID) throws -> [KeyRecord]
     func unfinishedKeys() throws -> [KeyRecord]
+    func activeKeys() throws -> [KeyRecord]
     /// False if another certificate stands for this group, scheme and epoch already.
     func insert(_ key: KeyRecord, sealedShare: [UInt8]) throws -> Bool
     func update(_ key: KeyRecord) throws
@@ -23,11 +24,10 @@ public protocol HolderStore: RunRegistry {
     func replaceSealedShare(of group: GroupID, epoch: UInt64, with sealed: [UInt8]) throws
     func retiredKeys() throws -> [KeyRecord]
     func destroyShare(of group: GroupID, epoch: UInt64) throws
-    /// When this holder was first given a share of this root key by a ceremony that dealt it anew;
-    /// nil if it took part in making it, or has none.
+    /// When this holder was last given a share of a key of which it did not know what was spent;
+    /// nil if it never was.
     func joined(root: [UInt8]) throws -> UInt64?
     func keepJoined(root: [UInt8], at: UInt64) throws
-    func hasKey(root: [UInt8]) throws -> Bool
 
     // Fences.
     /// Remembers a descriptor for ever; false if it is known.
@@ -64,8 +64,8 @@ public protocol HolderStore: RunRegistry {
     func setLatestTime(_ time: UInt64) throws
     func frozen() throws -> String?
     func freeze(_ why: String) throws
-    func isConfirmed(fingerprint: String) throws -> Bool
-    func awaitConfirmation(fingerprint: String, of what: String) throws
+    func isConfirmed(fingerprint: String, request: RequestID) throws -> Bool
+    func awaitConfirmation(fingerprint: String, request: RequestID, of what: String) throws
 }
 
 /// A key of which this holder has a share.

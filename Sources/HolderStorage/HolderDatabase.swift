@@ -160,8 +160,8 @@ extension HolderDatabase {
             """, [group.data, Int64(clamping: epoch)])
     }
 
-    public func hasKey(root: [UInt8]) throws -> Bool {
-        try row("SELECT 1 FROM keys WHERE public_key = ? LIMIT 1", [root.data]) != nil
+    public func activeKeys() throws -> [KeyRecord] {
+        try rows("SELECT \(Self.keyColumns) FROM keys WHERE state = 'active'").map(Self.key)
     }
 
     public func joined(root: [UInt8]) throws -> UInt64? {
@@ -170,8 +170,10 @@ extension HolderDatabase {
 
     public func keepJoined(root: [UInt8], at time: UInt64) throws {
         try run(
-            "INSERT INTO joined_roots VALUES (?, ?) ON CONFLICT DO NOTHING",
-            [root.data, Int64(clamping: time)])
+            """
+            INSERT INTO joined_roots VALUES (?, ?)
+            ON CONFLICT DO UPDATE SET at = max(at, excluded.at)
+            """, [root.data, Int64(clamping: time)])
     }
 
     private static func key(_ row: Row) throws -> KeyRecord {
@@ -405,32 +407,35 @@ extension HolderDatabase {
 
     public func thaw() throws { try run("DELETE FROM facts WHERE name = 'frozen'") }
 
-    public func isConfirmed(fingerprint: String) throws -> Bool {
+    public func isConfirmed(fingerprint: String, request: RequestID) throws -> Bool {
         try row(
-            "SELECT 1 FROM confirmations WHERE fingerprint = ? AND confirmed = 1", [fingerprint]
-        ) != nil
+            """
+            SELECT 1 FROM confirmations WHERE fingerprint = ? AND request = ? AND confirmed = 1
+            """, [fingerprint, request.data]) != nil
     }
 
-    public func awaitConfirmation(fingerprint: String, of what: String) throws {
-        try run(
-            "INSERT INTO confirmations (fingerprint, what) VALUES (?, ?) ON CONFLICT DO NOTHING",
-            [fingerprint, what])
-    }
-
-    /// The operator's yes to a ceremony, by the fingerprint that everyone compared.
-    public func confirm(fingerprint: String) throws {
+    public func awaitConfirmation(
+        fingerprint: String, request: RequestID, of what: String
+    ) throws {
         try run(
             """
-            INSERT INTO confirmations VALUES (?, 'confirmed by the operator', 1)
-            ON CONFLICT DO UPDATE SET confirmed = 1
-            """, [fingerprint])
+            INSERT INTO confirmations (fingerprint, request, what) VALUES (?, ?, ?)
+            ON CONFLICT DO NOTHING
+            """, [fingerprint, request.data, what])
+    }
+
+    /// The operator's yes to what waits under the fingerprint that everyone compared. It counts for
+    /// these requests alone: the same ceremony asked for anew is asked about anew.
+    public func confirm(fingerprint: String) throws {
+        try run(
+            "UPDATE confirmations SET confirmed = 1 WHERE fingerprint = ?", [fingerprint])
     }
 
     /// Ceremonies that wait for the operator: fingerprint and what is asked.
     public func awaitingConfirmation() throws -> [(fingerprint: String, what: String)] {
-        try rows("SELECT fingerprint, what FROM confirmations WHERE confirmed = 0").map {
-            ($0["fingerprint"], $0["what"])
-        }
+        try rows(
+            "SELECT DISTINCT fingerprint, what FROM confirmations WHERE confirmed = 0"
+        ).map { ($0["fingerprint"], $0["what"]) }
     }
 
     /// All envelopes kept as evidence, oldest first.

@@ -18,7 +18,7 @@ enum HolderSchema {
             contributions BLOB NOT NULL, public_key BLOB NOT NULL, chain_code BLOB NOT NULL,
             verifying_shares BLOB NOT NULL, echo BLOB NOT NULL, intent BLOB NOT NULL,
             testimony BLOB NOT NULL, sealed_share BLOB,
-            PRIMARY KEY (group_id, epoch, scheme)
+            PRIMARY KEY (group_id, epoch)
         ) STRICT;
         CREATE TABLE used_descriptors (digest BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
         CREATE TABLE used_runs (run BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
@@ -52,7 +52,8 @@ enum HolderSchema {
         CREATE INDEX reservations_of_asset ON reservations (root, asset, at);
         CREATE TABLE signatures (intent BLOB PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
         CREATE TABLE confirmations (
-            fingerprint TEXT PRIMARY KEY, what TEXT NOT NULL, confirmed INTEGER NOT NULL DEFAULT 0
+            fingerprint TEXT NOT NULL, request BLOB NOT NULL, what TEXT NOT NULL,
+            confirmed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (fingerprint, request)
         ) STRICT;
         CREATE TABLE joined_roots (
             root BLOB PRIMARY KEY, at INTEGER NOT NULL

@@ -20,7 +20,9 @@ extension Judge {
         try checkTarget(ceremony, intent, knowing)
         if ceremony.occasion == .refresh {
             try checkRefresh(ceremony, intent, knowing)
-            return Approved(items: [], spending: [:])
+            // New setups with whoever was banned are a person's to allow (section 5.8).
+            let isPlain = knowing.key?.banned.isDisjoint(with: ceremony.holders.identities) ?? true
+            if isPlain { return Approved(items: [], spending: [:]) }
         }
         guard knowing.isCeremonyConfirmed else {
             let fingerprint = ceremony.fingerprint(of: intent.group)
@@ -40,16 +42,11 @@ extension Judge {
         guard source.epoch == held.epoch else {
             throw refuse(
                 .wrongEpoch,
-                "The ceremony deals epoch \(source.epoch), this holder has epoch \(held.epoch).")
+                "The ceremony deals epoch \(source.epoch), this holder has epoch \(held.epoch).",
+                orWaitIf: knowing.isKeyUnfinished && source.epoch > held.epoch)
         }
-        let kind: GroupKind? =
-            switch ceremony.occasion {
-            case .keyGeneration, .refresh: nil
-            case .fromKeyGroup: .main
-            case .recovery: .recovery
-            }
         guard source.certificate == held.certificate, source.publicKey == held.key.publicKey,
-            ceremony.scheme == held.key.scheme, kind == nil || kind == held.kind
+            ceremony.scheme == held.key.scheme, ceremony.occasion.admits(source: held.kind)
         else {
             throw refuse(
                 .ceremonyMismatch, "The key that is dealt is another than this holder has.")
@@ -61,8 +58,9 @@ extension Judge {
         _ ceremony: KeyCeremony, _ intent: Intent, _ knowing: HolderKnowledge
     ) throws(Stop) {
         guard let held = knowing.key else {
-            guard intent.epoch <= Self.epochStepMost || ceremony.source != nil else {
-                throw refuse(.wrongEpoch, "A new key begins with epoch \(intent.epoch).")
+            // Whoever replaces a lost holder comes to a group that has had many.
+            guard intent.epoch <= Self.epochStepMost || ceremony.occasion == .recovery else {
+                throw refuse(.wrongEpoch, "A new group begins with epoch \(intent.epoch).")
             }
             return
         }
@@ -73,7 +71,9 @@ extension Judge {
                 .ceremonyMismatch,
                 "The group has another key, or is of another type, at this holder.")
         }
-        guard intent.epoch > held.epoch, intent.epoch - held.epoch <= Self.epochStepMost else {
+        guard intent.epoch > held.epoch,
+            intent.epoch - held.epoch <= Self.epochStepMost || knowing.isCeremonyConfirmed
+        else {
             throw refuse(
                 .wrongEpoch,
                 "The ceremony makes epoch \(intent.epoch), this holder has epoch \(held.epoch).")

@@ -19,13 +19,16 @@ public struct HolderKnowledge: Sendable {
     public let countersFullUntil: UInt64?
     /// Whether a person has confirmed the ceremony's fingerprint here.
     public let isCeremonyConfirmed: Bool
+    /// Whether shares of the group wait for other holders' confirmation: what is not known yet may
+    /// be known soon.
+    public let isKeyUnfinished: Bool
     /// Set when the holder's operator must look before anything is signed.
     public let isFrozen: Bool
 
     public init(
         identity: IdentityPublicKey, now: UInt64, key: HeldKey?, source: HeldKey? = nil,
         spent: [AssetID: Amount], countersFullUntil: UInt64? = nil, isCeremonyConfirmed: Bool,
-        isFrozen: Bool
+        isKeyUnfinished: Bool = false, isFrozen: Bool
     ) {
         self.identity = identity
         self.now = now
@@ -34,6 +37,7 @@ public struct HolderKnowledge: Sendable {
         self.spent = spent
         self.countersFullUntil = countersFullUntil
         self.isCeremonyConfirmed = isCeremonyConfirmed
+        self.isKeyUnfinished = isKeyUnfinished
         self.isFrozen = isFrozen
     }
 }
@@ -46,10 +50,12 @@ public struct HeldKey: Equatable, Sendable {
     public let holders: Roster
     public let certificate: Digest
     public let key: AnySharedKey
+    /// Holders that this one has banned in this epoch.
+    public let banned: Set<IdentityPublicKey>
 
     public init(
         group: GroupID, epoch: UInt64, kind: GroupKind, holders: Roster, certificate: Digest,
-        key: AnySharedKey
+        key: AnySharedKey, banned: Set<IdentityPublicKey> = []
     ) {
         self.group = group
         self.epoch = epoch
@@ -57,6 +63,7 @@ public struct HeldKey: Equatable, Sendable {
         self.holders = holders
         self.certificate = certificate
         self.key = key
+        self.banned = banned
     }
 }
 
@@ -105,8 +112,12 @@ public struct Judge: Sendable {
         }
     }
 
-    func refuse(_ code: RefusalCode, _ sentence: String) -> Stop {
-        .refuse(Verdict.Reason(code, sentence))
+    /// - Parameter isOpen: what is missing here may come yet, so the answer is not final.
+    func refuse(
+        _ code: RefusalCode, _ sentence: String, orWaitIf isOpen: Bool = false
+    ) -> Stop {
+        let reason = Verdict.Reason(code, sentence)
+        return isOpen ? .wait(reason) : .refuse(reason)
     }
 
     /// Environment, policy and time.
@@ -198,12 +209,15 @@ public struct Judge: Sendable {
         _ order: TransferOrder, _ intent: Intent, _ knowing: HolderKnowledge
     ) throws(Stop) -> SigningItem {
         guard let held = knowing.key else {
-            throw refuse(.unknownGroup, "This holder has no key of the group.")
+            throw refuse(
+                .unknownGroup, "This holder has no key of the group.",
+                orWaitIf: knowing.isKeyUnfinished)
         }
         guard held.epoch == intent.epoch else {
             throw refuse(
                 .wrongEpoch,
-                "The intent names epoch \(intent.epoch), this holder has epoch \(held.epoch).")
+                "The intent names epoch \(intent.epoch), this holder has epoch \(held.epoch).",
+                orWaitIf: knowing.isKeyUnfinished && intent.epoch > held.epoch)
         }
         guard held.kind != .recovery, let key = held.key.key(of: ECDSA.self) else {
             throw refuse(

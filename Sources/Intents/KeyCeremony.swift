@@ -15,6 +15,16 @@ public struct KeyCeremony: Equatable, Sendable {
         /// The same group, with new shares.
         case refresh = 4
 
+        /// Whether a group of this type may deal.
+        public func admits(source kind: GroupKind) -> Bool {
+            switch self {
+            case .keyGeneration: false
+            case .fromKeyGroup: kind == .main
+            case .recovery: kind == .recovery
+            case .refresh: true
+            }
+        }
+
         /// As commands and documents spell it.
         public var name: String {
             switch self {

@@ -95,6 +95,9 @@ struct Start: AsyncParsableCommand {
         let lock = try DirectoryLock(directory.url, name: "lock")
         var log = Logger(label: "holder.\(configuration.name)")
         log.logLevel = .info
+        if dangerouslyConfirmCeremonies {
+            log.warning("this holder confirms every key ceremony without asking a person")
+        }
         if !Chores.lockMemory() {
             log.notice(
                 "memory may be swapped to disk: raise the limit of locked memory to forbid it")
@@ -134,7 +137,8 @@ struct Info: AsyncParsableCommand {
                 print(
                     "key       group \(key.group) epoch \(key.epoch) \(key.state.rawValue), "
                         + "\(key.key.threshold.required) of \(key.key.threshold.holders), "
-                        + "public key \(key.key.publicKey)")
+                        + "\(key.kind.name), \(key.scheme.name), public key "
+                        + Hex.encode(key.key.publicKey))
             }
             for ban in try database.bans() {
                 print("ban       \(ban.peer.hex) in epoch \(ban.epoch): \(ban.reason)")

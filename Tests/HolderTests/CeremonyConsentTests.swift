@@ -29,11 +29,14 @@ import Testing
                 source: nil)!)
     }
 
-    private func confirm(_ ceremony: KeyCeremony, by member: Int, _ quorum: SimulatedQuorum) throws
-    {
+    private func confirm(
+        _ ceremony: KeyCeremony, by member: Int, _ quorum: SimulatedQuorum, request: UInt8 = 1
+    ) throws {
         let database = quorum.members[member].database
         try database.commit {
-            try database.confirm(fingerprint: ceremony.fingerprint(of: quorum.group))
+            try database.confirm(
+                fingerprint: ceremony.fingerprint(of: quorum.group),
+                request: RequestID(unchecked: [UInt8](repeating: request, count: 16)))
         }
     }
 
@@ -91,6 +94,7 @@ import Testing
     @Test func `cannot have a key that is used destroyed by ordering another`() throws {
         let quorum = try SimulatedQuorum(Self.two, seed: "second key")
         try quorum.generateKey()
+        for member in 0..<3 { try confirm(ceremony(quorum), by: member, quorum, request: 7) }
         let intent = quorum.intent(.keyCeremony(ceremony(quorum)), epoch: 2, request: 7)
         quorum.offer(intent)
         try quorum.run()
@@ -113,6 +117,7 @@ import Testing
             return []
         }
         try quorum.generateKey()
+        for member in 0..<3 { try confirm(ceremony(quorum), by: member, quorum, request: 7) }
         let intent = quorum.intent(.keyCeremony(ceremony(quorum)), epoch: 2, request: 7)
         quorum.offer(intent)
         try quorum.run()

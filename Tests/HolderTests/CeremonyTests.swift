@@ -60,7 +60,9 @@ import Threshold
             for member in members {
                 let database = quorum.members[member].database
                 try database.commit {
-                    try database.confirm(fingerprint: ceremony.fingerprint(of: intent.group))
+                    try database.confirm(
+                        fingerprint: ceremony.fingerprint(of: intent.group),
+                        request: intent.request)
                 }
             }
         }
@@ -194,6 +196,49 @@ import Threshold
             if case .refusal(let reason) = entry.verdict.verdict { reason.code } else { nil }
         }
         #expect(Set(refusals) == [.ceremonyMismatch, .unknownGroup, .ceremonyNotForUs])
+    }
+
+    /// Held back until a newer epoch is active, a lower one neither signs nor hides it.
+    @Test func `an epoch that is confirmed late does not take a newer one's place`() throws {
+        let scene = try Scene("late", .ed25519)
+        var held: [SimulatedQuorum.Transit] = []
+        scene.quorum.relay = { transit in
+            if case .testimony = transit.input {
+                held.append(transit)
+                return []
+            }
+            return [transit]
+        }
+        let holders = scene.holders([0, 1, 2])
+        let late = try scene.intent(.refresh, scene.main, 2, holders, from: scene.main)
+        scene.quorum.offer(late)
+        try scene.quorum.run()
+        try scene.propose(late, dealers: [0, 1])
+        try scene.quorum.run()
+        scene.quorum.relay = { [$0] }
+        try scene.run(.refresh, scene.main, 3, holders, from: scene.main, dealers: [1, 2])
+        for transit in held { scene.quorum.post(transit.input, to: transit.to) }
+        try scene.quorum.run()
+        for states in try scene.states(scene.main).prefix(3) {
+            #expect(states.filter { $0.hasSuffix("active") } == ["3 active"], "\(states)")
+        }
+        #expect(try scene.proofs(scene.main, by: [0, 1, 2]) == [true, true, true])
+    }
+
+    /// The same holders again, months later, are asked about again.
+    @Test func `34 a person's yes is for one request`() throws {
+        let scene = try Scene("used up", .ed25519)
+        let pair = scene.holders([1, 3])
+        try scene.run(
+            .fromKeyGroup, Self.signing, 1, pair, kind: .signing, from: scene.main,
+            dealers: [0, 1], confirmedBy: [0, 1, 2, 3])
+        let again = try scene.intent(
+            .fromKeyGroup, Self.signing, 2, pair, kind: .signing, from: scene.main)
+        let before = scene.quorum.verdicts.count
+        scene.quorum.offer(again, to: [0, 1, 3])
+        try scene.quorum.run()
+        let said = scene.quorum.verdicts.dropFirst(before).map(\.verdict.verdict.name)
+        #expect(said == ["waiting", "waiting", "waiting"])
     }
 
     @Test func `shares of different epochs never meet, and the error names both`() throws {

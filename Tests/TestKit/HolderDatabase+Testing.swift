@@ -1,8 +1,15 @@
 import GRDB
+import KeyGroups
 
 @testable import HolderStorage
 
 extension HolderDatabase {
+    /// A person's yes to a ceremony that may not have been asked for yet.
+    public func confirm(fingerprint: String, request: RequestID) throws {
+        try awaitConfirmation(fingerprint: fingerprint, request: request, of: "a test")
+        try confirm(fingerprint: fingerprint)
+    }
+
     public func rowCount(of table: String) throws -> Int {
         try queue.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM \(table)") ?? 0 }
     }

@@ -296,7 +296,9 @@ extension SimulatedQuorum {
             holders: roster, source: nil)!
         for member in members {
             try member.database.commit {
-                try member.database.confirm(fingerprint: ceremony.fingerprint(of: group))
+                try member.database.confirm(
+                    fingerprint: ceremony.fingerprint(of: group),
+                    request: RequestID(unchecked: [UInt8](repeating: 1, count: 16)))
             }
         }
         let intent = intent(.keyCeremony(ceremony), epoch: epoch)

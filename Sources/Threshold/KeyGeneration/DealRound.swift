@@ -137,7 +137,10 @@ struct DealRound<Scheme: KeyScheme>: ~Copyable {
         var sum = Scheme.Group.SecretScalar(Scheme.Group.Scalar.zero)
         if let ownShare { sum = ownShare.with { $0.copy() } }
         for dealer in context.otherDealers {
-            guard let whisper = whispers[dealer], let dealt = whisper.with(Self.dealtShare) else {
+            // What follows the share is looked at with the setup; where none is made, nothing may.
+            guard let whisper = whispers[dealer], let dealt = whisper.with(Self.dealtShare),
+                setups[dealer] != nil || first(of: dealer, whispers).isEmpty
+            else {
                 throw Abort(.malformedMessage, by: dealer)
             }
             guard let points = openings[dealer]?.1, let publicPart = dealt.timesGenerator(),

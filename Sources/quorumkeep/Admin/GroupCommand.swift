@@ -13,6 +13,7 @@ struct GroupCommand: AsyncParsableCommand {
         abstract: "Groups of holders that share a key, and the ceremonies that give them shares.",
         subcommands: [
             List.self, Create.self, Refresh.self, Recover.self, Use.self, CheckUpCommand.self,
+            Abandon.self,
         ])
 
     struct List: AsyncParsableCommand {
@@ -248,6 +249,34 @@ struct GroupCommand: AsyncParsableCommand {
                 }
                 try await Task.sleep(for: .milliseconds(100))
             }
+        }
+    }
+}
+
+extension GroupCommand {
+    struct Abandon: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Give up ceremonies of a group that do not come to an end.",
+            discussion: """
+                A ceremony waits for all its holders. If one is lost, give it up before you \
+                recover the group. If its holders finish it nevertheless, what they have made counts.
+                """)
+
+        @OptionGroup var options: PlatformOption
+
+        @Argument(help: "The group, by id.")
+        var group: String
+
+        func run() async throws {
+            let (custody, _) = try options.directory.custody()
+            let group = try groupID(group)
+            let signer = try options.directory.intentKey()
+            let count = try await refusing {
+                try await custody.write {
+                    try $0.abandonCeremonies(of: group, signer: signer)
+                }
+            }
+            print("\(count) given up")
         }
     }
 }
