@@ -259,7 +259,8 @@ extension GroupCommand {
             abstract: "Give up ceremonies of a group that do not come to an end.",
             discussion: """
                 A ceremony waits for all its holders. If one is lost, give it up before you \
-                recover the group. If its holders finish it nevertheless, what they have made counts.
+                recover the group. If its holders finish it nevertheless, what they have made \
+                counts.
                 """)
 
         @OptionGroup var options: PlatformOption
