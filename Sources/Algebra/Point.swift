@@ -36,6 +36,14 @@ public struct GroupPoint<Group: PrimeGroup>: Sendable {
         return Group.variableTimeTimes(scalar.limbs, raw).map { Self(raw: $0) }
     }
 
+    /// `scalar·P` of a point that is still encoded, checked and multiplied at once; nil if the
+    /// bytes are no point of the group or the scalar is zero. **Variable time.**
+    public static func variableTimeTimes(
+        _ scalar: GroupScalar<Group>, encoded: some Collection<UInt8>
+    ) -> Self? {
+        Group.variableTimeTimes(scalar.limbs, encoded: Array(encoded)).map { Self(raw: $0) }
+    }
+
     /// `self + scalar·G` of public values, or nil if it is the identity. **Variable time.**
     public func variableTimeAdding(generatorTimes scalar: GroupScalar<Group>) -> Self? {
         Group.variableTimeAdding(raw, generatorTimes: scalar.limbs).map { Self(raw: $0) }

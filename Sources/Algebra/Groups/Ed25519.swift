@@ -126,6 +126,11 @@ extension Ed25519 {
         return crypto_scalarmult_ed25519_noclamp(&out, factor, point) == 0 ? out : nil
     }
 
+    /// libsodium's multiplication makes the checks of `point` itself, so they are made once.
+    public static func variableTimeTimes(_ a: Limbs, encoded: [UInt8]) -> [UInt8]? {
+        encoded.count == pointBytes ? variableTimeTimes(a, encoded) : nil
+    }
+
     public static func variableTimeAdding(
         _ point: [UInt8], generatorTimes a: Limbs
     ) -> [UInt8]? {

@@ -38,12 +38,18 @@ public protocol PrimeGroup: Sendable {
     static func timesGenerator(_ a: UnsafePointer<Limbs>) -> RawPoint?
     /// a·P of public values. **Variable time.**
     static func variableTimeTimes(_ a: Limbs, _ point: RawPoint) -> RawPoint?
+    /// a·P where P is still encoded; nil too if the bytes are no point. **Variable time.**
+    static func variableTimeTimes(_ a: Limbs, encoded: [UInt8]) -> RawPoint?
     /// P + a·G of public values. **Variable time.**
     static func variableTimeAdding(_ point: RawPoint, generatorTimes a: Limbs) -> RawPoint?
     static func areEqual(_ a: RawPoint, _ b: RawPoint) -> Bool
 }
 
 extension PrimeGroup {
+    public static func variableTimeTimes(_ a: Limbs, encoded: [UInt8]) -> RawPoint? {
+        point(encoded).flatMap { variableTimeTimes(a, $0) }
+    }
+
     public typealias Scalar = GroupScalar<Self>
     public typealias SecretScalar = GroupSecretScalar<Self>
     public typealias Point = GroupPoint<Self>

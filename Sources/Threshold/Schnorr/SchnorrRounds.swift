@@ -81,7 +81,8 @@ struct SchnorrCommitRound<Scheme: SchnorrScheme>: ~Copyable {
         binding = Self.nonce(share, random: &random)
         guard let hidingPoint = hiding.timesGenerator(), let bindingPoint = binding.timesGenerator()
         else { throw Abort(.identityNonce) }
-        commitments = NonceCommitments(hiding: hidingPoint, binding: bindingPoint)
+        commitments = NonceCommitments(
+            hiding: hidingPoint, encodedBinding: bindingPoint.compressed)
     }
 
     private static func nonce(
@@ -134,7 +135,9 @@ struct SchnorrCommitRound<Scheme: SchnorrScheme>: ~Copyable {
         nonces[me] = own.timesGenerator()
         for peer in quorum.others {
             guard let theirs = all[peer], let factor = factors[peer] else { continue }
-            nonces[peer] = theirs.binding.variableTimeTimes(factor).flatMap { theirs.hiding + $0 }
+            let bound = Group.Point.variableTimeTimes(factor, encoded: theirs.encodedBinding)
+            guard let bound else { throw Abort(.malformedMessage, by: peer) }
+            nonces[peer] = theirs.hiding + bound
         }
         guard nonces.count == quorum.members.count,
             let nonce = Group.Point.sum(quorum.members.compactMap { nonces[$0] })
@@ -149,24 +152,23 @@ struct SchnorrCommitRound<Scheme: SchnorrScheme>: ~Copyable {
     }
 }
 
-/// D and E of one participant.
+/// D and E of one participant. E is looked at when it is multiplied.
 struct NonceCommitments<Group: PrimeGroup> {
     let hiding: Group.Point
-    let binding: Group.Point
+    let encodedBinding: [UInt8]
 
-    init(hiding: Group.Point, binding: Group.Point) {
-        (self.hiding, self.binding) = (hiding, binding)
+    init(hiding: Group.Point, encodedBinding: [UInt8]) {
+        (self.hiding, self.encodedBinding) = (hiding, encodedBinding)
     }
 
-    var bytes: [UInt8] { hiding.compressed + binding.compressed }
+    var bytes: [UInt8] { hiding.compressed + encodedBinding }
 
-    /// Nil unless the bytes are two points of the group, neither of them the identity.
+    /// Nil unless the bytes are as many as two points have, and the first is one.
     init?(_ bytes: [UInt8]) {
         guard bytes.count == 2 * Group.pointBytes,
-            let hiding = Group.Point(compressed: bytes.prefix(Group.pointBytes)),
-            let binding = Group.Point(compressed: bytes.suffix(Group.pointBytes))
+            let hiding = Group.Point(compressed: bytes.prefix(Group.pointBytes))
         else { return nil }
-        self.init(hiding: hiding, binding: binding)
+        self.init(hiding: hiding, encodedBinding: Array(bytes.suffix(Group.pointBytes)))
     }
 }
 
