@@ -29,6 +29,8 @@ extension Books {
             })
         else { return (false, []) }
         group.certificate = certificate
+        group.activeSince = now
+        group.signatures = 0
         group.holders = plan.holders
         group.threshold = plan.threshold
         try store.update(group)
@@ -52,6 +54,30 @@ extension Books {
         }
         stirred.signing = true
         return (true, orders)
+    }
+
+    /// After so long, or so many signatures, the holders of a group are given new shares, and with
+    /// them new setups of their multiplications (specification section 5.9).
+    static let rotationSeconds: Int64 = 90 * 24 * 3600
+    static let rotationSignatures = 1 << 20
+    /// How long after a ceremony that failed the next one is begun by itself.
+    private static let rotationPauseSeconds: Int64 = 24 * 3600
+
+    /// Begins refreshes that are due, of groups that sign with setups and whose holders are all
+    /// there: a group whose holder is away goes on as it is.
+    public func rotate(online: Set<IdentityPublicKey>) throws {
+        let due = try store.groups(
+            activeBefore: now.adding(seconds: -Self.rotationSeconds),
+            orSignatures: Self.rotationSignatures)
+        let pause = now.adding(seconds: -Self.rotationPauseSeconds)
+        for group in due where group.kind != .recovery {
+            guard group.certificate?.descriptor.scheme.type.multiplies == true,
+                online.isSuperset(of: group.holders.identities),
+                try store.ceremonies(of: group.id).allSatisfy({ $0.createdAt < pause }),
+                try !store.openCeremonies().contains(where: { $0.source == group.id })
+            else { continue }
+            _ = try refresh(group.id)
+        }
     }
 
     /// Gives up the open ceremonies of a group, and those that it deals in. What its holders finish

@@ -325,6 +325,7 @@ extension Books {
         let signed = unsigned.signed(signature)
         request.state = .done
         try store.update(request)
+        try store.countSignature(by: request.group)
         for var run in try store.runs(of: digest) where run.state == .live {
             run.state = .done
             run.endedAt = now

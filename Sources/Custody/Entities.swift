@@ -59,11 +59,16 @@ public struct HolderGroup: Equatable, Sendable {
     public var lastEpoch: UInt64
     /// Of the active epoch, once the holders have shares.
     public var certificate: KeyCertificate?
+    /// Since when the epoch is active.
+    public var activeSince: Timestamp?
+    /// Signatures made under the epoch.
+    public var signatures: Int
     public let createdAt: Timestamp
 
     public init(
         id: GroupID, keyVault: KeyVaultID, kind: GroupKind, threshold: SigningThreshold,
-        holders: Roster, lastEpoch: UInt64, certificate: KeyCertificate?, createdAt: Timestamp
+        holders: Roster, lastEpoch: UInt64, certificate: KeyCertificate?,
+        activeSince: Timestamp? = nil, signatures: Int = 0, createdAt: Timestamp
     ) {
         self.id = id
         self.keyVault = keyVault
@@ -72,6 +77,8 @@ public struct HolderGroup: Equatable, Sendable {
         self.holders = holders
         self.lastEpoch = lastEpoch
         self.certificate = certificate
+        self.activeSince = activeSince
+        self.signatures = signatures
         self.createdAt = createdAt
     }
 

@@ -33,6 +33,9 @@ public protocol CustodyStore {
     func update(_ group: HolderGroup) throws
     func group(_ id: GroupID) throws -> HolderGroup?
     func groups(of keyVault: KeyVaultID) throws -> [HolderGroup]
+    func countSignature(by group: GroupID) throws
+    /// Active groups whose epoch began before this time, or made so many signatures.
+    func groups(activeBefore time: Timestamp, orSignatures count: Int) throws -> [HolderGroup]
     func insert(_ ceremony: Ceremony) throws
     func update(_ ceremony: Ceremony) throws
     func ceremony(_ id: CeremonyID) throws -> Ceremony?

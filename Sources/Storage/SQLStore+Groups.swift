@@ -51,14 +51,14 @@ extension SQLStore {
             """
             INSERT INTO holder_groups
                 (id, key_vault, kind, required, identities, indices, last_epoch, certificate,
-                 created_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                 active_since, signatures, created_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 group.id.data, group.keyVault.data, Int64(group.kind.rawValue),
                 group.threshold.required, Self.identities(group.holders),
                 Self.indices(group.holders), Int64(group.lastEpoch), group.certificate?.bytes.data,
-                group.createdAt.milliseconds,
+                group.activeSince?.milliseconds, group.signatures, group.createdAt.milliseconds,
             ])
     }
 
@@ -66,13 +66,13 @@ extension SQLStore {
         try run(
             """
             UPDATE holder_groups SET required = ?, identities = ?, indices = ?, last_epoch = ?,
-                certificate = ?
+                certificate = ?, active_since = ?, signatures = ?
             WHERE id = ?
             """,
             [
                 group.threshold.required, Self.identities(group.holders),
                 Self.indices(group.holders), Int64(group.lastEpoch), group.certificate?.bytes.data,
-                group.id.data,
+                group.activeSince?.milliseconds, group.signatures, group.id.data,
             ])
     }
 
@@ -95,7 +95,22 @@ extension SQLStore {
         return HolderGroup(
             id: try row.value("id"), keyVault: try row.value("key_vault"), kind: kind,
             threshold: threshold, holders: holders, lastEpoch: try row.number("last_epoch"),
-            certificate: certificate, createdAt: row.time("created_at"))
+            certificate: certificate, activeSince: row.optionalTime("active_since"),
+            signatures: row["signatures"], createdAt: row.time("created_at"))
+    }
+
+    func countSignature(by group: GroupID) throws {
+        try run(
+            "UPDATE holder_groups SET signatures = signatures + 1 WHERE id = ?", [group.data])
+    }
+
+    func groups(activeBefore time: Timestamp, orSignatures count: Int) throws -> [HolderGroup] {
+        try rows(
+            """
+            SELECT * FROM holder_groups WHERE certificate IS NOT NULL
+                AND (active_since < ? OR signatures >= ?) ORDER BY seq
+            """, [time.milliseconds, count]
+        ).map(Self.group)
     }
 
     func insert(_ ceremony: Ceremony) throws {

@@ -34,7 +34,8 @@ enum Schema {
             seq INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,
             key_vault BLOB NOT NULL REFERENCES key_vaults (id), kind INTEGER NOT NULL,
             required INTEGER NOT NULL, identities BLOB NOT NULL, indices BLOB NOT NULL,
-            last_epoch INTEGER NOT NULL, certificate BLOB, created_at INTEGER NOT NULL
+            last_epoch INTEGER NOT NULL, certificate BLOB, active_since INTEGER,
+            signatures INTEGER NOT NULL, created_at INTEGER NOT NULL
         ) STRICT;
         CREATE INDEX holder_groups_of_key_vault ON holder_groups (key_vault, seq);
         CREATE TABLE ceremonies (

@@ -106,6 +106,7 @@ public final class SigningDesk: HolderTraffic {
             if mustTend {
                 orders += try books.tend(online: online, signer: signer)
                 orders += try books.checkUpOrders(online: online)
+                try books.rotate(online: online)
             }
             return orders
         }

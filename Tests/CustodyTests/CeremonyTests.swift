@@ -6,6 +6,45 @@ import TestKit
 import Testing
 
 @Suite struct `A key ceremony` {
+    @Test func `setups are rotated after 90 days, or 2^20 signatures, when all holders are there`()
+        async throws
+    {
+        let test = try TestCustody()
+        let tenant = try await test.tenant()
+        let holders = Set(test.holders)
+        func open() async throws -> [Ceremony] {
+            try await test.custody.read { try $0.store.openCeremonies() }
+        }
+        let main = try await test.custody.write { books in
+            let keyVault = try #require(try books.keyVault(of: tenant, .ecdsaSecp256k1))
+            var group = try #require(try books.store.group(keyVault.main))
+            group.activeSince = books.now
+            try books.store.update(group)
+            return group.id
+        }
+        try await test.custody.write { try $0.rotate(online: holders) }
+        #expect(try await open().isEmpty)
+        test.pass(seconds: 91 * 24 * 3600)
+        try await test.custody.write { try $0.rotate(online: Set(holders.dropFirst())) }
+        #expect(try await open().isEmpty, "not while a holder is away")
+        try await test.custody.write { try $0.rotate(online: holders) }
+        let begun = try await open()
+        #expect(begun.map(\.occasion) == [.refresh] && begun.map(\.group) == [main])
+        try await test.custody.write { try $0.rotate(online: holders) }
+        #expect(try await open().count == 1, "one at a time")
+        // One that failed is not begun again at once.
+        try await test.custody.write { books in
+            var ceremony = begun[0]
+            ceremony.state = .failed
+            try books.store.update(ceremony)
+            try books.rotate(online: holders)
+        }
+        #expect(try await open().isEmpty)
+        test.pass(seconds: 25 * 3600)
+        try await test.custody.write { try $0.rotate(online: holders) }
+        #expect(try await open().count == 1)
+    }
+
     @Test func `a key generation that fails begins again, in an epoch of its own`() async throws {
         let test = try TestCustody()
         let (holders, signer) = (test.holders, test.signer)

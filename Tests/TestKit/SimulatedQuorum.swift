@@ -118,6 +118,12 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
         for index in members.indices { restart(index) }
     }
 
+    /// Brings back a member's store as it was when `other` was copied, and starts it.
+    public func restore(_ index: Int, from other: SimulatedQuorum) throws {
+        members[index] = try Member(copying: other.members[index])
+        restart(index)
+    }
+
     /// Starts a member's process anew: only what it has stored is left.
     public func restart(_ index: Int) {
         puppets[index] = nil
