@@ -143,16 +143,16 @@ extension HolderCore {
             .keyReady(intent: key.intent, certificate: certificate, activations: activations))
     }
 
-    /// Proves that our share of the group's active key is whole; with an empty proof says that it
-    /// is not, which an operator must look at.
+    /// Proves that our share of each active epoch of the group is whole; with an empty proof says
+    /// that it is not, which an operator must look at.
     func checkUp(_ group: GroupID, _ challenge: [UInt8]) throws {
-        guard let key = try store.keys(of: group).first(where: { $0.state == .active }) else {
-            return
+        for key in try store.keys(of: group) where key.state == .active {
+            let proof = shareProof(of: key, challenge, key.scheme.type)
+            if proof == nil { note("the share of group \(group), epoch \(key.epoch), is damaged") }
+            outputs.append(
+                .shareProof(
+                    group: group, epoch: key.epoch, challenge: challenge, proof: proof ?? []))
         }
-        let proof = shareProof(of: key, challenge, key.scheme.type)
-        if proof == nil { note("the share of group \(group), epoch \(key.epoch), is damaged") }
-        outputs.append(
-            .shareProof(group: group, epoch: key.epoch, challenge: challenge, proof: proof ?? []))
     }
 
     private func shareProof<Scheme: KeyScheme>(

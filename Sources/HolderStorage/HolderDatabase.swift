@@ -47,7 +47,8 @@ public final class HolderDatabase: HolderStore {
         guard try queue.read(HolderSchema.migrator.hasBeenSuperseded) == false else {
             throw Corrupt(
                 description:
-                    "\(path ?? "it") was written by a newer version: use that, or a newer one"
+                    "\(path ?? "it") was written by another version, which this one cannot read: "
+                    + "use that version, or begin with a new data directory"
             )
         }
         try HolderSchema.migrator.migrate(queue)
@@ -318,11 +319,12 @@ extension HolderDatabase {
     }
 
     public func unclosedIntents(expiredBefore time: UInt64) throws -> [IntentRecord] {
-        // What was signed is never closed and is left alone here.
+        // What was signed, and what gave a key, is never closed and is left alone here.
         try rows(
             """
             SELECT * FROM intents WHERE state <> 'closed' AND expires < ?
-            AND NOT EXISTS (SELECT 1 FROM last_messages WHERE intent = digest) LIMIT 1000
+            AND NOT EXISTS (SELECT 1 FROM last_messages WHERE intent = digest)
+            AND NOT EXISTS (SELECT 1 FROM keys WHERE intent = digest) LIMIT 1000
             """, [Int64(clamping: time)]
         ).map(Self.intent)
     }

@@ -225,6 +225,15 @@ import Threshold
         #expect(try scene.proofs(scene.main, by: [0, 1, 2]) == [true, true, true])
     }
 
+    /// What asked for a key is never closed, and is not talked about for ever either.
+    @Test func `a ceremony that gave a key is quiet after its end`() throws {
+        let scene = try Scene("quiet", .ed25519)
+        try scene.quorum.tick(5000)
+        let before = scene.quorum.verdicts.count
+        for _ in 0..<3 { try scene.quorum.tick() }
+        #expect(scene.quorum.verdicts.count == before)
+    }
+
     /// The same holders again, months later, are asked about again.
     @Test func `34 a person's yes is for one request`() throws {
         let scene = try Scene("used up", .ed25519)
