@@ -4,7 +4,7 @@ import GRDB
 enum HolderSchema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
-        migrator.registerMigration("1") { db in
+        migrator.registerMigration("2") { db in
             try db.execute(sql: first)
         }
         return migrator

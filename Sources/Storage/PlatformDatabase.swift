@@ -24,7 +24,8 @@ public final class PlatformDatabase: CustodyDatabase {
         guard level == 2 else { throw NotDurable() }
         guard try pool.read(Schema.migrator.hasBeenSuperseded) == false else {
             throw CorruptRow(
-                description: "\(path) was written by a newer version: use that, or a newer one")
+                description: "\(path) was written by another version, which this one cannot read: "
+                    + "use that version, or begin with a new data directory")
         }
         try Schema.migrator.migrate(pool)
         commits = GroupCommit(pool)

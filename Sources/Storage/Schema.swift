@@ -7,7 +7,7 @@ import GRDB
 enum Schema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
-        migrator.registerMigration("1") { db in
+        migrator.registerMigration("2") { db in
             for part in [tenants, vaults, ledger, transactions, signing, chains, calls] {
                 try db.execute(sql: part)
             }
