@@ -74,7 +74,7 @@ extension Books {
             guard group.certificate?.descriptor.scheme.type.multiplies == true,
                 online.isSuperset(of: group.holders.identities),
                 try store.ceremonies(of: group.id).allSatisfy({ $0.createdAt < pause }),
-                try !store.openCeremonies().contains(where: { $0.source == group.id })
+                try !isBusy(group)
             else { continue }
             _ = try refresh(group.id)
         }

@@ -204,15 +204,17 @@ extension Books {
             throw Refusal(
                 .keyNotReady, "The key share holders have not made the group's shares yet.")
         }
-        let isBusy = try store.openCeremonies().contains {
-            $0.group == group.id || $0.source == group.id
-        }
-        if isBusy {
+        if try isBusy(group) {
             throw Refusal(
                 .invalid, field: "group",
                 "A ceremony of this group is under way: see quorumkeep group list, or give it up "
                     + "with quorumkeep group abandon.")
         }
+    }
+
+    /// Whether a ceremony of the group, or one that it deals in, is under way.
+    func isBusy(_ group: HolderGroup) throws -> Bool {
+        try store.openCeremonies().contains { $0.group == group.id || $0.source == group.id }
     }
 
     private func begin(

@@ -123,8 +123,12 @@ extension Books {
         _ transaction: Transaction, _ busy: inout Set<String>, _ signer: any IntentSigner
     ) throws -> SigningRequest? {
         let requests = try store.signingRequests(of: transaction.id)
+        // An earlier one that cannot be closed keeps the withdrawal from ending in any other way.
+        let isStuck = requests.contains { $0.state == .closing || $0.state == .unclear }
         guard let last = requests.max(by: { $0.attempt < $1.attempt }),
-            Self.isAskedAgain(last), let source = last.source, let nonce = last.nonce,
+            Self.isAskedAgain(last)
+                || (isStuck && last.state == .closed && last.closingBecause?.code == .expired),
+            let source = last.source, let nonce = last.nonce,
             !busy.contains(source)
         else { return nil }
         let asset = try asset(transaction.asset)
