@@ -9,33 +9,8 @@ import Testing
 @testable import quorumkeep
 
 @Suite(.serialized) struct `Backups of shares` {
-    private struct Ran {
-        let status: Int32
-        let output: String
-        let errors: String
-
-        var lines: [String] { output.split(separator: "\n").map(String.init) }
-    }
-
-    private static func run(_ program: String, _ arguments: [String]) throws -> Ran {
-        let process = Process()
-        let (out, err) = (Pipe(), Pipe())
-        process.executableURL = try DevStack.binary(program)
-        process.arguments = arguments
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = out
-        process.standardError = err
-        try process.run()
-        let output = try out.fileHandleForReading.readToEnd() ?? Data()
-        let errors = try err.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        return Ran(
-            status: process.terminationStatus, output: String(decoding: output, as: UTF8.self),
-            errors: String(decoding: errors, as: UTF8.self))
-    }
-
     private static func recover(_ arguments: String...) throws -> Ran {
-        try run("quorumkeep-recover", arguments)
+        try Ran.run("quorumkeep-recover", arguments)
     }
 
     /// Exports every key of each holder, the last one after it was stopped.
@@ -45,7 +20,7 @@ import Testing
         for holder in holders {
             if holder.name == holders.last?.name { try await stack.control("stop", holder.name) }
             let file = folder.appending(path: "\(files.count).json").path
-            let ran = try Self.run(
+            let ran = try Ran.run(
                 "quorumkeep-node",
                 [
                     "export-share", "--data", holder.dataDir, "--all", "--out", file,
@@ -71,14 +46,14 @@ import Testing
             Data("correct horse battery staple\n".utf8), to: URL(filePath: phrase))
         let files = try await export(stack, to: folder, phrase)
         let holder = try stack.description.holders[0]
-        let again = try Self.run(
+        let again = try Ran.run(
             "quorumkeep-node",
             [
                 "export-share", "--data", holder.dataDir, "--all", "--out", files[0],
                 "--passphrase-file", phrase,
             ])
         #expect(again.status != 0 && again.errors.contains("not written over"), "\(again.errors)")
-        let info = try Self.run("quorumkeep-node", ["info", "--data", holder.dataDir]).output
+        let info = try Ran.run("quorumkeep-node", ["info", "--data", holder.dataDir]).output
         try await stack.stop()
         try FileManager.default.removeItem(atPath: holder.dataDir)
 

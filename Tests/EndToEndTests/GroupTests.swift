@@ -10,33 +10,10 @@ import Testing
 
 /// What an operator does to a key in the course of years, by the commands that the documents give.
 @Suite(.serialized) struct `A key over the years` {
-    private struct Ran {
-        let status: Int32
-        let output: String
-        let errors: String
-    }
-
-    private static func run(_ program: String, _ arguments: [String]) throws -> Ran {
-        let process = Process()
-        let (out, err) = (Pipe(), Pipe())
-        process.executableURL = try DevStack.binary(program)
-        process.arguments = arguments
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = out
-        process.standardError = err
-        try process.run()
-        let output = try out.fileHandleForReading.readToEnd() ?? Data()
-        let errors = try err.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        return Ran(
-            status: process.terminationStatus, output: String(decoding: output, as: UTF8.self),
-            errors: String(decoding: errors, as: UTF8.self))
-    }
-
     /// `quorumkeep group …` on the stack's platform, which must succeed.
     private func group(_ stack: Stack, _ arguments: String...) throws -> String {
         let data = try stack.description.platform.dataDir
-        let ran = try Self.run("quorumkeep", ["group"] + arguments + ["--data", data])
+        let ran = try Ran.run("quorumkeep", ["group"] + arguments + ["--data", data])
         #expect(ran.status == 0, "\(arguments): \(ran.output) \(ran.errors)")
         return ran.output.trimmingCharacters(in: .whitespacesAndNewlines)
     }
@@ -63,7 +40,7 @@ import Testing
         let port = String(decoding: relay?["port"]?.bytes ?? [], as: UTF8.self)
         let address = "\(relay?["host"]?.text ?? ""):\(port)"
         let directory = stack.directory.appending(path: name).path
-        let made = try Self.run(
+        let made = try Ran.run(
             "quorumkeep-node",
             [
                 "init", "--data", directory, "--name", name, "--relay",
@@ -74,7 +51,7 @@ import Testing
             ])
         #expect(made.status == 0, "\(made.errors)")
         let identity = made.output.trimmingCharacters(in: .whitespacesAndNewlines)
-        let added = try Self.run(
+        let added = try Ran.run(
             "quorumkeep",
             [
                 "holder", "add", "--data", file.platform.dataDir, "--name", name, "--identity",
@@ -155,7 +132,7 @@ import Testing
 
         // What cannot be is refused in words.
         let data = file.platform.dataDir
-        let refused = try Self.run(
+        let refused = try Ran.run(
             "quorumkeep",
             [
                 "group", "recover", main, "--lost", "spare", "--replacement", "guardian", "--data",

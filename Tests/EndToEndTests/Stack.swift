@@ -139,6 +139,32 @@ final class Stack: @unchecked Sendable {  // used by one test at a time
     }
 }
 
+/// A program of ours that was run, and what it said.
+struct Ran {
+    let status: Int32
+    let output: String
+    let errors: String
+
+    var lines: [String] { output.split(separator: "\n").map(String.init) }
+
+    static func run(_ program: String, _ arguments: [String]) throws -> Ran {
+        let process = Process()
+        let (out, err) = (Pipe(), Pipe())
+        process.executableURL = try DevStack.binary(program)
+        process.arguments = arguments
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = out
+        process.standardError = err
+        try process.run()
+        let output = try out.fileHandleForReading.readToEnd() ?? Data()
+        let errors = try err.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        return Ran(
+            status: process.terminationStatus, output: String(decoding: output, as: UTF8.self),
+            errors: String(decoding: errors, as: UTF8.self))
+    }
+}
+
 /// Waits for a condition, and says which when it does not come.
 func until(
     _ what: String, seconds: Double, _ holds: () async throws -> Bool
