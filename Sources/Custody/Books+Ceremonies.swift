@@ -102,19 +102,19 @@ extension Books {
         return open.count
     }
 
-    /// What the ceremony's holders wait for, in their words: for people who wait with them.
+    /// Whom the ceremony waits for, and why in the holders' own words: for people who wait too.
     public func waits(for id: CeremonyID) throws -> [String] {
-        let names = try holderNames()
         let open = try store.signingRequests(in: [.open]).filter { $0.ceremony == id }
-        return try open.flatMap { request in
-            try standing(on: request.digest).compactMap { holder, verdict in
-                if case .waiting(let reason) = verdict {
-                    "\(names[holder] ?? holder.hex): \(reason.sentence)"
-                } else {
-                    nil
+        return try open.flatMap { request -> [String] in
+            let (verdicts, asked) = (try standing(on: request.digest), try asked(request).everyone)
+            return try store.holders().compactMap { holder -> String? in
+                guard asked.contains(holder.identity) else { return nil }
+                if case .waiting(let reason) = verdicts[holder.identity] {
+                    return "\(holder.name): \(reason.sentence)"
                 }
+                return holder.onlineSince == nil ? "\(holder.name) is offline" : nil
             }
-        }.sorted()
+        }
     }
 
     /// The ceremony that the certificate is of: the same holders, threshold, type and source, under
