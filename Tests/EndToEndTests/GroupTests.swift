@@ -161,6 +161,31 @@ import Testing
         _ = try group(stack, "refresh", made)
         #expect(try publicKey() == before)
         _ = try group(stack, "check-up", made)
+        try exportAndVerify(stack, made)
         try await stack.stop()
+    }
+
+    /// Two holders' exported shares are good, and give the group's key.
+    private func exportAndVerify(_ stack: Stack, _ group: String) throws {
+        let folder = stack.directory.appending(path: "backups")
+        try PrivateFile.makeDirectory(folder)
+        let phrase = folder.appending(path: "phrase")
+        try PrivateFile.write(Data("correct horse battery staple\n".utf8), to: phrase)
+        var files: [String] = []
+        for holder in try stack.description.holders.prefix(2) {
+            let file = folder.appending(path: "\(holder.name).json").path
+            let exported = try Ran.run(
+                "quorumkeep-node",
+                [
+                    "export-share", "--data", holder.dataDir, "--group", group, "--out", file,
+                    "--passphrase-file", phrase.path,
+                ])
+            #expect(exported.status == 0, "\(exported.errors)")
+            files.append(file)
+        }
+        let verified = try Ran.run(
+            "quorumkeep-recover", ["verify"] + files + ["--passphrase-file", phrase.path])
+        #expect(verified.status == 0, "\(verified.errors)")
+        #expect(verified.output.contains("together they give the root key"))
     }
 }
