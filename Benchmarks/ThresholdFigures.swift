@@ -38,7 +38,8 @@ enum ThresholdFigures {
             let (sign, generate) = ("ecdsa.sign.\(group.name)", "ecdsa.keygen.\(group.name)")
             let (bytes, memory) = ("\(sign).bytes", "\(sign).memory")
             guard
-                [sign, "\(sign).cpu", generate, "\(generate).cpu"].contains(where: report.wants)
+                [sign, "\(sign).cpu", "\(sign).fresh.cpu", generate, "\(generate).cpu"].contains(
+                    where: report.wants)
                     || (group.name == "2of2" && [bytes, memory].contains(where: report.wants))
             else { continue }
             guard let threshold = SigningThreshold(group.required, of: group.holders) else {
@@ -46,8 +47,9 @@ enum ThresholdFigures {
             }
             let holders = TestGroup(threshold, seed: group.name)
             try holders.generate()
-            func compare(_ name: String, _ aim: Double, runs: Int, _ work: () throws -> Void) throws
-            {
+            func compare(
+                _ name: String, _ aim: Double?, runs: Int, _ work: () throws -> Void
+            ) throws {
                 guard report.wants("\(name).cpu") else { return }
                 let found = try Measurement.compare(
                     runs: runs, baseCalls: LoneKey.calls, base: base.sign, work: work)
@@ -69,6 +71,13 @@ enum ThresholdFigures {
                 let peak = try SigningMemory.peak(of: holders, runs: runs)
                 report.add(
                     Figure(name: memory, value: peak, unit: "KiB", aim: memoryAim, runs: runs))
+            }
+            try compare("\(sign).fresh", nil, runs: keyRuns) {
+                guard let item else { throw Failed() }
+                let members = TestKeys.indices(group.required)
+                let network = try holders.freshSigning(members, [item])
+                network.run()
+                guard network.outputs.count == members.count else { throw Failed() }
             }
             try compare(generate, group.keyAim, runs: keyRuns) { try holders.generate() }
         }

@@ -13,18 +13,22 @@ public struct CustodySettings: Sendable {
     public let runSeconds: Int64
     /// Whether webhooks may go to plain HTTP and to private addresses: for development only.
     public let allowsLocalWebhooks: Bool
+    /// Whether every signature is made with setups of its own run, which takes about as much as a
+    /// key generation.
+    public let freshSetups: Bool
     /// SHA-256 of the policy that is applied; there is none yet but the address book.
     public let policy: Digest
 
     public init(
         environment: CustodyEnvironment, assets: [Asset], intentLifetime: Int64 = 3600,
-        runSeconds: Int64 = 30, allowsLocalWebhooks: Bool = false
+        runSeconds: Int64 = 30, allowsLocalWebhooks: Bool = false, freshSetups: Bool = false
     ) {
         self.environment = environment
         self.assets = assets
         self.intentLifetime = intentLifetime
         self.runSeconds = runSeconds
         self.allowsLocalWebhooks = allowsLocalWebhooks
+        self.freshSetups = freshSetups
         policy = .sha256(Array("quorumkeep/policy/address-book/v1".utf8))
     }
 

@@ -241,6 +241,7 @@ extension Books {
         let rosters = zip(asked.quorums, chosen).compactMap { $0.holders.only($1) }
         guard rosters.count == chosen.count, let first = rosters.first else { return nil }
         let purpose: RunDescriptor.Purpose
+        var isFresh = false
         switch intent.purpose {
         case .transfer(let order):
             guard let (_, digest) = asked.certificate?.claimed(),
@@ -249,6 +250,7 @@ extension Books {
             let item = SigningItem(
                 path: order.sourcePath.derivation, digest: transaction.signingDigest)
             purpose = .signing(certificate: digest, items: [item], first)
+            isFresh = settings.freshSetups
         case .keyCeremony(let ceremony):
             let source = ceremony.source.flatMap { source in
                 rosters.dropFirst().first.map {
@@ -267,7 +269,7 @@ extension Books {
         let descriptor = RunDescriptor(
             request: intent.request, attempt: attempt, intent: request.digest,
             group: request.group, epoch: intent.epoch, scheme: scheme, purpose: purpose,
-            expires: UInt64(now.adding(seconds: settings.runSeconds).seconds))
+            expires: UInt64(now.adding(seconds: settings.runSeconds).seconds), isFresh: isFresh)
         return (descriptor, asked.source?.bytes ?? [])
     }
 

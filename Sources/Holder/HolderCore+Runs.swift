@@ -22,6 +22,7 @@ extension HolderCore {
             runs[digest] = run
             send(run.session.ready(signedBy: identity))
         } catch let refused as NotJoined {
+            note("not joining a run: \(refused.why)")
             outputs.append(
                 .runEnded(
                     RunReport(
@@ -92,20 +93,50 @@ extension HolderCore {
         guard banned.isDisjoint(with: roster.identities) else {
             throw NotJoined(why: "a member of the run is banned here")
         }
+        guard descriptor.isFresh || !judge.rules.freshSetups else {
+            throw NotJoined(why: "this holder signs with setups of the run alone (freshSetups)")
+        }
         let share = SecretBox(try openedShare(of: key, ECDSA.self))
+        guard descriptor.isFresh else {
+            return try signing(descriptor, share, setups: share.with { $0.setupIDs }) {
+                (opening, share, random) throws(Abort) in
+                try Signing(
+                    opening.takeRun(), items: items, members: roster.indices, share: share,
+                    random: &random)
+            }
+        }
+        return try signing(descriptor, share, setups: [:]) {
+            (opening, share, random) throws(Abort) in
+            let seeds = opening.zeroSeeds
+            return try FreshSigning(
+                opening.takeRun(), items: items, members: roster.indices, share: share,
+                zeroSeeds: seeds, random: &random)
+        }
+    }
+
+    /// A run that signs, with stored setups or with its own.
+    private func signing<Machine: ProtocolRun & ~Copyable>(
+        _ descriptor: RunDescriptor, _ share: SecretBox<KeyShare<ECDSA>>,
+        setups: [ParticipantIndex: PairSetupIDs],
+        start:
+            @escaping (
+                consuming RunOpening, consuming KeyShare<ECDSA>, inout HedgedRandom
+            ) throws(Abort) -> Machine
+    ) throws -> LiveRun where Machine.Output == [ECDSASignature] {
+        guard case .signing(_, let items, _) = descriptor.purpose else {
+            throw NotJoined(why: "the run is of another kind than the intent")
+        }
         var random = HedgedRandom(
             secret: share.with { $0.hedge() }, context: descriptor.digest.bytes)
-        let session = RunSession<Signing>(
-            descriptor, identity: identity.publicKey, setups: share.with { $0.setupIDs },
-            registry: store, random: &random
+        let session = RunSession<Machine>(
+            descriptor, identity: identity.publicKey, setups: setups, registry: store,
+            random: &random
         ) { (opening) throws(Abort) in
             guard let share = share.take() else { throw Abort(.runNameUsed) }
             var random = HedgedRandom(
                 secret: share.hedge(),
                 context: opening.run.id.bytes + items.flatMap(\.digest.bytes))
-            return try Signing(
-                opening.takeRun(), items: items, members: roster.indices, share: share,
-                random: &random)
+            return try start(opening, share, &random)
         }
         guard let session else { throw NotJoined(why: "not for this holder") }
         return LiveRun(descriptor, session) { [unowned self] run in

@@ -12,6 +12,9 @@ public struct HolderRules: Equatable, Sendable {
     public let assets: [AssetID: Limits]
     /// SHA-256 of the policy that the platform must have applied; nil to accept any.
     public let policy: Digest?
+    /// Whether it signs only in runs that make their own pair setups, so that it shares nothing
+    /// with a peer that outlives a run.
+    public let freshSetups: Bool
     /// Tagged hash of the rules file's bytes, which every verdict carries.
     public let digest: Digest
 
@@ -32,12 +35,13 @@ public struct HolderRules: Equatable, Sendable {
 
     public init(
         environment: CustodyEnvironment, chains: Set<ChainID>, assets: [AssetID: Limits],
-        policy: Digest? = nil, digest: Digest
+        policy: Digest? = nil, freshSetups: Bool = false, digest: Digest
     ) {
         self.environment = environment
         self.chains = chains
         self.assets = assets
         self.policy = policy
+        self.freshSetups = freshSetups
         self.digest = digest
     }
 }
@@ -52,6 +56,7 @@ public struct HolderRulesFile: Codable, Sendable {
     public let chains: [String]
     public let assets: [String: Limits]
     public let policyHash: String?
+    public let freshSetups: Bool?
 
     public struct Limits: Codable, Sendable {
         public let mostPerTransaction: String
@@ -73,10 +78,13 @@ public struct HolderRulesFile: Codable, Sendable {
         self.chains = chains.map(\.text)
         self.assets = Dictionary(uniqueKeysWithValues: assets.map { ($0.key.text, $0.value) })
         policyHash = nil
+        freshSetups = nil
     }
 
     /// The keys that a file, and an asset's limits in it, may have.
-    public static let keys: Set = ["version", "environment", "chains", "assets", "policyHash"]
+    public static let keys: Set = [
+        "version", "environment", "chains", "assets", "policyHash", "freshSetups",
+    ]
     public static let limitKeys: Set = ["mostPerTransaction", "mostPerDay", "mostFee"]
 
     /// A value of the file that cannot be, with where it stands and what was expected.
@@ -123,6 +131,7 @@ public struct HolderRulesFile: Codable, Sendable {
         }
         return HolderRules(
             environment: environment, chains: chains, assets: assets,
-            policy: policy ?? nil, digest: TaggedHash.digest("quorumkeep/rules/v1", bytes))
+            policy: policy ?? nil, freshSetups: freshSetups ?? false,
+            digest: TaggedHash.digest("quorumkeep/rules/v1", bytes))
     }
 }

@@ -26,10 +26,12 @@ public struct RunDescriptor: Equatable, Sendable {
     public let roster: Roster
     /// Unix seconds; nothing of the run is sent afterwards.
     public let expires: UInt64
+    /// Whether the run makes its own pair setups and uses no stored ones; never in a ceremony.
+    public let isFresh: Bool
 
     public init(
         request: RequestID, attempt: UInt16, intent: Digest, group: GroupID, epoch: UInt64,
-        scheme: SignatureScheme, purpose: Purpose, expires: UInt64
+        scheme: SignatureScheme, purpose: Purpose, expires: UInt64, isFresh: Bool = false
     ) {
         self.request = request
         self.attempt = attempt
@@ -40,6 +42,7 @@ public struct RunDescriptor: Equatable, Sendable {
         self.purpose = purpose
         self.expires = expires
         roster = Self.roster(of: purpose)
+        if case .signing = purpose { self.isFresh = isFresh } else { self.isFresh = false }
     }
 
     private static func roster(of purpose: Purpose) -> Roster {
@@ -60,6 +63,7 @@ public struct RunDescriptor: Equatable, Sendable {
         static let identities: UInt64 = 9, indices: UInt64 = 10, expires: UInt64 = 11
         static let certificate: UInt64 = 12, items: UInt64 = 13
         static let kind: UInt64 = 14, threshold: UInt64 = 15, source: UInt64 = 16
+        static let fresh: UInt64 = 17
     }
 
     public var bytes: [UInt8] {
@@ -86,6 +90,7 @@ public struct RunDescriptor: Equatable, Sendable {
                         .bytes(item.digest.bytes),
                     ])
                 })
+            if isFresh { fields[Key.fresh] = .unsigned(1) }
         case .keyCeremony(let plan):
             fields[Key.type] = .unsigned(2)
             fields[Key.identities] = plan.holders.encodedIdentities
@@ -128,7 +133,13 @@ public struct RunDescriptor: Equatable, Sendable {
                 items.append(try Self.item(item))
             }
             purpose = .signing(certificate: certificate, items: items, named)
+            let fresh = fields.optional(Key.fresh)
+            guard fresh == nil || fresh == .unsigned(1) else {
+                throw MalformedBytes("the mark of fresh setups is 1, or not there")
+            }
+            isFresh = fresh != nil
         case 2:
+            isFresh = false
             var source: SharingPlan.Source?
             if let value = fields.optional(Key.source) { source = try SharingPlan.Source(value) }
             guard let kind = GroupKind(rawValue: try fields.unsigned(Key.kind)),

@@ -21,6 +21,8 @@ struct PlatformConfiguration: Codable {
     /// How long holders may sign an intent, in seconds.
     var intentLifetimeSeconds: Int64
     var webhooks: Webhooks
+    /// Whether every signature makes its own pair setups; left out for no.
+    var freshSetups: Bool?
 
     struct Doors: Codable {
         var host: String
@@ -98,6 +100,6 @@ struct PlatformConfiguration: Codable {
         }
         return CustodySettings(
             environment: environment, assets: assets, intentLifetime: intentLifetimeSeconds,
-            allowsLocalWebhooks: webhooks.allowLocal)
+            allowsLocalWebhooks: webhooks.allowLocal, freshSetups: freshSetups ?? false)
     }
 }

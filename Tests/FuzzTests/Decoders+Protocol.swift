@@ -27,11 +27,14 @@ extension Decoders {
         return Roster(keys, TestKeys.indices(3))!
     }()
 
-    static func descriptor(_ purpose: RunDescriptor.Purpose) -> RunDescriptor {
+    static func descriptor(
+        _ purpose: RunDescriptor.Purpose, isFresh: Bool = false
+    ) -> RunDescriptor {
         RunDescriptor(
             request: RequestID(unchecked: random("request", 16)), attempt: 1,
             intent: .sha256([1]), group: GroupID(unchecked: random("group", 16)), epoch: 1,
-            scheme: .ecdsaSecp256k1, purpose: purpose, expires: 1_800_000_000)
+            scheme: .ecdsaSecp256k1, purpose: purpose, expires: 1_800_000_000,
+            isFresh: isFresh)
     }
 
     private static func plan(source: SharingPlan.Source?) -> SharingPlan {
@@ -56,6 +59,11 @@ extension Decoders {
                         path: DerivationPath([44, 60, UInt32(number), 0, 7])!,
                         digest: .sha256([number]))
                 }, roster)),
+        descriptor(
+            .signing(
+                certificate: .sha256([2]),
+                items: [SigningItem(path: DerivationPath([0])!, digest: .sha256([1]))], roster),
+            isFresh: true),
     ]
 
     static let certificate: KeyCertificate = {

@@ -32,7 +32,9 @@ public final class TestGroup: @unchecked Sendable {  // its key is set once, bef
         Roster(members.map { identity($0).with { $0.publicKey } }, members)!
     }
 
-    public func descriptor(_ purpose: RunDescriptor.Purpose) -> RunDescriptor {
+    public func descriptor(
+        _ purpose: RunDescriptor.Purpose, isFresh: Bool = false
+    ) -> RunDescriptor {
         let attempt = attempts.withLock { attempts in
             attempts += 1
             return attempts
@@ -40,7 +42,7 @@ public final class TestGroup: @unchecked Sendable {  // its key is set once, bef
         return RunDescriptor(
             request: RequestID(unchecked: [UInt8](repeating: 1, count: 16)), attempt: attempt,
             intent: .sha256(Array("intent".utf8)), group: group, epoch: 1,
-            scheme: .ecdsaSecp256k1, purpose: purpose, expires: 1)
+            scheme: .ecdsaSecp256k1, purpose: purpose, expires: 1, isFresh: isFresh)
     }
 
     public var plan: SharingPlan {
@@ -107,6 +109,32 @@ public final class TestGroup: @unchecked Sendable {  // its key is set once, bef
         for me in members {
             network.add(
                 try signingSession(descriptor, me, registries[me] ?? MemoryRegistry()), me)
+        }
+        return network
+    }
+
+    /// A run that makes its own pair setups.
+    public func freshSigning(
+        _ members: [ParticipantIndex], _ items: [SigningItem]
+    ) throws -> SessionNetwork<FreshSigning> {
+        let descriptor = descriptor(
+            .signing(certificate: certificateDigest!, items: items, roster(members)), isFresh: true)
+        let network = SessionNetwork<FreshSigning>(self)
+        for me in members {
+            let share = SecretBox(try share(me))
+            var random = SystemRandom()
+            let session = RunSession<FreshSigning>(
+                descriptor, identity: identity(me).with { $0.publicKey }, setups: [:],
+                registry: MemoryRegistry(), random: &random
+            ) { (opening) throws(Abort) in
+                guard let share = share.take() else { throw Abort(.wrongQuorum) }
+                let seeds = opening.zeroSeeds
+                var random = SystemRandom()
+                return try FreshSigning(
+                    opening.takeRun(), items: items, members: members, share: share,
+                    zeroSeeds: seeds, random: &random)
+            }
+            network.add(session!, me)
         }
         return network
     }

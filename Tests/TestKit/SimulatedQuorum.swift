@@ -77,7 +77,7 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
 
     public static func rules(
         perTransaction: UInt64 = 1_000_000, perDay: UInt64 = 1_000_000_000_000_000,
-        fee: UInt64 = 100_000_000_000_000
+        fee: UInt64 = 100_000_000_000_000, freshSetups: Bool = false
     ) -> HolderRules {
         HolderRules(
             environment: .sandbox, chains: [.eip155(31337)],
@@ -85,7 +85,7 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
                 asset: HolderRules.Limits(
                     perTransaction: Amount(UInt128(perTransaction))!,
                     perDay: Amount(UInt128(perDay))!, fee: Amount(UInt128(fee))!)
-            ], digest: .sha256(Array("rules".utf8)))
+            ], freshSetups: freshSetups, digest: .sha256(Array("rules".utf8)))
     }
 
     public init(_ threshold: SigningThreshold, seed: String, group: UInt8 = 9) throws {
@@ -354,13 +354,14 @@ extension SimulatedQuorum {
     @discardableResult
     public func propose(
         _ intent: Intent, _ purpose: RunDescriptor.Purpose, source: [UInt8] = [],
-        scheme: SignatureScheme = .ecdsaSecp256k1, expiresIn seconds: UInt64 = 60
+        scheme: SignatureScheme = .ecdsaSecp256k1, expiresIn seconds: UInt64 = 60,
+        isFresh: Bool = false
     ) -> RunDescriptor {
         attempt += 1
         let descriptor = RunDescriptor(
             request: intent.request, attempt: attempt, intent: intent.digest, group: intent.group,
             epoch: intent.epoch, scheme: scheme, purpose: purpose,
-            expires: members[0].wall + seconds)
+            expires: members[0].wall + seconds, isFresh: isFresh)
         for member in members(descriptor.roster.identities) {
             post(.run(descriptor: descriptor.bytes, source: source), to: member)
         }
@@ -369,13 +370,14 @@ extension SimulatedQuorum {
 
     @discardableResult
     public func proposeSigning(
-        _ intent: Intent, _ order: TransferOrder, _ quorum: [Int], expiresIn seconds: UInt64 = 60
+        _ intent: Intent, _ order: TransferOrder, _ quorum: [Int], expiresIn seconds: UInt64 = 60,
+        isFresh: Bool = false
     ) -> RunDescriptor {
         propose(
             intent,
             .signing(
                 certificate: certificate!.verified()!.digest, items: items(order),
-                places(of: quorum)), expiresIn: seconds)
+                places(of: quorum)), expiresIn: seconds, isFresh: isFresh)
     }
 
     /// These members at their places.

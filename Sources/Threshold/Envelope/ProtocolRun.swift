@@ -11,6 +11,7 @@ public protocol ProtocolRun: ~Copyable {
 }
 
 extension Signing: ProtocolRun {}
+extension FreshSigning: ProtocolRun {}
 extension SchnorrSigning: ProtocolRun {}
 extension KeySharing: ProtocolRun {}
 

@@ -36,7 +36,7 @@ struct DealRound<Scheme: KeyScheme>: ~Copyable {
             guard let setup = setups[peer], let ownSide = setup.bob.take() else {
                 preconditionFailure("each pair has its setup")
             }
-            let (bob, answer) = try Self.answer(ownSide, first(of: peer, whispers), peer)
+            let (bob, answer) = try ownSide.answered(first(of: peer, whispers), to: peer)
             alices[peer] = setup.alice
             bobs[peer] = bob
             messages.append(.whisper(round: 3, to: peer, answer))
@@ -51,18 +51,6 @@ struct DealRound<Scheme: KeyScheme>: ~Copyable {
         let next = EchoRound(
             context: context, key: key, secret: secret, echo: echo, alices: alices, bobs: bobs)
         return Advance(round: next, messages: messages)
-    }
-
-    private static func answer(
-        _ bob: consuming PairSetup.Bob, _ first: [UInt8], _ peer: ParticipantIndex
-    ) throws(Abort) -> (SecretBox<BobSetup>, [UInt8]) {
-        do throws(Abort.Reason) {
-            let answered = try bob.answer(first)
-            let message = answered.message
-            return (SecretBox(answered.takeSetup()), message)
-        } catch {
-            throw Abort(error, by: peer)
-        }
     }
 
     /// How many bytes of a peer's whisper are our share.

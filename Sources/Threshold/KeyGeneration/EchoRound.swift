@@ -33,7 +33,7 @@ struct EchoRound<Scheme: KeyScheme>: ~Copyable {
                 let seed = zeroSeeds[peer]?.take(), let place = context.receivers[peer]
             else { preconditionFailure("each pair has its setup and its seed") }
             let answer = whispers[peer]?.with { $0.withBytes { Array($0) } } ?? []
-            pairs[place] = try Self.pair(alice, bob, seed, answer, peer)
+            pairs[place] = try PairSecrets.made(alice, bob, seed, answer, with: peer)
         }
         guard let place = context.ownPlace, let secret = secret?.take() else { return nil }
         let certificate = KeyCertificate.digest(
@@ -42,18 +42,6 @@ struct EchoRound<Scheme: KeyScheme>: ~Copyable {
             PendingKey(
                 share: KeyShare(key: key, me: place, secret: secret, pairs: pairs), echo: echo,
                 certificateDigest: certificate))
-    }
-
-    private static func pair(
-        _ alice: consuming PairSetup.Alice, _ bob: consuming BobSetup,
-        _ seed: consuming SecretBytes, _ answer: [UInt8], _ peer: ParticipantIndex
-    ) throws(Abort) -> PairSecrets {
-        do throws(Abort.Reason) {
-            let alice = try alice.finish(answer)
-            return PairSecrets(zeroSeed: seed, alice: alice, bob: bob)
-        } catch {
-            throw Abort(error, by: peer)
-        }
     }
 }
 

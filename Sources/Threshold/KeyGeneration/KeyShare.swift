@@ -33,6 +33,12 @@ public struct KeyShare<Scheme: KeyScheme>: ~Copyable, Sendable {
         return KeyShare(key: key, me: me, secret: secret, pairs: pairs)
     }
 
+    /// The share with these setups and no others.
+    consuming func with(pairs: [ParticipantIndex: PairSecrets]) -> KeyShare {
+        let (key, me) = (key, me)
+        return KeyShare(key: key, me: me, secret: secret, pairs: pairs)
+    }
+
     /// Proves that the share fits its certificate (`ShareCheck`), or nil if it does not: then it is
     /// of no use, and the holder must be replaced.
     public borrowing func proof(of statement: ShareCheck.Statement) -> [UInt8]? {
@@ -84,4 +90,19 @@ final class PairSecrets: Sendable {
     }
 
     var ids: PairSetupIDs { PairSetupIDs(asAlice: alice.id, asBob: bob.id) }
+
+    /// Ends the making of a pair's setups with the peer's answer to ours as Alice.
+    ///
+    /// - Throws: `.baseTransfer` or `.transferTree` naming the peer, once all trees were looked at.
+    static func made(
+        _ alice: consuming PairSetup.Alice, _ bob: consuming BobSetup,
+        _ seed: consuming SecretBytes, _ answer: [UInt8], with peer: ParticipantIndex
+    ) throws(Abort) -> PairSecrets {
+        do throws(Abort.Reason) {
+            let alice = try alice.finish(answer)
+            return PairSecrets(zeroSeed: seed, alice: alice, bob: bob)
+        } catch {
+            throw Abort(error, by: peer)
+        }
+    }
 }

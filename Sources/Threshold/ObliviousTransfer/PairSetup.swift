@@ -123,5 +123,20 @@ enum PairSetup {
                 message: transfers.message + trees.message,
                 setup: BobSetup(id: id, leaves: trees.leaves.copy()))
         }
+
+        /// The setup and what the peer gets, in answer to its message.
+        ///
+        /// - Throws: `.baseTransfer` naming the peer.
+        consuming func answered(
+            _ first: [UInt8], to peer: ParticipantIndex
+        ) throws(Abort) -> (SecretBox<BobSetup>, [UInt8]) {
+            do throws(Abort.Reason) {
+                let answered = try answer(first)
+                let message = answered.message
+                return (SecretBox(answered.takeSetup()), message)
+            } catch {
+                throw Abort(error, by: peer)
+            }
+        }
     }
 }

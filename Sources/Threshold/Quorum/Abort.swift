@@ -5,10 +5,18 @@ import KeyGroups
 public struct Abort: Error, Equatable, Sendable {
     public let reason: Reason
     public let culprits: [ParticipantIndex]
+    public let consequence: Consequence
 
     public init(_ reason: Reason, by culprits: [ParticipantIndex] = []) {
+        self.init(reason, culprits, reason.consequence)
+    }
+
+    private init(
+        _ reason: Reason, _ culprits: [ParticipantIndex], _ consequence: Consequence
+    ) {
         self.reason = reason
         self.culprits = culprits
+        self.consequence = consequence
     }
 
     public init(_ reason: Reason, by culprit: ParticipantIndex) {
@@ -28,7 +36,10 @@ public struct Abort: Error, Equatable, Sendable {
         case ban = 3
     }
 
-    public var consequence: Consequence { reason.consequence }
+    /// The same in a run whose setups end with it: there is nothing that a ban would protect.
+    var ofFreshSetups: Abort {
+        consequence == .ban ? Abort(reason, culprits, .discardSetup) : self
+    }
 
     public enum Reason: String, Error, Sendable, CaseIterable {
         case wrongQuorum

@@ -46,6 +46,11 @@ public struct RoundMessage: Sendable {
         self.content = content
     }
 
+    /// The same as a message of another round.
+    func moved(to round: UInt8) -> RoundMessage {
+        RoundMessage(round: round, item: item, participant, content)
+    }
+
     static func whisper(
         round: UInt8, item: UInt16 = 0, to recipient: ParticipantIndex, _ bytes: [UInt8]
     ) -> RoundMessage {
