@@ -16,7 +16,8 @@ import Workers
 final class Stack: @unchecked Sendable {  // used by one test at a time
     let directory: URL
     let portBase: Int
-    private let options: [String]
+    /// Of `quorumkeep dev`, from the next start on.
+    var options: [String]
     private var process: Process?
 
     init(portBase: Int, options: [String] = ["--block-time", "50"]) {

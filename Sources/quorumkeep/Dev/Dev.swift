@@ -74,6 +74,9 @@ struct Dev: AsyncParsableCommand {
         @Option(help: "Milliseconds between blocks of the simulated chain, 10 to 60000.")
         var blockTime = 250
 
+        @Flag(help: "Sign with pair setups that are made for each signature.")
+        var freshSetups = false
+
         @Flag(help: "When ready, print dev.json as one line.")
         var json = false
 
@@ -93,7 +96,8 @@ struct Dev: AsyncParsableCommand {
             try Chores.forbidCrashDumps()
             try await DevStack(
                 directory: URL(filePath: data).absoluteURL, portBase: portBase, evmRPC: evmRpc,
-                holders: holders, blockTime: .milliseconds(blockTime), printsJSON: json
+                holders: holders, blockTime: .milliseconds(blockTime),
+                freshSetups: freshSetups, printsJSON: json
             ).run()
         }
     }

@@ -33,6 +33,7 @@ struct DevSetup {
     let rpcURL: String
     let chainID: UInt64
     let holderCount: Int
+    let freshSetups: Bool
     let nodeBinary: URL
 
     var platform: PlatformDirectory {
@@ -115,7 +116,8 @@ struct DevSetup {
                     decimals: Self.decimals, confirmations: Self.confirmations,
                     minWithdrawal: "0.000001")
             ], intentLifetimeSeconds: 3600,
-            webhooks: .init(allowLocal: true, pausesSeconds: Dev.webhookPauses))
+            webhooks: .init(allowLocal: true, pausesSeconds: Dev.webhookPauses),
+            freshSetups: freshSetups)
     }
 
     private func makeHolder(_ number: Int) throws {

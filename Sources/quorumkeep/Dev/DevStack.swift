@@ -23,6 +23,7 @@ struct DevStack {
     let evmRPC: String?
     let holders: Int
     let blockTime: Duration
+    let freshSetups: Bool
     let printsJSON: Bool
 
     func run() async throws {
@@ -93,7 +94,8 @@ struct DevStack {
         return DevSetup(
             directory: directory, portBase: portBase,
             rpcURL: evmRPC ?? "http://127.0.0.1:\(portBase + 10)", chainID: chainID,
-            holderCount: holders, nodeBinary: try Self.binary("quorumkeep-node"))
+            holderCount: holders, freshSetups: freshSetups,
+            nodeBinary: try Self.binary("quorumkeep-node"))
     }
 
     /// A program of ours, beside the one that runs.
