@@ -132,6 +132,8 @@ extension HolderCore {
         var countersFullUntil: UInt64?
         var source: HeldKey?
         var isConfirmed = false
+        // Whose key must be of the epoch that is named: that of the group that deals or signs.
+        var named = intent.group
         switch intent.purpose {
         case .transfer(let order):
             if let root = key?.key.publicKey {
@@ -142,6 +144,7 @@ extension HolderCore {
             }
         case .keyCeremony(let ceremony):
             source = try ceremony.source.flatMap { try heldKey(of: $0.group, epoch: $0.epoch) }
+            named = ceremony.source?.group ?? named
             // Two key generations may both have ended: the one that is dealt is the one.
             key = source?.group == intent.group ? source : key
             isConfirmed =
@@ -152,7 +155,7 @@ extension HolderCore {
         return HolderKnowledge(
             identity: identity.publicKey, now: now, key: key, source: source, spent: spent,
             countersFullUntil: countersFullUntil, isCeremonyConfirmed: isConfirmed,
-            isKeyUnfinished: try store.keys(of: intent.group).contains {
+            isKeyUnfinished: try store.keys(of: named).contains {
                 [.pending, .certified].contains($0.state)
             }, isFrozen: try store.frozen() != nil)
     }

@@ -299,6 +299,10 @@ extension HolderCore {
             case .wait:
                 return
             case .send(let envelopes):
+                guard run.descriptor.expires > now else {
+                    try end(run, Abort(.timeout))
+                    return
+                }
                 for envelope in envelopes { send(envelope) }
             case .sendLast(let envelopes, let name):
                 guard run.descriptor.expires > now else {
@@ -374,9 +378,10 @@ extension HolderCore {
         case .ban:
             for peer in culprits { try ban(peer, run, abort.reason) }
         }
-        if [.equivocation, .transcriptMismatch, .echoMismatch].contains(abort.reason)
-            || abort.consequence == .ban
-        {
+        let showsEquivocation: Set<Abort.Reason> = [
+            .equivocation, .transcriptMismatch, .echoMismatch, .commitmentsDiffer,
+        ]
+        if showsEquivocation.contains(abort.reason) || abort.consequence == .ban {
             try store.keepEvidence(
                 run.session.evidence.map(\.bytes), run: run.digest, reason: abort.reason.rawValue,
                 at: now)

@@ -52,6 +52,11 @@ public struct RunDescriptor: Equatable, Sendable {
         }
     }
 
+    /// How many items the run has; a key ceremony has one.
+    public var itemCount: Int {
+        if case .signing(_, let items, _) = purpose { items.count } else { 1 }
+    }
+
     /// What a key ceremony is for; nil of a run that signs.
     public var plan: SharingPlan? {
         if case .keyCeremony(let plan) = purpose { plan } else { nil }

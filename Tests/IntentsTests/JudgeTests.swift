@@ -18,19 +18,20 @@ import Testing
     private func judge(
         rules: HolderRules = SimulatedQuorum.rules(), epoch: UInt64 = 1,
         now: UInt64 = SimulatedQuorum.start, spent: UInt64 = 0, isFrozen: Bool = false,
-        knowsKey: Bool = true, _ change: (SimulatedQuorum) -> Intent
+        knowsKey: Bool = true, kind: GroupKind = .main, isUnfinished: Bool = false,
+        _ change: (SimulatedQuorum) -> Intent
     ) throws -> Judge.Finding {
         let quorum = try Self.quorum.get()
         let (key, digest) = quorum.certificate!.verified()!
         let held = HeldKey(
-            group: quorum.group, epoch: 1, kind: .main, holders: quorum.roster,
+            group: quorum.group, epoch: 1, kind: kind, holders: quorum.roster,
             certificate: digest, key: key)
         return Judge(rules: rules).judge(
             change(quorum),
             knowing: HolderKnowledge(
                 identity: quorum.members[0].identity, now: now, key: knowsKey ? held : nil,
                 spent: [SimulatedQuorum.asset: Amount(UInt128(spent))!], isCeremonyConfirmed: false,
-                isFrozen: isFrozen))
+                isKeyUnfinished: isUnfinished, isFrozen: isFrozen))
     }
 
     private func code(_ finding: Judge.Finding) -> String {
@@ -94,7 +95,17 @@ import Testing
             ),
             ("refuse asset_not_served", try judge { order($0, asset: .native(.eip155(1))) }),
             ("refuse unknown_group", try judge(knowsKey: false) { order($0) }),
+            ("wait unknown_group", try judge(knowsKey: false, isUnfinished: true) { order($0) }),
             ("refuse wrong_epoch", try judge { $0.intent(.transfer($0.order()), epoch: 2) }),
+            (
+                "wait wrong_epoch",
+                try judge(isUnfinished: true) { $0.intent(.transfer($0.order()), epoch: 2) }
+            ),
+            (
+                "refuse wrong_epoch",
+                try judge(isUnfinished: true) { $0.intent(.transfer($0.order()), epoch: 0) }
+            ),
+            ("refuse wrong_scheme", try judge(kind: .recovery) { order($0) }),
             (
                 "refuse wrong_source",
                 try judge { order($0, path: AccountPath(coin: 60, vaultIndex: 5, number: 1)) }

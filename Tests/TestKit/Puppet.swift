@@ -9,6 +9,8 @@ import Threshold
 public struct Tampered<Machine: ProtocolRun & ~Copyable>: ProtocolRun, ~Copyable {
     public typealias Change = (RoundMessage) -> RoundMessage?
 
+    public static var rounds: ClosedRange<UInt8> { Machine.rounds }
+
     var inner: Machine
     let change: Change
 

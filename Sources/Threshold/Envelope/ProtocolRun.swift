@@ -5,6 +5,8 @@ import KeyGroups
 public protocol ProtocolRun: ~Copyable {
     associatedtype Output
 
+    /// The rounds that messages come in.
+    static var rounds: ClosedRange<UInt8> { get }
     mutating func receive(_ message: RoundMessage)
     mutating func next() throws(Abort) -> Step<Output>
     var waitingFor: [ParticipantIndex] { get }

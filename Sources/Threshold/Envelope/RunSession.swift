@@ -24,7 +24,7 @@ public final class RunSession<Machine: ProtocolRun & ~Copyable> {
     private var seen: [Envelope.Header: Envelope] = [:]
     private var channel: SealedChannel?
     private var machine: Machine?
-    /// Second messages for one place, which show who equivocated.
+    /// Two messages for one place, which show who equivocated.
     private var contradictions: [Envelope] = []
     private let open: (consuming RunOpening) throws(Abort) -> Machine
     private let registry: any RunRegistry
@@ -89,11 +89,13 @@ public final class RunSession<Machine: ProtocolRun & ~Copyable> {
             from: me, to: to, kind: kind)
     }
 
-    /// The signed Readys and broadcasts that we hold, ours included: what is published when
-    /// transcripts differ, so that two different ones of one sender show who equivocated.
+    /// The signed Readys and broadcasts that we hold, ours included, and both of two messages that
+    /// contradict each other, sealed ones too: two for one place show who equivocated.
     public var evidence: [Envelope] {
-        seen.values.filter { $0.header.to == Envelope.toAll && $0.header.kind != .abort }
-            + contradictions
+        seen.values.filter {
+            $0.header.to == Envelope.toAll && $0.header.kind != .abort
+                && !contradictions.contains($0)
+        } + contradictions
     }
 
     /// Whom we wait for: who is not ready yet, or whose message of the round is missing.
@@ -140,7 +142,7 @@ extension RunSession where Machine: ~Copyable {
             guard before != envelope, before.body != envelope.body else {
                 return .dropped("known already")
             }
-            contradictions.append(envelope)
+            contradictions += [before, envelope]
             throw Abort(.equivocation, by: culprits(header.from))
         }
         switch header.kind {
@@ -194,6 +196,10 @@ extension RunSession where Machine: ~Copyable {
             }
             content = .whispered(SecretBox(plain))
         }
+        // Places are counted, so that no sender can fill our memory with signed messages.
+        guard Machine.rounds.contains(envelope.header.round),
+            envelope.header.item < descriptor.itemCount
+        else { return .dropped("for no round or item of the run") }
         seen[envelope.header] = envelope
         machine?.receive(
             RoundMessage(
