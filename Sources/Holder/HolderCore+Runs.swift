@@ -51,6 +51,7 @@ extension HolderCore {
         }
         guard !isUnderWay else { throw NotJoined(why: "a run for the intent is under way") }
         guard runs.count < Self.runsMost else { throw NotJoined(why: "too many runs") }
+        try refuseSetupsWithCheaters(descriptor)
         let run: LiveRun
         switch (descriptor.purpose, intent.purpose) {
         case (.signing(let certificate, let items, _), .transfer):
@@ -74,6 +75,24 @@ extension HolderCore {
         }
         cancelRuns(of: descriptor.intent, below: descriptor.attempt)
         return run
+    }
+
+    /// A failed check of a setup may have told its maker something about choice bits of ours: after
+    /// so many, no more are made with it until the operator has looked.
+    private func refuseSetupsWithCheaters(_ descriptor: RunDescriptor) throws {
+        guard descriptor.scheme == .ecdsaSecp256k1 else { return }
+        let partners: [IdentityPublicKey]
+        switch descriptor.purpose {
+        case .signing(_, _, let quorum): partners = descriptor.isFresh ? quorum.identities : []
+        case .keyCeremony(let plan): partners = plan.holders.identities
+        }
+        let refused = try store.peers(
+            withDiscardedSetups: Self.discardedSetupsMost, in: descriptor.group)
+        if let peer = refused.intersection(partners).min() {
+            throw NotJoined(
+                why: "\(Self.discardedSetupsMost) setups with \(peer.hex) were discarded: find out "
+                    + "why, then quorumkeep-node thaw")
+        }
     }
 
     private func signing(
@@ -371,9 +390,6 @@ extension HolderCore {
             for peer in culprits {
                 let count = try store.countDiscardedSetup(group: group, peer: peer)
                 note("discarded setup \(count) with \(peer.hex)")
-                if count >= Self.discardedSetupsMost {
-                    try store.freeze("\(count) setups with \(peer.hex) were discarded.")
-                }
             }
         case .ban:
             for peer in culprits { try ban(peer, run, abort.reason) }

@@ -41,6 +41,8 @@ public protocol HolderStore: RunRegistry {
     func banned(group: GroupID, epoch: UInt64) throws -> Set<IdentityPublicKey>
     /// Counts a discarded setup with the peer, and says how many there were.
     func countDiscardedSetup(group: GroupID, peer: IdentityPublicKey) throws -> Int
+    /// With whom at least so many setups were discarded in the group, since the last `thaw`.
+    func peers(withDiscardedSetups count: Int, in group: GroupID) throws -> Set<IdentityPublicKey>
     func keepEvidence(_ envelopes: [[UInt8]], run: Digest, reason: String, at: UInt64) throws
 
     // Intents.

@@ -277,6 +277,27 @@ extension HolderDatabase {
             [group.data, peer.data])?["count"] ?? 0
     }
 
+    public func peers(
+        withDiscardedSetups count: Int, in group: GroupID
+    ) throws -> Set<IdentityPublicKey> {
+        Set(
+            try rows(
+                "SELECT peer FROM discarded_setups WHERE group_id = ? AND count >= ?",
+                [group.data, count]
+            ).compactMap { $0.bytes(0).flatMap { IdentityPublicKey($0) } })
+    }
+
+    /// Peers and groups of which setups were discarded, with how many.
+    public func discardedSetups() throws -> [(group: GroupID, peer: IdentityPublicKey, count: Int)]
+    {
+        try rows("SELECT group_id, peer, count FROM discarded_setups", []).compactMap { row in
+            guard let group = row.bytes(0).flatMap({ GroupID($0) }),
+                let peer = row.bytes(1).flatMap({ IdentityPublicKey($0) })
+            else { return nil }
+            return (group, peer, row["count"] ?? 0)
+        }
+    }
+
     public func keepEvidence(
         _ envelopes: [[UInt8]], run digest: Digest, reason: String, at: UInt64
     ) throws {
@@ -407,7 +428,11 @@ extension HolderDatabase {
             """, [why])
     }
 
-    public func thaw() throws { try run("DELETE FROM facts WHERE name = 'frozen'") }
+    /// The operator has looked: the holder judges again, and makes setups with everyone.
+    public func thaw() throws {
+        try run("DELETE FROM facts WHERE name = 'frozen'")
+        try run("DELETE FROM discarded_setups")
+    }
 
     public func isConfirmed(fingerprint: String, request: RequestID) throws -> Bool {
         try row(

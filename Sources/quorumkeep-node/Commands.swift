@@ -140,6 +140,11 @@ struct Info: AsyncParsableCommand {
                         + "\(key.kind.name), \(key.scheme.name), public key "
                         + Hex.encode(key.key.publicKey))
             }
+            for discarded in try database.discardedSetups() {
+                print(
+                    "discarded \(discarded.count) setups with \(discarded.peer.hex) in group "
+                        + "\(discarded.group)")
+            }
             for ban in try database.bans() {
                 print("ban       \(ban.peer.hex) in epoch \(ban.epoch): \(ban.reason)")
             }
@@ -188,7 +193,8 @@ struct Confirm: AsyncParsableCommand {
 
 struct Thaw: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Let a frozen holder sign again, after finding out why it froze.")
+        abstract: "Let a frozen holder sign again, and make setups with peers that broke them.",
+        discussion: "Find out first why it froze, or why the setups were discarded.")
 
     @OptionGroup var options: DataOption
 

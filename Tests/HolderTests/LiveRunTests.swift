@@ -1,5 +1,6 @@
 import Canonical
 import Holder
+import HolderStorage
 import Intents
 import KeyGroups
 import TestKit
@@ -83,5 +84,37 @@ import Threshold
         }
         #expect(quorum.envelopes.count == 64)
         #expect(quorum.reports.map(\.report.reason) == ["too many runs"])
+    }
+
+    @Test func `refuses setups with who broke eight, and nothing else`() throws {
+        let quorum = try quorum("eight")
+        let database = quorum.members[0].database
+        let cheater = quorum.members[1].identity
+        let order = quorum.order()
+        let intent = quorum.intent(.transfer(order))
+        quorum.offer(intent)
+        try quorum.run()
+        for _ in 0..<8 {
+            try database.commit {
+                _ = try database.countDiscardedSetup(group: quorum.group, peer: cheater)
+            }
+        }
+        func reason() -> String? { quorum.reports.last { $0.member == 0 }?.report.reason }
+        quorum.proposeSigning(intent, order, [0, 1], isFresh: true)
+        try quorum.run()
+        #expect(reason()?.hasPrefix("8 setups with \(cheater.hex) were discarded") == true)
+        #expect(quorum.signatures.isEmpty)
+        // With setups that are there already, or with another, it signs as before.
+        quorum.proposeSigning(intent, order, [0, 2], isFresh: true)
+        try quorum.run()
+        #expect(Set(quorum.signatures[intent.digest]?.keys.map { $0 } ?? []) == [0, 2])
+        try database.commit { try database.thaw() }
+        let next = quorum.order(nonce: 1)
+        let second = quorum.intent(.transfer(next))
+        quorum.offer(second)
+        try quorum.run()
+        quorum.proposeSigning(second, next, [0, 1], isFresh: true)
+        try quorum.run()
+        #expect(Set(quorum.signatures[second.digest]?.keys.map { $0 } ?? []) == [0, 1])
     }
 }
