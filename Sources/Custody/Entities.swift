@@ -260,7 +260,7 @@ public struct Asset: Equatable, Sendable {
 public struct Wallet: Equatable, Sendable {
     public static let labelMost = 100
 
-    public enum Status: String, Sendable {
+    public enum Status: String, Sendable, CaseIterable {
         case active = "Active"
         /// A reorganisation took funds that were spent already; nothing leaves until it is settled.
         case frozen = "Frozen"
@@ -320,7 +320,7 @@ public struct WalletAddress: Equatable, Sendable {
 public struct AddressBookEntry: Equatable, Sendable {
     public static let labelMost = 100
 
-    public enum Status: String, Sendable {
+    public enum Status: String, Sendable, CaseIterable {
         case active = "Active"
         case removed = "Removed"
     }

@@ -99,7 +99,7 @@ public enum FeeLevel: String, Sendable, CaseIterable {
 
 /// Why a transaction does not move: for whom it waits, since when, and what happens next.
 public struct Waiting: Equatable, Sendable {
-    public enum Cause: String, Sendable {
+    public enum Cause: String, Sendable, CaseIterable {
         case sourceAddress = "SourceAddressBusy"
         case funds = "FundsOnOneAddress"
         case holders = "KeyShareHolders"
@@ -131,7 +131,7 @@ public struct Waiting: Equatable, Sendable {
 
 /// Why a transaction failed, and what each holder that refused has said.
 public struct Failure: Equatable, Sendable {
-    public enum Code: String, Sendable {
+    public enum Code: String, Sendable, CaseIterable {
         case refusedByHolders = "RefusedByHolders"
         case expired = "Expired"
         /// The group's shares were replaced before it was signed: it is asked again.

@@ -5,6 +5,14 @@ import Intents
 
 /// Custody's things as the REST face shows them: contract `custody-rest`.
 enum Resource {
+    static let vaultShape = Shape.named(
+        "Vault",
+        [
+            Member("id", .uuid), Member("externalId", .text()), Member("name", .text()),
+            Member("metadata", .texts), Member("status", .choice(["Active"])),
+            Member("createdAt", .time),
+        ])
+
     static func vault(_ vault: Vault) -> JSONValue {
         .object([
             "id": .string(vault.id.text), "externalId": .string(vault.externalID),
@@ -20,6 +28,16 @@ enum Resource {
             })
     }
 
+    static let assetShape = Shape.named(
+        "Asset",
+        [
+            Member("id", .text()), Member("symbol", .text()), Member("name", .text()),
+            Member("network", .text(), "CAIP-2"), Member("decimals", .integer(0...18)),
+            Member("contract", .nullable(.text())),
+            Member("confirmations", .integer(), "blocks after which a transaction is final"),
+            Member("minWithdrawal", .amount), Member("status", .choice(["Enabled"])),
+        ])
+
     static func asset(_ asset: Asset) -> JSONValue {
         .object([
             "id": .string(asset.id), "symbol": .string(asset.symbol), "name": .string(asset.name),
@@ -29,6 +47,17 @@ enum Resource {
             "status": .string("Enabled"),
         ])
     }
+
+    static let walletShape = Shape.named(
+        "Wallet",
+        [
+            Member("id", .uuid), Member("vaultId", .uuid), Member("assetId", .text()),
+            Member("assetName", .text()), Member("assetSymbol", .text()),
+            Member("network", .text()), Member("label", .nullable(.text())),
+            Member("depositAddress", .text()), Member("depositTag", .nullable(.text())),
+            Member("status", .choice(Wallet.Status.self)), Member("createdAt", .time),
+            Member("balance", balanceShape),
+        ])
 
     static func wallet(_ wallet: Wallet, _ balance: Balance, _ asset: Asset) -> JSONValue {
         .object([
@@ -41,6 +70,14 @@ enum Resource {
         ])
     }
 
+    static let balanceShape = Shape.named(
+        "Balance",
+        [
+            Member("total", .amount), Member("available", .amount, "what can be spent"),
+            Member("pending", .amount, "on its way in"),
+            Member("reserved", .amount, "for withdrawals that are on their way"),
+        ])
+
     static func balance(_ balance: Balance, _ asset: Asset) -> JSONValue {
         func text(_ amount: Amount) -> JSONValue { .string(amount.text(decimals: asset.decimals)) }
         return .object([
@@ -48,6 +85,16 @@ enum Resource {
             "pending": text(balance.pending), "reserved": text(balance.reserved),
         ])
     }
+
+    static let entryShape = Shape.named(
+        "AddressBookEntry",
+        [
+            Member("id", .uuid), Member("network", .text()), Member("address", .text()),
+            Member("tag", .nullable(.text())), Member("label", .text()),
+            Member("externalId", .nullable(.text())),
+            Member("status", .choice(AddressBookEntry.Status.self)),
+            Member("activatesAt", .time), Member("createdAt", .time),
+        ])
 
     static func entry(_ entry: AddressBookEntry) -> JSONValue {
         .object([
@@ -59,6 +106,14 @@ enum Resource {
         ])
     }
 
+    static let webhookShape = Shape.named(
+        "Webhook",
+        [
+            Member("url", .nullable(.text())),
+            Member("signingSecret", .nullable(.text()), "base64; only when it is new"),
+            Member("subscribedEventTypes", .list(.text())), Member("isConfigured", .boolean),
+        ])
+
     static func webhook(_ endpoint: WebhookEndpoint?, secret: String?) -> JSONValue {
         let types = DomainEventTypes.all.map { JSONValue.string($0) }
         return .object([
@@ -66,6 +121,50 @@ enum Resource {
             "subscribedEventTypes": .array(types), "isConfigured": .bool(endpoint != nil),
         ])
     }
+
+    static let transactionShape = Shape.named(
+        "Transaction",
+        [
+            Member("id", .uuid), Member("type", .choice(Transaction.Kind.self)),
+            Member("status", .choice(Transaction.Status.self)),
+            Member("subStatus", .nullable(.choice(Waiting.Cause.self)), "what is awaited"),
+            Member("vaultId", .uuid), Member("walletId", .uuid),
+            Member("destinationWalletId", .nullable(.uuid)), Member("assetId", .text()),
+            Member("amount", .amount), Member("fee", .nullable(.amount), "what was paid"),
+            Member("maxFee", .nullable(.amount), "what was reserved for the fee"),
+            Member("sourceAddress", .nullable(.text())),
+            Member("destinationAddress", .nullable(.text())),
+            Member("txHash", .nullable(.text())), Member("confirmations", .integer()),
+            Member("requiredConfirmations", .integer()),
+            Member("waitingFor", .nullable(waitingShape)),
+            Member("failure", .nullable(failureShape)), Member("refusals", .list(refusalShape)),
+            Member("note", .nullable(.text())), Member("externalId", .nullable(.text())),
+            Member("createdAt", .time), Member("updatedAt", .time),
+            Member(
+                "timeline",
+                .list(
+                    .object([
+                        Member("status", .choice(Transaction.Status.self)), Member("at", .time),
+                    ]))),
+        ])
+
+    private static let waitingShape = Shape.named(
+        "WaitingFor",
+        [
+            Member("what", .choice(Waiting.Cause.self)), Member("who", .list(.text())),
+            Member("since", .time), Member("next", .text(), "what happens next, or what to do"),
+        ])
+
+    private static let failureShape = Shape.named(
+        "Failure",
+        [Member("code", .choice(Failure.Code.self)), Member("message", .text())])
+
+    private static let refusalShape = Shape.named(
+        "HolderRefusal",
+        [
+            Member("holder", .text()), Member("code", .text()), Member("reason", .text()),
+            Member("at", .time),
+        ])
 
     static func transaction(_ view: TransactionView, _ asset: Asset) -> JSONValue {
         let transaction = view.transaction
