@@ -38,11 +38,12 @@ struct Problem: Error {
     private static func status(_ code: Refusal.Code) -> HTTPResponse.Status {
         switch code {
         case .invalid, .unknownAsset, .unknownNetwork, .insufficientFunds, .belowMinimum,
-            .sameWallet, .differentAssets, .frozen, .feeTooHigh, .needsConsolidation:
+            .sameWallet, .differentAssets, .frozen, .feeTooHigh, .needsConsolidation,
+            .vaultNotEmpty:
             .badRequest
         case .notInAddressBook: .forbidden
         case .notFound: .notFound
-        case .walletExists, .externalIDReused, .addressExists: .conflict
+        case .walletExists, .externalIDReused, .addressExists, .tooLate: .conflict
         case .idempotencyKeyReused: .unprocessableContent
         case .keyNotReady, .chainUnavailable: .badGateway
         }

@@ -29,6 +29,8 @@ struct Endpoint: Sendable {
     /// Status and form of what comes back when nothing is refused.
     struct Promise: Sendable {
         let status: Int
+        /// Another status, while something has still to happen.
+        var also: Int?
         /// nil where there is no body.
         let shape: Shape?
     }

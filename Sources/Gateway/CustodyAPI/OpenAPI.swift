@@ -118,6 +118,9 @@ enum OpenAPI {
         var members: [JSONValue.Member] = [
             .init(name: String(endpoint.answer.status), value: .object(answer))
         ]
+        if let also = endpoint.answer.also {
+            members.append(.init(name: String(also), value: .object(answer)))
+        }
         for (status, codes) in Problem.codes(of: endpoint).sorted(by: { $0.key < $1.key }) {
             members.append(
                 .init(
