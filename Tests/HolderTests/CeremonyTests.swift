@@ -218,6 +218,76 @@ import Threshold
         }
     }
 
+    /// The same at every eighth message of an ECDSA recovery: 0 is lost, 3 takes its place.
+    @Test func `19 and 33 a recovery killed at any message leaves the old epoch, or is finished`()
+        throws
+    {
+        let original = try CeremonyScene("cut recovery")
+        try original.run(
+            .fromKeyGroup, Self.recovery, 1, original.holders([2, 4]), kind: .recovery,
+            from: original.main, dealers: [0, 1], confirmedBy: [0, 1, 2, 4])
+        var (cut, isOver) = (1, false)
+        var ends: Set<String> = []
+        while !isOver {
+            let scene = original.copy(with: try SimulatedQuorum(copying: original.quorum))
+            let quorum = scene.quorum
+            quorum.stop(0)
+            var count = 0
+            quorum.relay = { transit in
+                if case .offer = transit.input { return [transit] }
+                count += 1
+                if count == cut { quorum.handleAndDrop(transit.input, by: transit.to) }
+                return count == cut ? [] : [transit]
+            }
+            try beginRecovery(scene, epoch: 2)
+            isOver = count < cut
+            quorum.relay = { [$0] }
+            // Whatever is unfinished, the holders that are left have one epoch, which signs.
+            for member in 1...4 { quorum.restart(member) }
+            for member in 1...4 { quorum.post(.connected, to: member) }
+            try quorum.run()
+            let active = try scene.states(scene.main)[1...2].map { states in
+                states.filter { $0.hasSuffix(" active") }
+            }
+            #expect(active[0] == active[1] && active[0].count == 1, "cut \(cut): \(active)")
+            ends.formUnion(active[0])
+            #expect(try signs(scene), "cut \(cut)")
+            if active[0] == ["1 active"] {
+                try beginRecovery(scene, epoch: 3)
+                #expect(try scene.states(scene.main)[3].last == "3 active", "cut \(cut)")
+                #expect(try signs(scene), "cut \(cut), again")
+            }
+            #expect(scene.publicKey(scene.main) == original.publicKey(original.main))
+            cut += 8
+        }
+        #expect(ends == ["1 active", "2 active"])
+    }
+
+    private func beginRecovery(_ scene: CeremonyScene, epoch: UInt64) throws {
+        let intent = try scene.intent(
+            .recovery, scene.main, epoch, scene.holders([1, 2, 3], places: [2, 3, 1]),
+            from: Self.recovery)
+        try scene.confirm(intent, by: [1, 2, 3, 4])
+        scene.quorum.offer(intent)
+        try scene.quorum.run()
+        try scene.propose(intent, dealers: [2, 4])
+        try scene.quorum.run()
+    }
+
+    /// Whether the two who had the key before sign under the group's newest epoch.
+    private func signs(_ scene: CeremonyScene) throws -> Bool {
+        let certificate = try #require(scene.certificate(of: scene.main))
+        let epoch = certificate.descriptor.epoch
+        let order = scene.quorum.order(nonce: epoch, certificate: certificate)
+        let intent = scene.quorum.intent(
+            .transfer(order), epoch: epoch, request: UInt8(10 + epoch))
+        scene.quorum.offer(intent, to: [1, 2])
+        try scene.quorum.run()
+        try scene.proposeSigning(intent, order, [1, 2], under: certificate)
+        try scene.quorum.run()
+        return scene.quorum.signatures[intent.digest]?.count == 2
+    }
+
     @Test func `a share that is damaged cannot prove that it is whole`() throws {
         let scene = try CeremonyScene("damage", .ed25519)
         let database = scene.quorum.members[1].database
