@@ -29,6 +29,7 @@ public struct GatewayServer: Sendable {
     var router: Router<GatewayContext> {
         let router = Router(context: GatewayContext.self)
         router.add(middleware: Doorkeeper(log: log))
+        CustodyAPI.addDocuments(to: router)
         let version1 = router.group("v1").add(middleware: Authenticator(custody: custody))
         CustodyAPI(custody: custody).add(to: version1)
         return router

@@ -142,8 +142,9 @@ extension SQLStore {
             arguments += [wallet.data, wallet.data]
         }
         if let vault = filter.vault {
-            condition += " AND vault = ?"
-            arguments += [vault.data]
+            condition +=
+                " AND (vault = ? OR destination_wallet IN (SELECT id FROM wallets WHERE vault = ?))"
+            arguments += [vault.data, vault.data]
         }
         if let kind = filter.kind {
             condition += " AND kind = ?"

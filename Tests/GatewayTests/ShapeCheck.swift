@@ -116,4 +116,14 @@ enum ShapeCheck {
         #expect(answer.status == 405)
         #expect(answer.headers[.allow] == "GET, POST")
     }
+
+    @Test func `the document and its page are there for everyone`() async throws {
+        let face = try await Face()
+        let document = try await face.raw("GET", "/openapi.json", [:], [])
+        #expect(document.status == 200 && document.json["openapi"]?.string == "3.1.0")
+        let page = try await face.raw("GET", "/reference", [:], [])
+        let text = String(decoding: page.bytes, as: UTF8.self)
+        for endpoint in CustodyAPI.endpoints { #expect(text.contains("id=\"\(endpoint.name)\"")) }
+        #expect(page.headers[.contentSecurityPolicy]?.hasPrefix("default-src 'none'") == true)
+    }
 }

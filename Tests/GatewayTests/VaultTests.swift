@@ -1,4 +1,5 @@
 import Canonical
+import Chains
 import Custody
 import TestKit
 import Testing
@@ -91,6 +92,29 @@ import Testing
         let face = try await Face()
         let answer = try await face.send("GET", "/v1/transactions?from=\(time)")
         #expect(answer.status == 400 && answer.fields == ["from"])
+    }
+
+    @Test func `a transfer is in the lists of both vaults`() async throws {
+        let face = try await Face()
+        let wallets = [try await face.wallet("a"), try await face.wallet("b")]
+        let ids = wallets.map { $0["id"]?.string ?? "" }
+        var chain = TestChain()
+        let deposit = chain.deposit(
+            Amount(baseUnits: "2000000000000000000")!,
+            to: wallets[0]["depositAddress"]?.string ?? "")
+        for transfers in [[], [deposit], [], []] {
+            try await face.test.apply(chain.block(transfers))
+        }
+        let moved = try await face.post(
+            "/v1/transactions/transfer",
+            #"{"sourceWalletId":"\#(ids[0])","destinationWalletId":"\#(ids[1])","amount":"1"}"#)
+        #expect(moved.status == 201)
+        for wallet in wallets {
+            let vault = wallet["vaultId"]?.string ?? ""
+            let list = try await face.send(
+                "GET", "/v1/transactions?vaultId=\(vault)&type=InternalTransfer")
+            #expect(list.json["items"]?.array.map { $0["id"] } == [moved.json["id"]])
+        }
     }
 
     @Test func `transactions are listed by time, half open`() async throws {

@@ -111,6 +111,20 @@ struct CustodyAPI: Sendable {
         }
     }
 
+    /// The document and the page made of it, for everyone.
+    static func addDocuments(to router: Router<GatewayContext>) {
+        let (json, page) = (OpenAPI.document(endpoints).bytes, ReferencePage.html(endpoints))
+        router.get("openapi.json") { _, _ in response(200, json) }
+        router.get("reference") { _, _ in
+            Response(
+                status: .ok,
+                headers: [
+                    .contentType: "text/html; charset=utf-8",
+                    .contentSecurityPolicy: "default-src 'none'; style-src 'unsafe-inline'",
+                ], body: .init(byteBuffer: ByteBuffer(string: page)))
+        }
+    }
+
     private static func response(_ status: Int, _ body: [UInt8]) -> Response {
         Response(
             status: .init(code: status),
