@@ -1,3 +1,4 @@
+import Identity
 import Intents
 
 /// Something that a tenant hears of, recorded in the same transaction as what happened.
@@ -8,6 +9,7 @@ public enum DomainEvent: Sendable {
     case balanceUpdated(Wallet, Balance, Asset)
     case addressBookEntryCreated(AddressBookEntry)
     case addressBookEntryDeleted(AddressBookEntry)
+    case securityAlert(SecurityAlert)
 
     public var type: String {
         switch self {
@@ -17,6 +19,7 @@ public enum DomainEvent: Sendable {
         case .balanceUpdated: "balance.updated"
         case .addressBookEntryCreated: "addressbook.entry.created"
         case .addressBookEntryDeleted: "addressbook.entry.deleted"
+        case .securityAlert: "security.alert"
         }
     }
 
@@ -28,6 +31,7 @@ public enum DomainEvent: Sendable {
         case .walletCreated(let wallet, _, _), .balanceUpdated(let wallet, _, _): wallet.id.bytes
         case .addressBookEntryCreated(let entry), .addressBookEntryDeleted(let entry):
             entry.id.bytes
+        case .securityAlert(let alert): Array(alert.key.text.utf8)
         }
     }
 }

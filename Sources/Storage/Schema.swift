@@ -12,6 +12,7 @@ enum Schema {
                 try db.execute(sql: part)
             }
         }
+        migrator.registerMigration("callers") { db in try db.execute(sql: callers) }
         return migrator
     }
 
