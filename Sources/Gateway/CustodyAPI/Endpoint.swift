@@ -62,6 +62,13 @@ struct Endpoint: Sendable {
         }
     }
 
+    /// What a call was about, for the audit trail: the ids in the path, and of what it answers.
+    func subjects(of answer: Answer, _ values: [String: String]) -> [String] {
+        var found = parameters.compactMap { values[$0] }
+        if case .string(let id)? = answer.body?["id"], !found.contains(id) { found.append(id) }
+        return found
+    }
+
     static func get(
         _ name: String, _ path: String, _ scope: Scope, _ says: String, query: [Member] = [],
         answer: Shape, refusals: [Refusal.Code] = [],

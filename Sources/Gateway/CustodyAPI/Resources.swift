@@ -234,7 +234,7 @@ enum Resource {
 enum DomainEventTypes {
     static let all = [
         "transaction.created", "transaction.status.updated", "wallet.created", "balance.updated",
-        "addressbook.entry.created", "addressbook.entry.deleted",
+        "addressbook.entry.created", "addressbook.entry.deleted", "security.alert",
     ]
 }
 
@@ -265,6 +265,7 @@ public struct CustodyEventWriter: EventWriter {
             return Resource.wallet(wallet, balance, asset)
         case .addressBookEntryCreated(let entry), .addressBookEntryDeleted(let entry):
             return Resource.entry(entry)
+        case .securityAlert(let alert): return Resource.alert(alert)
         }
     }
 }
