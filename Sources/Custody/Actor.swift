@@ -52,4 +52,11 @@ extension Books {
         }
         if !stirred.vaults.contains(vault) { stirred.vaults.append(vault) }
     }
+
+    /// Refuses a key that is for some vaults what concerns them all.
+    func admitAll() throws(Refusal) {
+        guard actor.vaults == nil else {
+            throw Refusal(.vaultNotAllowed, "This API key is for some vaults, and this is for all.")
+        }
+    }
 }

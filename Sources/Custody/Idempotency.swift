@@ -94,10 +94,9 @@ extension Books {
             ? []
             : vaultKey.key.sealForStorage(
                 answer.body, authenticating: Self.context(key, caller))
-        try store.insert(
-            StoredAnswer(
-                fingerprint: answer.fingerprint, status: answer.status, body: sealed, at: answer.at),
-            key: key, of: caller)
+        let stored = StoredAnswer(
+            fingerprint: answer.fingerprint, status: answer.status, body: sealed, at: answer.at)
+        try store.insert(stored, key: key, of: caller)
     }
 
     private func opened(

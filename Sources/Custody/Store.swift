@@ -70,12 +70,15 @@ public protocol CustodyStore {
 
     // Vaults, wallets, addresses.
     func insert(_ vault: Vault) throws
+    func update(_ vault: Vault) throws
     func vault(_ id: VaultID, of tenant: TenantID) throws -> Vault?
     func vault(externalID: String, of tenant: TenantID) throws -> Vault?
     /// - Parameter within: only these; nil for all.
     func vaults(
         of tenant: TenantID, within: Set<VaultID>?, _ page: PageRequest
     ) throws -> Page<Vault>
+    func disabledAssets(of tenant: TenantID) throws -> Set<String>
+    func set(_ asset: String, enabled: Bool, for tenant: TenantID) throws
     func nextVaultIndex(under keyVault: KeyVaultID) throws -> UInt32
     func insert(_ wallet: Wallet) throws
     func setStatus(_ status: Wallet.Status, of wallet: WalletID) throws
@@ -241,15 +244,20 @@ public struct TransactionFilter: Equatable, Sendable {
     public var status: Transaction.Status?
     /// Only what leaves or reaches one of these vaults; nil for all.
     public internal(set) var within: Set<VaultID>?
+    /// Created at this time or later; and before that one.
+    public var from: Timestamp?
+    public var to: Timestamp?
 
     public init(
         wallet: WalletID? = nil, vault: VaultID? = nil, kind: Transaction.Kind? = nil,
-        status: Transaction.Status? = nil
+        status: Transaction.Status? = nil, from: Timestamp? = nil, to: Timestamp? = nil
     ) {
         self.wallet = wallet
         self.vault = vault
         self.kind = kind
         self.status = status
+        self.from = from
+        self.to = to
     }
 }
 

@@ -5,7 +5,7 @@ import Identity
 /// a minute for each key, address and kind, so that whoever causes them cannot fill the store.
 final class Alarm: Sendable {
     private let custody: Bookkeeper
-    private let perPlace = RateLimiter(RateLimit(perSecond: 1.0 / 60, burst: 1))
+    private let perPlace = RateLimiter(RateLimit(perMinute: 1, burst: 1))
     /// A thief with many addresses is one matter.
     private let perKey = RateLimiter(RateLimit(perSecond: 1, burst: 60))
 

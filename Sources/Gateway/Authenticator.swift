@@ -112,8 +112,8 @@ struct Authenticator: RouterMiddleware {
         guard let found, isSigned else {
             throw Problem(
                 .unauthorized, "invalid_credentials",
-                "The API key is unknown, expired or revoked, or the signature is not of this request."
-            )
+                "The API key is unknown, expired or revoked, or the signature is not of this "
+                    + "request.")
         }
         guard signed.isTimely(at: custody.now.seconds) else {
             throw Problem(

@@ -1,13 +1,17 @@
 import Identity
 
-/// So many a second, with bursts.
+/// So many in a time, with bursts.
 public struct RateLimit: Sendable {
-    public let perSecond: Double
-    public let burst: Double
+    let perMinute: Int
+    let burst: Int
 
-    public init(perSecond: Double, burst: Double) {
-        self.perSecond = perSecond
+    init(perMinute: Int, burst: Int) {
+        self.perMinute = perMinute
         self.burst = burst
+    }
+
+    public init(perSecond: Int, burst: Int) {
+        self.init(perMinute: 60 * perSecond, burst: burst)
     }
 }
 

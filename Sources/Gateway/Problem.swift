@@ -39,11 +39,12 @@ struct Problem: Error {
     private static func status(_ code: Refusal.Code) -> HTTPResponse.Status {
         switch code {
         case .invalid, .unknownAsset, .unknownNetwork, .insufficientFunds, .belowMinimum,
-            .sameWallet, .differentAssets, .frozen, .feeTooHigh, .needsConsolidation:
+            .sameWallet, .differentAssets, .frozen, .feeTooHigh, .needsConsolidation,
+            .vaultNotEmpty:
             .badRequest
         case .notInAddressBook, .vaultNotAllowed, .exceedsOwnRights: .forbidden
         case .notFound: .notFound
-        case .walletExists, .externalIDReused, .addressExists, .keyInactive: .conflict
+        case .walletExists, .externalIDReused, .addressExists, .tooLate, .keyInactive: .conflict
         case .idempotencyKeyReused: .unprocessableContent
         case .keyNotReady, .chainUnavailable: .badGateway
         }

@@ -14,8 +14,8 @@ final class RateLimiter: Sendable {
     private let buckets = Mutex<[String: Bucket]>([:])
 
     init(_ limit: RateLimit) {
-        perSecond = limit.perSecond
-        burst = limit.burst
+        perSecond = Double(limit.perMinute) / 60
+        burst = Double(limit.burst)
     }
 
     /// Takes one token of the caller.

@@ -26,6 +26,9 @@ struct RequestFields {
         self.members = Dictionary(uniqueKeysWithValues: members.map { ($0.name, $0.value) })
     }
 
+    /// Whether the member is there and not null.
+    func has(_ name: String) -> Bool { ![nil, .null].contains(members[name]) }
+
     /// A string; nil where it is missing or null.
     mutating func string(_ name: String) -> String? {
         switch take(name) {

@@ -45,8 +45,8 @@ struct PlatformConfiguration: Codable {
     }
 
     struct Rate: Codable {
-        var perSecond: Double
-        var burst: Double
+        var perSecond: Int
+        var burst: Int
     }
 
     struct Listener: Codable {
@@ -142,9 +142,9 @@ struct PlatformConfiguration: Codable {
 
 extension PlatformConfiguration.Rate {
     fileprivate func limit() throws -> RateLimit {
-        guard (0.1...1_000_000).contains(perSecond), (1...10_000_000).contains(burst) else {
+        guard (1...1_000_000).contains(perSecond), (1...10_000_000).contains(burst) else {
             throw CommandFailure(
-                "platform.json: limits have perSecond from 0.1 to 1000000 and burst from 1 to "
+                "platform.json: limits have perSecond from 1 to 1000000 and burst from 1 to "
                     + "10000000")
         }
         return RateLimit(perSecond: perSecond, burst: burst)

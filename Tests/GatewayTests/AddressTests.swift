@@ -186,7 +186,7 @@ import Testing
 
     @Test func `so many requests from one address pass, whoever sends them`() async throws {
         var settings = GatewaySettings()
-        settings.addressLimit = RateLimit(perSecond: 0.1, burst: 5)
+        settings.addressLimit = RateLimit(perMinute: 1, burst: 5)
         let face = try await Face(.live, settings)
         var codes: [Int] = []
         for number in 0..<8 {

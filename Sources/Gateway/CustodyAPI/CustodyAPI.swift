@@ -66,9 +66,11 @@ struct CustodyAPI: Sendable {
             guard endpoint.isRead else {
                 return try await change(request, context, caller) { books in
                     let answer = try work(books)
-                    try books.audit(
-                        endpoint.name, of: caller.tenant,
-                        endpoint.subjects(of: answer, parameters))
+                    if endpoint.isChange {
+                        try books.audit(
+                            endpoint.name, of: caller.tenant,
+                            endpoint.subjects(of: answer, parameters))
+                    }
                     return answer
                 }
             }

@@ -42,19 +42,48 @@ extension Endpoint {
             try fields.finish()
             return try call.show(try call.books.withdraw(draft, for: call.tenant))
         },
+        .change(
+            .post, "estimateFee", "transactions/estimate-fee", .transactionsWithdraw,
+            "Says what a withdrawal would cost at most.", body: withdrawal, status: 201,
+            answer: Resource.feesShape,
+            refusals: [.notFound, .notInAddressBook, .chainUnavailable],
+            isChange: false
+        ) { call in
+            var fields = try call.fields()
+            let draft = WithdrawalDraft(&fields)
+            try fields.finish()
+            let (fees, asset) = try call.books.estimateFee(draft, for: call.tenant)
+            return Resource.fees(fees, asset)
+        },
+        Endpoint(
+            name: "cancelTransaction", method: .post,
+            path: "transactions/{transaction}/cancellation", scope: .transactionsWithdraw,
+            says:
+                "Cancels a withdrawal that is not signed: at once, or 202 while holders are asked.",
+            query: [], body: nil,
+            answer: Promise(status: 201, also: 202, shape: Resource.transactionShape),
+            refusals: [.tooLate]
+        ) { call in
+            let (view, isDone) = try call.books.cancel(call.id("transaction"), of: call.tenant)
+            return Answer(isDone ? 201 : 202, try call.show(view))
+        },
         .get(
             "listTransactions", "transactions", .transactionsRead, "Lists transactions.",
             query: [
-                Member("walletId", .uuid), Member("vaultId", .uuid),
-                Member("type", .choice(Transaction.Kind.self)),
-                Member("status", .choice(Transaction.Status.self)),
+                Member("walletId", .uuid, optional: true), Member("vaultId", .uuid, optional: true),
+                Member("type", .choice(Transaction.Kind.self), optional: true),
+                Member("status", .choice(Transaction.Status.self), optional: true),
+                Member("from", .time, optional: true, "created then or later"),
+                Member("to", .time, optional: true, "created before"),
             ], answer: .page(Resource.transactionShape)
         ) { call in
             let filter = TransactionFilter(
                 wallet: try call.value("walletId") { WalletID(text: $0.lowercased()) },
                 vault: try call.value("vaultId") { VaultID(text: $0.lowercased()) },
                 kind: try call.value("type") { Transaction.Kind(rawValue: $0) },
-                status: try call.value("status") { Transaction.Status(rawValue: $0) })
+                status: try call.value("status") { Transaction.Status(rawValue: $0) },
+                from: try call.value("from") { Timestamp(text: $0) },
+                to: try call.value("to") { Timestamp(text: $0) })
             return try Resource.page(
                 try call.books.transactions(of: call.tenant, matching: filter, call.page())
             ) { try call.show($0) }

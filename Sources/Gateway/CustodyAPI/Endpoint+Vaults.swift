@@ -38,6 +38,35 @@ extension Endpoint {
         ) { call in
             Resource.vault(try call.books.vault(call.id("vault"), of: call.tenant))
         },
+        .change(
+            .patch, "changeVault", "vaults/{vault}", .vaultsWrite,
+            "Changes a vault's name, metadata or status; what is left out stays.",
+            body: [
+                Member("name", .text(most: Vault.nameMost), optional: true),
+                Member("metadata", .texts, optional: true, "in place of what was there"),
+                Member("status", .choice(Vault.Status.self), optional: true),
+            ], status: 200, answer: Resource.vaultShape, refusals: [.vaultNotEmpty]
+        ) { call in
+            let id: VaultID = try call.id("vault")
+            var fields = try call.fields()
+            let (name, status) = (fields.string("name"), fields.choice("status", Vault.Status.self))
+            let metadata = fields.has("metadata") ? fields.strings("metadata") : nil
+            try fields.finish()
+            return Resource.vault(
+                try call.books.changeVault(
+                    id, name: name, metadata: metadata, status: status, of: call.tenant))
+        },
+        .get(
+            "listBalances", "vaults/{vault}/balances", .walletsRead,
+            "Shows the balance of each of a vault's wallets.",
+            answer: .list(Resource.assetBalanceShape)
+        ) { call in
+            let vault = try call.books.vault(call.id("vault"), of: call.tenant)
+            return .array(
+                try call.books.balances(of: vault).map {
+                    Resource.assetBalance($0.balance, $0.asset)
+                })
+        },
     ]
 
     static let wallets: [Endpoint] = [
@@ -48,7 +77,7 @@ extension Endpoint {
                 Member("assetId", .text(), "of `GET /assets`"),
                 Member("label", .text(most: Wallet.labelMost), optional: true),
             ], status: 201, answer: Resource.walletShape,
-            refusals: [.unknownAsset, .walletExists, .keyNotReady, .chainUnavailable]
+            refusals: [.unknownAsset, .frozen, .walletExists, .keyNotReady, .chainUnavailable]
         ) { call in
             let vault: VaultID = try call.id("vault")
             var fields = try call.fields()
@@ -70,12 +99,35 @@ extension Endpoint {
             answer: Resource.walletShape
         ) { call in try call.show(try call.books.wallet(call.id("wallet"), of: call.tenant)) },
         .get(
-            "listAssets", "assets", .assetsRead, "Lists the assets that wallets can be opened for.",
+            "listAssets", "assets", .assetsRead,
+            "Lists the assets that wallets can be opened for, or those that were disabled.",
+            query: [Member("status", .choice(["Enabled", "Disabled"]), optional: true)],
             answer: .page(Resource.assetShape)
         ) { call in
-            .object([
-                "items": .array(call.books.settings.assets.map(Resource.asset)), "next": .null,
+            _ = try call.page()  // one page has them all
+            let shown =
+                try call.value("status") { ["Enabled": true, "Disabled": false][$0] } ?? true
+            let assets = try call.books.settings.assets.filter {
+                try call.books.isEnabled($0, for: call.tenant) == shown
+            }
+            return .object([
+                "items": .array(assets.map { Resource.asset($0, isEnabled: shown) }), "next": .null,
             ])
+        },
+        .change(
+            .put, "enableAsset", "assets/{asset}/enablement", .vaultsWrite,
+            "Lets wallets be opened for an asset.", status: 200, answer: Resource.assetShape
+        ) { call in
+            Resource.asset(
+                try call.books.set(call.text("asset"), enabled: true, for: call.tenant))
+        },
+        .change(
+            .delete, "disableAsset", "assets/{asset}/enablement", .vaultsWrite,
+            "Lets no more wallets be opened for an asset; deposits are credited as before.",
+            status: 204
+        ) { call in
+            _ = try call.books.set(call.text("asset"), enabled: false, for: call.tenant)
+            return nil
         },
     ]
 }

@@ -24,11 +24,15 @@ struct Endpoint: Sendable {
     let answer: Promise
     /// What its verb may refuse beyond what every endpoint may, in order of precedence.
     let refusals: [Refusal.Code]
+    /// Whether it leaves something behind, and so a line in the audit trail; a POST may only compute.
+    var isChange = true
     let work: Work
 
     /// Status and form of what comes back when nothing is refused.
     struct Promise: Sendable {
         let status: Int
+        /// Another status, while something has still to happen.
+        var also: Int?
         /// nil where there is no body.
         let shape: Shape?
     }
@@ -85,11 +89,13 @@ struct Endpoint: Sendable {
     static func change(
         _ method: HTTPRequest.Method, _ name: String, _ path: String, _ scope: Scope,
         _ says: String, body: [Member]? = nil, status: Int, answer: Shape? = nil,
-        refusals: [Refusal.Code] = [], work: @escaping @Sendable (Call) throws -> JSONValue?
+        refusals: [Refusal.Code] = [], isChange: Bool = true,
+        work: @escaping @Sendable (Call) throws -> JSONValue?
     ) -> Endpoint {
         Endpoint(
             name: name, method: method, path: path, scope: scope, says: says, query: [],
-            body: body, answer: Promise(status: status, shape: answer), refusals: refusals
+            body: body, answer: Promise(status: status, shape: answer), refusals: refusals,
+            isChange: isChange
         ) { Answer(status, try work($0)) }
     }
 }

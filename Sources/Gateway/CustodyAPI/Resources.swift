@@ -9,7 +9,7 @@ enum Resource {
         "Vault",
         [
             Member("id", .uuid), Member("externalId", .text()), Member("name", .text()),
-            Member("metadata", .texts), Member("status", .choice(["Active"])),
+            Member("metadata", .texts), Member("status", .choice(Vault.Status.self)),
             Member("createdAt", .time),
         ])
 
@@ -17,7 +17,7 @@ enum Resource {
         .object([
             "id": .string(vault.id.text), "externalId": .string(vault.externalID),
             "name": .string(vault.name), "metadata": metadata(vault.metadata),
-            "status": .string("Active"), "createdAt": .string(vault.createdAt.text),
+            "status": .string(vault.status.rawValue), "createdAt": .string(vault.createdAt.text),
         ])
     }
 
@@ -35,16 +35,16 @@ enum Resource {
             Member("network", .text(), "CAIP-2"), Member("decimals", .integer(0...18)),
             Member("contract", .nullable(.text())),
             Member("confirmations", .integer(), "blocks after which a transaction is final"),
-            Member("minWithdrawal", .amount), Member("status", .choice(["Enabled"])),
+            Member("minWithdrawal", .amount), Member("status", .choice(["Enabled", "Disabled"])),
         ])
 
-    static func asset(_ asset: Asset) -> JSONValue {
+    static func asset(_ asset: Asset, isEnabled: Bool = true) -> JSONValue {
         .object([
             "id": .string(asset.id), "symbol": .string(asset.symbol), "name": .string(asset.name),
             "network": .string(asset.asset.chain.text), "decimals": .integer(asset.decimals),
             "contract": .null, "confirmations": .integer(asset.confirmations),
             "minWithdrawal": .string(asset.minimumWithdrawal.text(decimals: asset.decimals)),
-            "status": .string("Enabled"),
+            "status": .string(isEnabled ? "Enabled" : "Disabled"),
         ])
     }
 
@@ -83,6 +83,35 @@ enum Resource {
         return .object([
             "total": text(balance.total), "available": text(balance.available),
             "pending": text(balance.pending), "reserved": text(balance.reserved),
+        ])
+    }
+
+    static let assetBalanceShape = Shape.named(
+        "AssetBalance",
+        [
+            Member("assetId", .text()), Member("total", .amount), Member("available", .amount),
+            Member("pending", .amount), Member("reserved", .amount),
+        ])
+
+    static func assetBalance(_ balance: Balance, _ asset: Asset) -> JSONValue {
+        guard case .object(let members) = self.balance(balance, asset) else { return .null }
+        return .object([.init(name: "assetId", value: .string(asset.id))] + members)
+    }
+
+    static let feesShape = Shape.named(
+        "Fees",
+        [
+            Member("slow", .amount), Member("medium", .amount), Member("fast", .amount),
+            Member("assetId", .text(), "the coin that fees are paid in"),
+        ])
+
+    static func fees(_ fees: [FeeLevel: Amount], _ asset: Asset) -> JSONValue {
+        func text(_ level: FeeLevel) -> JSONValue {
+            .optional(fees[level]?.text(decimals: asset.decimals))
+        }
+        return .object([
+            "slow": text(.slow), "medium": text(.medium), "fast": text(.fast),
+            "assetId": .string(asset.id),
         ])
     }
 
@@ -174,7 +203,7 @@ enum Resource {
         return .object([
             "id": .string(transaction.id.text), "type": .string(transaction.kind.rawValue),
             "status": .string(transaction.status.rawValue),
-            "subStatus": .optional(transaction.waiting?.cause.rawValue),
+            "subStatus": .optional(view.waiting?.cause.rawValue),
             "vaultId": .string(transaction.vault.text),
             "walletId": .string(transaction.wallet.text),
             "destinationWalletId": .optional(transaction.destinationWallet?.text),
@@ -186,7 +215,7 @@ enum Resource {
             "txHash": .optional(transaction.hash.map { "0x" + $0.hex }),
             "confirmations": .integer(view.confirmations),
             "requiredConfirmations": .integer(view.requiredConfirmations),
-            "waitingFor": waiting(transaction.waiting), "failure": failure(transaction.failure),
+            "waitingFor": waiting(view.waiting), "failure": failure(transaction.failure),
             "refusals": .array(view.refusals.map(refusal)), "note": .optional(transaction.note),
             "externalId": .optional(transaction.externalID),
             "createdAt": .string(transaction.createdAt.text),
@@ -234,7 +263,8 @@ enum Resource {
 enum DomainEventTypes {
     static let all = [
         "transaction.created", "transaction.status.updated", "wallet.created", "balance.updated",
-        "addressbook.entry.created", "addressbook.entry.deleted", "security.alert",
+        "vault.status.updated", "addressbook.entry.created", "addressbook.entry.deleted",
+        "security.alert",
     ]
 }
 
@@ -263,6 +293,7 @@ public struct CustodyEventWriter: EventWriter {
         case .walletCreated(let wallet, let balance, let asset),
             .balanceUpdated(let wallet, let balance, let asset):
             return Resource.wallet(wallet, balance, asset)
+        case .vaultStatusUpdated(let vault): return Resource.vault(vault)
         case .addressBookEntryCreated(let entry), .addressBookEntryDeleted(let entry):
             return Resource.entry(entry)
         case .securityAlert(let alert): return Resource.alert(alert)
