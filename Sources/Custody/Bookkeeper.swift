@@ -67,23 +67,25 @@ public struct Bookkeeper: Sendable {
     public var now: Timestamp { clock() }
 
     public func read<Result: Sendable>(
-        _ body: @escaping @Sendable (Books) throws -> Result
+        as actor: Actor = .worker, _ body: @escaping @Sendable (Books) throws -> Result
     ) async throws -> Result {
         let (settings, vaultKey, events, now) = (settings, vaultKey, events, clock())
         return try await database.read { store in
             try body(
                 Books(
-                    store: store, settings: settings, vaultKey: vaultKey, events: events, now: now))
+                    store: store, actor: actor, settings: settings, vaultKey: vaultKey,
+                    events: events, now: now))
         }
     }
 
     public func write<Result: Sendable>(
-        _ body: @escaping @Sendable (Books) throws -> Result
+        as actor: Actor = .worker, _ body: @escaping @Sendable (Books) throws -> Result
     ) async throws -> Result {
         let (settings, vaultKey, events, clock) = (settings, vaultKey, events, clock)
         let (result, needsSigning, needsBroadcasting) = try await database.write { store in
             let books = Books(
-                store: store, settings: settings, vaultKey: vaultKey, events: events, now: clock())
+                store: store, actor: actor, settings: settings, vaultKey: vaultKey, events: events,
+                now: clock())
             let result = try body(books)
             return (result, books.stirred.signing, books.stirred.broadcasting)
         }
@@ -117,16 +119,18 @@ public struct Bell: Sendable {
 /// Custody's verbs within one transaction.
 public struct Books {
     public let store: any CustodyStore
+    let actor: Actor
     public let settings: CustodySettings
     let vaultKey: PlatformVaultKey
     let events: any EventWriter
     public let now: Timestamp
-    /// Which workers have something to do when this is committed.
+    /// Which workers have something to do when this is committed, and which vaults it touched.
     let stirred = Stirred()
 
     final class Stirred {
         var signing = false
         var broadcasting = false
+        var vaults: [VaultID] = []
     }
 
     func newID<ID: EntityID>(_ type: ID.Type = ID.self) -> ID {

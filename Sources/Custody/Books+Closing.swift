@@ -116,9 +116,7 @@ extension Books {
     public func cancel(
         _ id: TransactionID, of tenant: TenantID
     ) throws -> (TransactionView, isDone: Bool) {
-        guard var transaction = try store.transaction(id, of: tenant) else {
-            throw Refusal.notFound("transaction")
-        }
+        var transaction = try found(id, of: tenant)
         guard transaction.kind == .withdrawal else {
             throw Refusal(.tooLate, "Only a withdrawal can be cancelled.")
         }

@@ -1,10 +1,9 @@
 import Algebra
 import Canonical
-import Identity
 import Intents
 import KeyGroups
 
-/// Tenants, their keys and those who hold them.
+/// Tenants, and who holds their keys.
 extension Books {
     /// Makes a tenant and asks for its key: the holders then make it by themselves.
     ///
@@ -34,40 +33,5 @@ extension Books {
         let holder = RegisteredHolder(identity: identity, name: name, createdAt: now)
         try store.insert(holder)
         return holder
-    }
-
-    /// Makes an API key.
-    ///
-    /// - Returns: the key and its secret, which is shown this once.
-    public func createAPIKey(
-        for tenant: TenantID, name: String, scopes: Set<Scope>
-    ) throws -> (key: APIKey, secret: String) {
-        var validation = Validation()
-        validation.text("name", name, most: Tenant.nameMost)
-        if scopes.isEmpty { validation.reject("scopes", "'scopes' must not be empty.") }
-        try validation.finish()
-        guard try store.tenant(tenant) != nil else { throw Refusal.notFound("tenant") }
-        var random = SystemRandom()
-        let isLive = settings.environment == .production
-        let id = APIKeyID(isLive: isLive, random: random.bytes(12))
-        let secret = APISecret(isLive: isLive, random: &random)
-        let key = APIKey(
-            id: id, tenant: tenant, name: name, scopes: scopes,
-            sealedSecret: secret.sealed(vaultKey.key, for: id), createdAt: now)
-        try store.insert(key)
-        return (key, secret.dangerouslyReveal())
-    }
-
-    public func revokeAPIKey(_ id: APIKeyID) throws {
-        guard try store.revoke(id, at: now) else { throw Refusal.notFound("API key") }
-    }
-
-    /// The key that a request names and its secret, or nil if there is none that may be used here.
-    public func openAPIKey(_ id: APIKeyID) throws -> (key: APIKey, secret: SecretBox<APISecret>)? {
-        guard id.isLive == (settings.environment == .production),
-            let key = try store.apiKey(id), key.revokedAt == nil,
-            let secret = APISecret(sealed: key.sealedSecret, vaultKey.key, for: id)
-        else { return nil }
-        return (key, SecretBox(secret))
     }
 }

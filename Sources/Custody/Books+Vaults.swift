@@ -44,6 +44,7 @@ extension Books {
                     .externalIDReused, field: "externalId",
                     "Another vault has the external id '\(externalID)'.")
             }
+            try admit(existing.id)
             return existing
         }
         guard let keyVault = try keyVault(of: tenant, .ecdsaSecp256k1) else {
@@ -53,13 +54,19 @@ extension Books {
             id: newID(), tenant: tenant, keyVault: keyVault.id,
             index: try store.nextVaultIndex(under: keyVault.id), externalID: externalID,
             name: name, metadata: draft.metadata, createdAt: now)
+        try admit(vault.id)
         try store.insert(vault)
         return vault
     }
 
     public func vault(_ id: VaultID, of tenant: TenantID) throws -> Vault {
         guard let vault = try store.vault(id, of: tenant) else { throw Refusal.notFound("vault") }
+        try admit(vault.id)
         return vault
+    }
+
+    public func vaults(of tenant: TenantID, _ page: PageRequest) throws -> Page<Vault> {
+        try store.vaults(of: tenant, within: actor.vaults, page)
     }
 
     /// Changes what is not nil of a vault.
@@ -148,6 +155,7 @@ extension Books {
     /// Lets the tenant open wallets for the asset, or no more; those that there are stay.
     public func set(_ id: String, enabled: Bool, for tenant: TenantID) throws -> Asset {
         guard let asset = settings.asset(id) else { throw Refusal.notFound("asset") }
+        try admitAll()
         try store.set(asset.id, enabled: enabled, for: tenant)
         return asset
     }
@@ -172,6 +180,7 @@ extension Books {
         guard let wallet = try store.wallet(id, of: tenant) else {
             throw Refusal.notFound("wallet")
         }
+        try admit(wallet.vault)
         return wallet
     }
 

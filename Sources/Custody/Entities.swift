@@ -1,7 +1,6 @@
 import Algebra
 import Canonical
 import Chains
-import Identity
 import Intents
 import KeyGroups
 
@@ -171,30 +170,6 @@ public struct RegisteredHolder: Equatable, Sendable {
         self.name = name
         self.createdAt = createdAt
         self.onlineSince = onlineSince
-    }
-}
-
-/// A key by which a tenant's back end calls. Its secret is kept sealed.
-public struct APIKey: Equatable, Sendable {
-    public let id: APIKeyID
-    public let tenant: TenantID
-    public let name: String
-    public let scopes: Set<Scope>
-    public let sealedSecret: [UInt8]
-    public let createdAt: Timestamp
-    public var revokedAt: Timestamp?
-
-    public init(
-        id: APIKeyID, tenant: TenantID, name: String, scopes: Set<Scope>, sealedSecret: [UInt8],
-        createdAt: Timestamp, revokedAt: Timestamp? = nil
-    ) {
-        self.id = id
-        self.tenant = tenant
-        self.name = name
-        self.scopes = scopes
-        self.sealedSecret = sealedSecret
-        self.createdAt = createdAt
-        self.revokedAt = revokedAt
     }
 }
 

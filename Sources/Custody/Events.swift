@@ -1,3 +1,4 @@
+import Identity
 import Intents
 
 /// Something that a tenant hears of, recorded in the same transaction as what happened.
@@ -9,6 +10,7 @@ public enum DomainEvent: Sendable {
     case vaultStatusUpdated(Vault)
     case addressBookEntryCreated(AddressBookEntry)
     case addressBookEntryDeleted(AddressBookEntry)
+    case securityAlert(SecurityAlert)
 
     public var type: String {
         switch self {
@@ -19,6 +21,7 @@ public enum DomainEvent: Sendable {
         case .vaultStatusUpdated: "vault.status.updated"
         case .addressBookEntryCreated: "addressbook.entry.created"
         case .addressBookEntryDeleted: "addressbook.entry.deleted"
+        case .securityAlert: "security.alert"
         }
     }
 
@@ -31,6 +34,7 @@ public enum DomainEvent: Sendable {
         case .vaultStatusUpdated(let vault): vault.id.bytes
         case .addressBookEntryCreated(let entry), .addressBookEntryDeleted(let entry):
             entry.id.bytes
+        case .securityAlert(let alert): Array(alert.key.text.utf8)
         }
     }
 }

@@ -53,16 +53,30 @@ public protocol CustodyStore {
     /// At start nobody is online.
     func setAllOffline() throws
     func insert(_ key: APIKey) throws
-    func revoke(_ key: APIKeyID, at: Timestamp) throws -> Bool
+    /// Stores the key's secrets, and that it is revoked.
+    func update(_ key: APIKey) throws
     func apiKey(_ id: APIKeyID) throws -> APIKey?
-    func apiKeys(of tenant: TenantID) throws -> [APIKey]
+    func apiKeys(of tenant: TenantID, _ page: PageRequest) throws -> Page<APIKey>
+    func setUsed(_ key: APIKeyID, at: Timestamp) throws
+
+    // Audit and usage.
+    func insert(_ entry: AuditEntry) throws
+    func audit(
+        of tenant: TenantID, matching filter: AuditFilter, _ page: PageRequest
+    ) throws -> Page<AuditEntry>
+    /// Adds to the count of the day and endpoint.
+    func add(_ usage: UsageCount) throws
+    func usage(of tenant: TenantID, days: ClosedRange<Int64>) throws -> [UsageCount]
 
     // Vaults, wallets, addresses.
     func insert(_ vault: Vault) throws
     func update(_ vault: Vault) throws
     func vault(_ id: VaultID, of tenant: TenantID) throws -> Vault?
     func vault(externalID: String, of tenant: TenantID) throws -> Vault?
-    func vaults(of tenant: TenantID, _ page: PageRequest) throws -> Page<Vault>
+    /// - Parameter within: only these; nil for all.
+    func vaults(
+        of tenant: TenantID, within: Set<VaultID>?, _ page: PageRequest
+    ) throws -> Page<Vault>
     func disabledAssets(of tenant: TenantID) throws -> Set<String>
     func set(_ asset: String, enabled: Bool, for tenant: TenantID) throws
     func nextVaultIndex(under keyVault: KeyVaultID) throws -> UInt32
@@ -228,6 +242,8 @@ public struct TransactionFilter: Equatable, Sendable {
     public var vault: VaultID?
     public var kind: Transaction.Kind?
     public var status: Transaction.Status?
+    /// Only what leaves or reaches one of these vaults; nil for all.
+    public internal(set) var within: Set<VaultID>?
     /// Created at this time or later; and before that one.
     public var from: Timestamp?
     public var to: Timestamp?

@@ -2,6 +2,7 @@ import Canonical
 import Custody
 import HTTPTypes
 import Hummingbird
+import Identity
 import NIOCore
 
 /// What a caller is told when a request is not carried out: one form for everything that can be
@@ -41,9 +42,9 @@ struct Problem: Error {
             .sameWallet, .differentAssets, .frozen, .feeTooHigh, .needsConsolidation,
             .vaultNotEmpty:
             .badRequest
-        case .notInAddressBook: .forbidden
+        case .notInAddressBook, .vaultNotAllowed, .exceedsOwnRights: .forbidden
         case .notFound: .notFound
-        case .walletExists, .externalIDReused, .addressExists, .tooLate: .conflict
+        case .walletExists, .externalIDReused, .addressExists, .tooLate, .keyInactive: .conflict
         case .idempotencyKeyReused: .unprocessableContent
         case .keyNotReady, .chainUnavailable: .badGateway
         }
@@ -120,12 +121,15 @@ extension Problem {
             401: [
                 "missing_credentials", "malformed_credentials", "invalid_credentials", "clock",
             ],
-            403: ["missing_scope"],
+            403: ["address_not_allowed", "missing_scope"],
             413: ["too_large"],
             429: ["rate_limited"],
             500: ["internal"],
         ]
         if !endpoint.parameters.isEmpty { found[404] = ["not_found"] }
+        if !Scope.tenantWide.contains(endpoint.scope) {
+            found[403, default: []].append(Refusal.Code.vaultNotAllowed.rawValue)
+        }
         if !endpoint.isRead { found[401, default: []].append("replayed") }
         if endpoint.body != nil { found[415] = ["not_json"] }
         if endpoint.method == .post {

@@ -2,7 +2,6 @@ import Algebra
 import Canonical
 import Custody
 import GRDB
-import Identity
 import Intents
 import KeyGroups
 
@@ -64,43 +63,4 @@ extension SQLStore {
     }
 
     func setAllOffline() throws { try run("UPDATE holders SET online_since = NULL") }
-
-    func insert(_ key: APIKey) throws {
-        try run(
-            """
-            INSERT INTO api_keys (id, tenant, name, scopes, sealed_secret, created_at)
-            VALUES (?, ?, ?, ?, ?, ?)
-            """,
-            [
-                key.id.text, key.tenant.data, key.name,
-                key.scopes.map(\.rawValue).sorted().joined(separator: " "), key.sealedSecret.data,
-                key.createdAt.milliseconds,
-            ])
-    }
-
-    func revoke(_ key: APIKeyID, at: Timestamp) throws -> Bool {
-        try changes(
-            "UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL",
-            [at.milliseconds, key.text])
-    }
-
-    func apiKey(_ id: APIKeyID) throws -> APIKey? {
-        try row("SELECT * FROM api_keys WHERE id = ?", [id.text]).map(Self.apiKey)
-    }
-
-    func apiKeys(of tenant: TenantID) throws -> [APIKey] {
-        try rows("SELECT * FROM api_keys WHERE tenant = ? ORDER BY created_at", [tenant.data])
-            .map(Self.apiKey)
-    }
-
-    private static func apiKey(_ row: Row) throws -> APIKey {
-        guard let id = APIKeyID(text: row["id"]) else { throw row.corrupt("id") }
-        let scopes = (row["scopes"] as String).split(separator: " ").compactMap {
-            Scope(rawValue: String($0))
-        }
-        return APIKey(
-            id: id, tenant: try row.value("tenant"), name: row["name"], scopes: Set(scopes),
-            sealedSecret: try row.bytes("sealed_secret"), createdAt: row.time("created_at"),
-            revokedAt: row.optionalTime("revoked_at"))
-    }
 }

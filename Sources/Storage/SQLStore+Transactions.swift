@@ -162,6 +162,15 @@ extension SQLStore {
             condition += " AND created_at < ?"
             arguments += [to.milliseconds]
         }
+        if let within = filter.within {
+            let marks = Self.marks(within.count)
+            condition += """
+                 AND (vault IN (\(marks)) OR destination_wallet IN
+                    (SELECT id FROM wallets WHERE vault IN (\(marks))))
+                """
+            let vaults = StatementArguments(within.map(\.data))
+            arguments += vaults + vaults
+        }
         return try page(
             request, "SELECT * FROM transactions", where: condition, arguments, Self.transaction)
     }

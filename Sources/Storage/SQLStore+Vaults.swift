@@ -56,9 +56,21 @@ extension SQLStore {
         ).map(Self.vault)
     }
 
-    func vaults(of tenant: TenantID, _ request: PageRequest) throws -> Page<Vault> {
-        try page(
-            request, "SELECT * FROM vaults", where: "tenant = ?", [tenant.data], Self.vault)
+    func vaults(
+        of tenant: TenantID, within: Set<VaultID>?, _ request: PageRequest
+    ) throws -> Page<Vault> {
+        var condition = "tenant = ?"
+        var arguments: StatementArguments = [tenant.data]
+        if let within {
+            condition += " AND id IN (\(Self.marks(within.count)))"
+            arguments += StatementArguments(within.map(\.data))
+        }
+        return try page(request, "SELECT * FROM vaults", where: condition, arguments, Self.vault)
+    }
+
+    /// Question marks for so many arguments.
+    static func marks(_ count: Int) -> String {
+        repeatElement("?", count: count).joined(separator: ", ")
     }
 
     func nextVaultIndex(under keyVault: KeyVaultID) throws -> UInt32 {

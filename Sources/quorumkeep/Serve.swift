@@ -94,8 +94,11 @@ struct PlatformParts {
         let server = RelayServer(
             relay: relay, configuration: configuration.relay, certificate: certificate,
             privateKey: privateKey)
+        let gateway = GatewayServer(
+            custody: custody, settings: try configuration.gatewaySettings(), log: log)
         // What starts first stops last: the doors close before what they lead to.
         var services: [any Service] = [
+            Worker { await gateway.keepUsage() },
             Worker { await Janitor(custody: custody, log: log).run() },
             Worker {
                 await WebhookSender(
@@ -123,7 +126,6 @@ struct PlatformParts {
         }
         services.append(Worker { await desk.run(through: relay) })
         services.append(server)
-        let gateway = GatewayServer(custody: custody, log: log)
         services.append(
             try gateway.application(
                 for: .tls(

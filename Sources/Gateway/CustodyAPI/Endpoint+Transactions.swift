@@ -45,7 +45,9 @@ extension Endpoint {
         .change(
             .post, "estimateFee", "transactions/estimate-fee", .transactionsWithdraw,
             "Says what a withdrawal would cost at most.", body: withdrawal, status: 201,
-            answer: Resource.feesShape, refusals: [.notFound, .notInAddressBook, .chainUnavailable]
+            answer: Resource.feesShape,
+            refusals: [.notFound, .notInAddressBook, .chainUnavailable],
+            isChange: false
         ) { call in
             var fields = try call.fields()
             let draft = WithdrawalDraft(&fields)

@@ -264,6 +264,7 @@ enum DomainEventTypes {
     static let all = [
         "transaction.created", "transaction.status.updated", "wallet.created", "balance.updated",
         "vault.status.updated", "addressbook.entry.created", "addressbook.entry.deleted",
+        "security.alert",
     ]
 }
 
@@ -295,6 +296,7 @@ public struct CustodyEventWriter: EventWriter {
         case .vaultStatusUpdated(let vault): return Resource.vault(vault)
         case .addressBookEntryCreated(let entry), .addressBookEntryDeleted(let entry):
             return Resource.entry(entry)
+        case .securityAlert(let alert): return Resource.alert(alert)
         }
     }
 }

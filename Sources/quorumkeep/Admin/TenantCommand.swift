@@ -32,15 +32,16 @@ struct TenantCommand: AsyncParsableCommand {
             let (custody, _) = try options.directory.custody()
             let (names, threshold, name) = (holder, threshold, name)
             let tenant = try await refusing {
-                try await custody.write { books in
+                try await custody.write(as: .operator) { books in
                     let known = try books.store.holders()
                     let chosen =
                         try names.isEmpty
                         ? known
                         : names.map { try books.holder(named: $0) }
-                    return try books.createTenant(
-                        name: name, threshold: threshold, holders: chosen
-                    ).0
+                    let (tenant, _) = try books.createTenant(
+                        name: name, threshold: threshold, holders: chosen)
+                    try books.audit("createTenant", of: tenant.id, [tenant.id.text])
+                    return tenant
                 }
             }
             print(tenant.id.text)
