@@ -342,6 +342,7 @@ import Threshold
             from: scene.main, dealers: [0, 1], confirmedBy: [0, 1, 2, 3])
         let order = scene.quorum.order(certificate: scene.certificates[Self.signing])
         let intent = scene.quorum.intent(.transfer(order), request: 9, group: Self.signing)
+        try scene.quorum.announce(SimulatedQuorum.stranger, to: [1, 3])
         scene.quorum.offer(intent, to: [1, 3])
         try scene.quorum.run()
         let said = Dictionary(
