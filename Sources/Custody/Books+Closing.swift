@@ -12,16 +12,39 @@ extension Books {
         _ open: SigningRequest, _ asked: Asked, because failure: Failure,
         _ signer: any IntentSigner
     ) throws -> [HolderOrder] {
+        try beginClosing(open, because: failure)
+        return [
+            .close(
+                intent: open.digest,
+                signature: signer.sign(PlatformOrder.close(open.digest)), to: asked.everyone)
+        ]
+    }
+
+    private func beginClosing(_ open: SigningRequest, because failure: Failure) throws {
         var request = open
         request.state = .closing
         request.closingBecause = failure
         try store.update(request)
         try settleClosing(request)
-        return [
-            .close(
-                intent: request.digest,
-                signature: signer.sign(PlatformOrder.close(request.digest)), to: asked.everyone)
-        ]
+    }
+
+    /// Ends a withdrawal that is not signed: at once where nothing of it can be signed, or else
+    /// when every holder that may have signed has closed it. Who signs in spite of it has signed it.
+    func stop(_ id: TransactionID, because failure: Failure) throws {
+        for request in try store.signingRequests(of: id) {
+            switch (request.state, request.closingBecause?.code) {
+            // Of shares that were replaced some holders may never answer.
+            case (.closing, .keyChanged): break
+            case (.open, _), (.closing, _): try beginClosing(request, because: failure)
+            case (.done, _), (.closed, _), (.unclear, _): break
+            }
+        }
+        stirred.signing = true
+        guard var transaction = try store.transaction(id),
+            [.submitted, .pendingSignature].contains(transaction.status),
+            try store.signingRequests(of: id).allSatisfy({ $0.state == .closed })
+        else { return }
+        try fail(&transaction, failure)
     }
 
     /// Closed is what every member of every run has closed. If any holder has given its last

@@ -7,6 +7,7 @@ public enum DomainEvent: Sendable {
     case walletCreated(Wallet, Balance, Asset)
     case balanceUpdated(Wallet, Balance, Asset)
     case addressBookEntryCreated(AddressBookEntry)
+    case addressBookEntryActivated(AddressBookEntry)
     case addressBookEntryDeleted(AddressBookEntry)
 
     public var type: String {
@@ -16,6 +17,7 @@ public enum DomainEvent: Sendable {
         case .walletCreated: "wallet.created"
         case .balanceUpdated: "balance.updated"
         case .addressBookEntryCreated: "addressbook.entry.created"
+        case .addressBookEntryActivated: "addressbook.entry.activated"
         case .addressBookEntryDeleted: "addressbook.entry.deleted"
         }
     }
@@ -26,7 +28,8 @@ public enum DomainEvent: Sendable {
         case .transactionCreated(let view), .transactionStatusUpdated(let view):
             view.transaction.id.bytes
         case .walletCreated(let wallet, _, _), .balanceUpdated(let wallet, _, _): wallet.id.bytes
-        case .addressBookEntryCreated(let entry), .addressBookEntryDeleted(let entry):
+        case .addressBookEntryCreated(let entry), .addressBookEntryActivated(let entry),
+            .addressBookEntryDeleted(let entry):
             entry.id.bytes
         }
     }

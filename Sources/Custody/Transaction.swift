@@ -102,6 +102,7 @@ public struct Waiting: Equatable, Sendable {
     public enum Cause: String, Sendable {
         case sourceAddress = "SourceAddressBusy"
         case funds = "FundsOnOneAddress"
+        case announcement = "AddressAnnouncement"
         case holders = "KeyShareHolders"
         case run = "SigningRun"
         case closing = "ClosingAtHolders"
@@ -134,6 +135,7 @@ public struct Failure: Equatable, Sendable {
     public enum Code: String, Sendable {
         case refusedByHolders = "RefusedByHolders"
         case expired = "Expired"
+        case addressRemoved = "AddressRemoved"
         /// The group's shares were replaced before it was signed: it is asked again.
         case keyChanged = "KeyChanged"
         case rejectedByChain = "RejectedByChain"

@@ -137,9 +137,11 @@ struct CustodyAPI: Sendable {
             }
         }
         router.get("address-book") { request, context in
-            let page = try PageRequest(request)
+            let page = try PageRequest(request, filters: ["status"])
+            let status = try request.query("status") { AddressBookEntry.Status(rawValue: $0) }
             return try await read(request, context, .addressBookRead) { books, tenant in
-                Resource.page(try books.store.addressBook(of: tenant, page), Resource.entry)
+                Resource.page(
+                    try books.store.addressBook(of: tenant, status: status, page), Resource.entry)
             }
         }
         router.get("address-book/:entry") { request, context in

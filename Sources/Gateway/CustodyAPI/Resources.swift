@@ -135,7 +135,7 @@ enum Resource {
 enum DomainEventTypes {
     static let all = [
         "transaction.created", "transaction.status.updated", "wallet.created", "balance.updated",
-        "addressbook.entry.created", "addressbook.entry.deleted",
+        "addressbook.entry.created", "addressbook.entry.activated", "addressbook.entry.deleted",
     ]
 }
 
@@ -164,7 +164,8 @@ public struct CustodyEventWriter: EventWriter {
         case .walletCreated(let wallet, let balance, let asset),
             .balanceUpdated(let wallet, let balance, let asset):
             return Resource.wallet(wallet, balance, asset)
-        case .addressBookEntryCreated(let entry), .addressBookEntryDeleted(let entry):
+        case .addressBookEntryCreated(let entry), .addressBookEntryActivated(let entry),
+            .addressBookEntryDeleted(let entry):
             return Resource.entry(entry)
         }
     }
