@@ -29,7 +29,7 @@ extension Books {
     }
 
     /// Ends a withdrawal that is not signed: at once where nothing of it can be signed, or else
-    /// when every holder that may have signed has closed it. Who signs in spite of it has signed it.
+    /// when every holder that may have signed has closed it. Who signs nevertheless has signed it.
     func stop(_ id: TransactionID, because failure: Failure) throws {
         for request in try store.signingRequests(of: id) {
             switch (request.state, request.closingBecause?.code) {

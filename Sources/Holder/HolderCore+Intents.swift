@@ -56,8 +56,11 @@ extension HolderCore {
         switch announcement.change {
         case .add:
             if let known, known.removedAt == nil { return }
+            let start = now + judge.rules.addressCooling
+            note("told of \(address) on \(chain.text), to be paid to from \(start) on")
             try store.keep(AnnouncedAddress(firstSeen: now), of: address, on: chain, under: root)
         case .remove:
+            note("told that \(address) on \(chain.text) may be paid to no more")
             try store.keep(
                 AnnouncedAddress(
                     firstSeen: known?.firstSeen ?? now, removedAt: known?.removedAt ?? now),
