@@ -167,9 +167,10 @@ extension Books {
         try store.update(entry)
         try tellHolders(of: entry)
         try record(.addressBookEntryDeleted(entry), of: tenant)
-        for withdrawal in try store.unsignedWithdrawals(to: entry.address, of: tenant)
+        for var withdrawal in try store.unsignedWithdrawals(to: entry.address, of: tenant)
         where settings.asset(withdrawal.asset)?.asset.chain.text == entry.network {
-            try stop(withdrawal.id, because: Self.addressRemoved)
+            guard try !mayBeSigned(withdrawal) else { continue }
+            _ = try stop(&withdrawal, because: Self.addressRemoved)
         }
     }
 

@@ -12,39 +12,16 @@ extension Books {
         _ open: SigningRequest, _ asked: Asked, because failure: Failure,
         _ signer: any IntentSigner
     ) throws -> [HolderOrder] {
-        try beginClosing(open, because: failure)
-        return [
-            .close(
-                intent: open.digest,
-                signature: signer.sign(PlatformOrder.close(open.digest)), to: asked.everyone)
-        ]
-    }
-
-    private func beginClosing(_ open: SigningRequest, because failure: Failure) throws {
         var request = open
         request.state = .closing
         request.closingBecause = failure
         try store.update(request)
         try settleClosing(request)
-    }
-
-    /// Ends a withdrawal that is not signed: at once where nothing of it can be signed, or else
-    /// when every holder that may have signed has closed it. Who signs nevertheless has signed it.
-    func stop(_ id: TransactionID, because failure: Failure) throws {
-        for request in try store.signingRequests(of: id) {
-            switch (request.state, request.closingBecause?.code) {
-            // Of shares that were replaced some holders may never answer.
-            case (.closing, .keyChanged): break
-            case (.open, _), (.closing, _): try beginClosing(request, because: failure)
-            case (.done, _), (.closed, _), (.unclear, _): break
-            }
-        }
-        stirred.signing = true
-        guard var transaction = try store.transaction(id),
-            [.submitted, .pendingSignature].contains(transaction.status),
-            try store.signingRequests(of: id).allSatisfy({ $0.state == .closed })
-        else { return }
-        try fail(&transaction, failure)
+        return [
+            .close(
+                intent: request.digest,
+                signature: signer.sign(PlatformOrder.close(request.digest)), to: asked.everyone)
+        ]
     }
 
     /// Closed is what every member of every run has closed. If any holder has given its last
@@ -84,7 +61,8 @@ extension Books {
             try store.update(ceremony)
         }
         guard let id = request.transaction, var transaction = try store.transaction(id),
-            transaction.status == .pendingSignature, let failure = request.closingBecause,
+            transaction.status == .pendingSignature,
+            let failure = transaction.stopping ?? request.closingBecause,
             failure.code != .keyChanged,
             try store.signingRequests(of: id).allSatisfy({ $0.state == .closed })
         else { return }
@@ -104,6 +82,58 @@ extension Books {
         return ([failure.message] + refusals.sorted()).joined(separator: " ")
     }
 
+    /// Ends a withdrawal before it is signed: at once while no holder was asked, else as soon as
+    /// every holder that may have signed says that it did not.
+    ///
+    /// - Returns: whether it has ended. If not, and a signature turns out to exist, it goes on.
+    /// - Throws: `.tooLate` if it is signed, or may be.
+    func stop(_ transaction: inout Transaction, because failure: Failure) throws -> Bool {
+        switch transaction.status {
+        case .submitted:
+            try fail(&transaction, failure)
+            return true
+        case .pendingSignature:
+            guard try !mayBeSigned(transaction) else {
+                throw Refusal(
+                    .tooLate, "A holder has signed already: it cannot be kept from the chain.")
+            }
+            if transaction.stopping == nil {
+                transaction.stopping = failure
+                transaction.updatedAt = now
+                try store.update(transaction)
+            }
+            stirred.signing = true
+            return false
+        case .broadcasting, .confirming, .completed, .failed, .cancelled:
+            throw Refusal(.tooLate, "It is \(transaction.status.rawValue) already.")
+        }
+    }
+
+    /// Whether a signature of the withdrawal exists, or may exist.
+    func mayBeSigned(_ transaction: Transaction) throws -> Bool {
+        try store.signingRequests(of: transaction.id).contains {
+            $0.state == .unclear || $0.state == .done
+        }
+    }
+
+    /// Cancels a withdrawal that is not signed.
+    ///
+    /// - Returns: whether it is cancelled now; if not, the holders are being asked.
+    public func cancel(
+        _ id: TransactionID, of tenant: TenantID
+    ) throws -> (TransactionView, isDone: Bool) {
+        guard var transaction = try store.transaction(id, of: tenant) else {
+            throw Refusal.notFound("transaction")
+        }
+        guard transaction.kind == .withdrawal else {
+            throw Refusal(.tooLate, "Only a withdrawal can be cancelled.")
+        }
+        if transaction.status == .cancelled { return (try view(transaction), true) }
+        let isDone = try stop(
+            &transaction, because: Failure(.cancelled, "It was cancelled by its owner."))
+        return (try view(transaction), isDone)
+    }
+
     /// Ends a withdrawal that has not left, and frees what was reserved for it.
     func fail(_ transaction: inout Transaction, _ failure: Failure) throws {
         guard let wallet = try store.wallet(transaction.wallet),
@@ -112,8 +142,8 @@ extension Books {
         try post(
             "release:\(transaction.id)", debit: wallet.account(.reserved),
             credit: wallet.account(.available), total, for: transaction.id)
-        transaction.failure = failure
-        try move(&transaction, to: .failed)
+        if failure.code != .cancelled { transaction.failure = failure }
+        try move(&transaction, to: failure.code == .cancelled ? .cancelled : .failed)
         try recordBalance(of: wallet)
     }
 

@@ -89,6 +89,10 @@ extension Books {
     ) throws -> SigningRequest? {
         var transaction = submitted
         let asset = try asset(transaction.asset)
+        guard try store.vault(transaction.vault, of: transaction.tenant)?.status == .active else {
+            try wait(&transaction, .vault, who: [])
+            return nil
+        }
         let group = try signingGroup(of: transaction.tenant)
         guard try isKnown(transaction, toEnoughOf: group.group) else { return nil }
         guard let need = transaction.amount.adding(transaction.feeLimit) else {
@@ -133,7 +137,11 @@ extension Books {
             !busy.contains(source)
         else { return nil }
         guard try entry(of: transaction) != nil else {
-            try stop(transaction.id, because: Self.addressRemoved)
+            // Removed since: it ends where it stands.
+            var removed = transaction
+            if requests.allSatisfy({ $0.state == .closed }) {
+                try fail(&removed, transaction.stopping ?? Self.addressRemoved)
+            }
             return nil
         }
         let asset = try asset(transaction.asset)
@@ -235,6 +243,10 @@ extension Books {
                 "Signing goes on by itself when enough of these holders answer; start them, or "
                     + "look at their logs."
             case .run: "The holders are signing."
+            case .platform: "It is given to the key share holders next."
+            case .vault:
+                "The vault is not active. It goes on when it is again; cancel it if it must not."
+            case .confirmations: "Blocks follow by themselves."
             case .closing:
                 "Each of these holders must confirm that no signature exists; start it. Until then "
                     + "the funds stay reserved."

@@ -92,7 +92,7 @@ extension SQLStore {
         try rows(
             """
             SELECT * FROM transactions WHERE status IN ('Submitted', 'PendingSignature')
-                AND status NOT IN ('Completed', 'Failed') AND kind = 'Withdrawal'
+                AND status NOT IN ('Completed', 'Failed', 'Cancelled') AND kind = 'Withdrawal'
                 AND tenant = ? AND destination_address = ? ORDER BY seq
             """, [tenant.data, address]
         ).map(Self.transaction)

@@ -357,6 +357,9 @@ import Testing
         try await scene.say(Self.yes, 0, on: request.digest)
         let queued = try await scene.withdraw("0.0002")
         try await scene.remove(entry)
+        #expect(try await scene.view(queued).status == .failed)
+        let orders = try await scene.tend()
+        #expect(orders.contains { if case .close = $0 { true } else { false } })
         for withdrawal in [asked, queued] {
             let ended = try await scene.view(withdrawal)
             #expect(ended.status == .failed)
