@@ -18,6 +18,8 @@ struct Decoder: Sendable, CustomStringConvertible {
     var limit: Int?
     /// How much slower it is than others: it gets so much fewer inputs.
     var divisor = 1
+    /// Whether the valid inputs are made with fresh randomness, so that each run has others.
+    var seedsVary = false
     /// Valid inputs.
     let seeds: [[UInt8]]
     /// Makes checks hold that no mutation would pass, such as a signature.

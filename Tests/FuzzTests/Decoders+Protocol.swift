@@ -237,7 +237,7 @@ extension Decoders {
         Decoder(name: "NonceCommitments on edwards25519", seeds: [edwards("d") + edwards("e")]) {
             NonceCommitments<Ed25519>($0)?.bytes
         },
-        Decoder(name: "share proof", seeds: [shareProof]) { proof in
+        Decoder(name: "share proof", seedsVary: true, seeds: [shareProof]) { proof in
             ShareCheck.verifies(proof, of: statement, under: AnySharedKey(checked)) ? proof : nil
         },
         Decoder(
