@@ -104,7 +104,11 @@ struct TenantCommand: AsyncParsableCommand {
                 }
             }
             for (tenant, key) in tenants {
-                print("\(tenant.id)  \(tenant.environment.name)  key \(key)  \(tenant.name)")
+                let cooling =
+                    tenant.coolingSeconds == 0 ? "" : "cooling \(tenant.coolingSeconds) s  "
+                print(
+                    "\(tenant.id)  \(tenant.environment.name)  key \(key)  \(cooling)\(tenant.name)"
+                )
             }
         }
     }
