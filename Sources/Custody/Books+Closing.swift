@@ -93,8 +93,7 @@ extension Books {
             try fail(&transaction, failure)
             return true
         case .pendingSignature:
-            let requests = try store.signingRequests(of: transaction.id)
-            guard !requests.contains(where: { $0.state == .unclear || $0.state == .done }) else {
+            guard try !mayBeSigned(transaction) else {
                 throw Refusal(
                     .tooLate, "A holder has signed already: it cannot be kept from the chain.")
             }
@@ -107,6 +106,13 @@ extension Books {
             return false
         case .broadcasting, .confirming, .completed, .failed, .cancelled:
             throw Refusal(.tooLate, "It is \(transaction.status.rawValue) already.")
+        }
+    }
+
+    /// Whether a signature of the withdrawal exists, or may exist.
+    func mayBeSigned(_ transaction: Transaction) throws -> Bool {
+        try store.signingRequests(of: transaction.id).contains {
+            $0.state == .unclear || $0.state == .done
         }
     }
 

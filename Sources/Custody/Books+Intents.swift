@@ -94,6 +94,7 @@ extension Books {
             return nil
         }
         let group = try signingGroup(of: transaction.tenant)
+        guard try isKnown(transaction, toEnoughOf: group.group) else { return nil }
         guard let need = transaction.amount.adding(transaction.feeLimit) else {
             throw LedgerFault.impossible("amount of \(transaction.id)")
         }
@@ -135,6 +136,14 @@ extension Books {
             let source = last.source, let nonce = last.nonce,
             !busy.contains(source)
         else { return nil }
+        guard try entry(of: transaction) != nil else {
+            // Removed since: it ends where it stands.
+            var removed = transaction
+            if requests.allSatisfy({ $0.state == .closed }) {
+                try fail(&removed, transaction.stopping ?? Self.addressRemoved)
+            }
+            return nil
+        }
         let asset = try asset(transaction.asset)
         guard let address = try store.address(source, on: asset.asset.chain),
             address.nextNonce == nonce
@@ -227,6 +236,9 @@ extension Books {
                 "It follows the withdrawal that is being signed for the same source address."
             case .funds:
                 "No one address holds enough until other withdrawals are final or funds come in."
+            case .announcement:
+                "These holders must learn of the destination first; it goes on by itself when "
+                    + "enough of them are online."
             case .holders:
                 "Signing goes on by itself when enough of these holders answer; start them, or "
                     + "look at their logs."

@@ -19,16 +19,19 @@ extension Books {
             uniquingKeysWith: { first, _ in first })
     }
 
-    /// What a holder that came online must be told: open intents, and orders to close.
+    /// What a holder that came online must be told: open intents, and orders to close. What it does
+    /// not know of the address book follows.
     public func orders(
         for holder: IdentityPublicKey, signer: any IntentSigner
     ) throws -> [HolderOrder] {
         var orders: [HolderOrder] = []
+        try store.hastenNotices(for: holder, at: now)
         for request in try store.signingRequests(in: [.open, .closing, .unclear]) {
             guard try asked(request).everyone.contains(holder) else { continue }
             if request.state == .open {
+                let holders = try offered(request, among: [holder])
                 orders.append(
-                    .offer(intent: request.bytes, signature: request.signature, to: [holder]))
+                    .offer(intent: request.bytes, signature: request.signature, to: holders))
             } else {
                 orders.append(try closeOrder(request, to: [holder], signer))
             }
@@ -48,12 +51,16 @@ extension Books {
     public func take(
         _ verdict: SignedVerdict, online: Set<IdentityPublicKey>, signer: any IntentSigner
     ) throws -> [HolderOrder] {
-        guard let request = try store.signingRequest(verdict.intent) else { return [] }
+        guard let request = try store.signingRequest(verdict.intent) else {
+            try takeAnnouncement(verdict)
+            return []
+        }
         let asked = try asked(request)
         guard asked.everyone.contains(verdict.holder) else { return [] }
         guard Self.supersedes(verdict.verdict, try standing(on: request.digest)[verdict.holder])
         else { return [] }
         try store.put(verdict)
+        try tellAgain(verdict, of: request)
         return try advance(request, asked, online: online, signer: signer)
     }
 
@@ -115,10 +122,12 @@ extension Books {
             case (.open, _), (.done, _), (.closed, _): return false
             }
         }
-        guard !undecided.isEmpty else { return [] }
-        return request.state == .open
-            ? [.offer(intent: request.bytes, signature: request.signature, to: undecided)]
-            : [try closeOrder(request, to: undecided, signer)]
+        guard request.state == .open else {
+            return undecided.isEmpty ? [] : [try closeOrder(request, to: undecided, signer)]
+        }
+        let holders = try offered(request, among: undecided)
+        return holders.isEmpty
+            ? [] : [.offer(intent: request.bytes, signature: request.signature, to: holders)]
     }
 
     /// Moves a request on by what is known of it.
@@ -279,6 +288,7 @@ extension Books {
                     source: source)
             else { return nil }
             purpose = .keyCeremony(plan)
+        case .announcement: return nil
         }
         let descriptor = RunDescriptor(
             request: intent.request, attempt: attempt, intent: request.digest,

@@ -9,17 +9,31 @@ extension Books {
     ///
     /// - Parameter threshold: how many of the holders must sign.
     public func createTenant(
-        name: String, threshold required: Int, holders: [RegisteredHolder]
+        name: String, threshold required: Int, holders: [RegisteredHolder],
+        coolingSeconds: Int64 = 0
     ) throws -> (Tenant, KeyVault) {
         var validation = Validation()
         validation.text("name", name, most: Tenant.nameMost)
+        validation.cooling(coolingSeconds)
         try validation.finish()
         let tenant = Tenant(
-            id: newID(), name: name, environment: settings.environment, createdAt: now)
+            id: newID(), name: name, environment: settings.environment,
+            coolingSeconds: coolingSeconds, createdAt: now)
         try store.insert(tenant)
         let (keyVault, _) = try createKeyVault(
             for: tenant.id, .ecdsaSecp256k1, threshold: required, holders: holders)
         return (tenant, keyVault)
+    }
+
+    /// Sets how long new entries of the tenant's address book wait; those that are there keep the
+    /// time that they were told.
+    public func setCooling(_ seconds: Int64, of id: TenantID) throws {
+        var validation = Validation()
+        validation.cooling(seconds)
+        try validation.finish()
+        guard var tenant = try store.tenant(id) else { throw Refusal.notFound("tenant") }
+        tenant.coolingSeconds = seconds
+        try store.update(tenant)
     }
 
     public func register(_ identity: IdentityPublicKey, name: String) throws -> RegisteredHolder {
@@ -33,5 +47,14 @@ extension Books {
         let holder = RegisteredHolder(identity: identity, name: name, createdAt: now)
         try store.insert(holder)
         return holder
+    }
+}
+
+extension Validation {
+    fileprivate mutating func cooling(_ seconds: Int64) {
+        guard (0...Tenant.coolingMost).contains(seconds) else {
+            return reject(
+                "coolingSeconds", "The cooling period must be from 0 to \(Tenant.coolingMost) s.")
+        }
     }
 }

@@ -29,6 +29,11 @@ public struct WithdrawalDraft: Sendable {
         self.note = note
         self.externalID = externalID
     }
+
+    /// The field that names the destination.
+    fileprivate var destinationField: String {
+        addressBookEntry == nil ? "destinationAddress" : "addressBookEntryId"
+    }
 }
 
 /// Withdrawals, until an intent is made of them.
@@ -40,13 +45,14 @@ extension Books {
         let source = try wallet(sourceID, of: tenant)
         let asset = try asset(source.asset)
         let amount = try amount(draft.amount ?? "", of: asset)
-        let destination = try destination(draft, on: asset.asset.chain, for: tenant)
+        let (destination, entry) = try destination(draft, on: asset.asset.chain, for: tenant)
         if let existing = try existing(draft.externalID, .withdrawal, tenant) {
             guard existing.wallet == source.id, existing.destinationAddress == destination,
                 existing.amount == amount, existing.note == draft.note
             else { throw externalIDReused(draft.externalID) }
             return existing
         }
+        try mustBeActive(entry, field: draft.destinationField)
         guard amount >= asset.minimumWithdrawal else {
             throw Refusal(
                 .belowMinimum, field: "amount",
@@ -98,10 +104,10 @@ extension Books {
         try validation.finish()
     }
 
-    /// The destination, which must be an active entry of the tenant's address book.
+    /// The destination, and its entry in the tenant's address book if there is one.
     private func destination(
         _ draft: WithdrawalDraft, on chain: ChainID, for tenant: TenantID
-    ) throws -> String {
+    ) throws -> (String, AddressBookEntry?) {
         if let id = draft.addressBookEntry {
             let entry = try addressBookEntry(id, of: tenant)
             guard entry.network == chain.text else {
@@ -109,17 +115,13 @@ extension Books {
                     .invalid, field: "addressBookEntryId",
                     "The entry is for \(entry.network), the wallet for \(chain.text).")
             }
-            return entry.address
+            return (entry.address, entry)
         }
         let address = try Self.checked(draft.destinationAddress ?? "", field: "destinationAddress")
-        let entry = try store.addressBookEntry(
-            network: chain.text, address: address, of: tenant)
-        guard entry != nil else {
-            throw Refusal(
-                .notInAddressBook, field: "destinationAddress",
-                "The address is not in the address book: add it there first.")
-        }
-        return address
+        return (
+            address,
+            try store.addressBookEntry(network: chain.text, address: address, of: tenant)
+        )
     }
 
     /// The most that the fee can cost: gas of a transfer at the level's price, or at the caller's
@@ -170,7 +172,8 @@ extension Books {
         let source = try wallet(sourceID, of: tenant)
         let asset = try asset(source.asset)
         _ = try amount(draft.amount ?? "", of: asset)
-        _ = try destination(draft, on: asset.asset.chain, for: tenant)
+        let (_, entry) = try destination(draft, on: asset.asset.chain, for: tenant)
+        try mustBeActive(entry, field: draft.destinationField)
         var fees: [FeeLevel: Amount] = [:]
         for level in FeeLevel.allCases { fees[level] = try feeLimit(level, asset) }
         return (fees, asset)

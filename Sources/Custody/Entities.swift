@@ -7,18 +7,25 @@ import KeyGroups
 /// An organisation, in one environment.
 public struct Tenant: Equatable, Sendable {
     public static let nameMost = 100
+    /// Longest cooling period, 30 days, in seconds.
+    public static let coolingMost: Int64 = 30 * 24 * 3600
 
     public let id: TenantID
     public let name: String
     public let environment: CustodyEnvironment
+    /// How long a new entry of its address book waits before withdrawals may go to it, so that its
+    /// people can object.
+    public var coolingSeconds: Int64
     public let createdAt: Timestamp
 
     public init(
-        id: TenantID, name: String, environment: CustodyEnvironment, createdAt: Timestamp
+        id: TenantID, name: String, environment: CustodyEnvironment, coolingSeconds: Int64 = 0,
+        createdAt: Timestamp
     ) {
         self.id = id
         self.name = name
         self.environment = environment
+        self.coolingSeconds = coolingSeconds
         self.createdAt = createdAt
     }
 }
@@ -306,6 +313,8 @@ public struct AddressBookEntry: Equatable, Sendable {
     public static let labelMost = 100
 
     public enum Status: String, Sendable, CaseIterable {
+        /// It cools: no withdrawal goes there yet.
+        case pending = "Pending"
         case active = "Active"
         case removed = "Removed"
     }
@@ -333,6 +342,47 @@ public struct AddressBookEntry: Equatable, Sendable {
         self.status = status
         self.activatesAt = activatesAt
         self.createdAt = createdAt
+    }
+}
+
+/// What a holder is told of an entry: that it stands or, after its removal, that it does not.
+public struct AddressNotice: Equatable, Sendable {
+    public let entry: AddressBookEntryID
+    public let holder: IdentityPublicKey
+    /// Whether the holder has taken over what the entry's status says.
+    public var isTold: Bool
+    /// When it is said, or said again.
+    public var nextOffer: Timestamp
+    /// Why the holder did not take it over, in its own words.
+    public var answer: String?
+
+    public init(
+        entry: AddressBookEntryID, holder: IdentityPublicKey, isTold: Bool, nextOffer: Timestamp,
+        answer: String? = nil
+    ) {
+        self.entry = entry
+        self.holder = holder
+        self.isTold = isTold
+        self.nextOffer = nextOffer
+        self.answer = answer
+    }
+}
+
+/// An intent that announces an entry: whose verdicts say who knows it.
+public struct AddressAnnouncement: Equatable, Sendable {
+    public let digest: Digest
+    public let entry: AddressBookEntryID
+    public let change: Announcement.Change
+    public let expiresAt: Timestamp
+
+    public init(
+        digest: Digest, entry: AddressBookEntryID, change: Announcement.Change,
+        expiresAt: Timestamp
+    ) {
+        self.digest = digest
+        self.entry = entry
+        self.change = change
+        self.expiresAt = expiresAt
     }
 }
 

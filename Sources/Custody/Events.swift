@@ -9,6 +9,7 @@ public enum DomainEvent: Sendable {
     case balanceUpdated(Wallet, Balance, Asset)
     case vaultStatusUpdated(Vault)
     case addressBookEntryCreated(AddressBookEntry)
+    case addressBookEntryActivated(AddressBookEntry)
     case addressBookEntryDeleted(AddressBookEntry)
     case securityAlert(SecurityAlert)
 
@@ -20,6 +21,7 @@ public enum DomainEvent: Sendable {
         case .balanceUpdated: "balance.updated"
         case .vaultStatusUpdated: "vault.status.updated"
         case .addressBookEntryCreated: "addressbook.entry.created"
+        case .addressBookEntryActivated: "addressbook.entry.activated"
         case .addressBookEntryDeleted: "addressbook.entry.deleted"
         case .securityAlert: "security.alert"
         }
@@ -32,7 +34,8 @@ public enum DomainEvent: Sendable {
             view.transaction.id.bytes
         case .walletCreated(let wallet, _, _), .balanceUpdated(let wallet, _, _): wallet.id.bytes
         case .vaultStatusUpdated(let vault): vault.id.bytes
-        case .addressBookEntryCreated(let entry), .addressBookEntryDeleted(let entry):
+        case .addressBookEntryCreated(let entry), .addressBookEntryActivated(let entry),
+            .addressBookEntryDeleted(let entry):
             entry.id.bytes
         case .securityAlert(let alert): Array(alert.key.text.utf8)
         }

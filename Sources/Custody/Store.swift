@@ -23,6 +23,7 @@ public protocol CustodyDatabase: Sendable {
 public protocol CustodyStore {
     // Tenants and their keys.
     func insert(_ tenant: Tenant) throws
+    func update(_ tenant: Tenant) throws
     func tenant(_ id: TenantID) throws -> Tenant?
     func tenants() throws -> [Tenant]
     func insert(_ keyVault: KeyVault) throws
@@ -125,7 +126,34 @@ public protocol CustodyStore {
         network: String, address: String, of tenant: TenantID
     ) throws -> AddressBookEntry?
     func addressBookEntry(externalID: String, of tenant: TenantID) throws -> AddressBookEntry?
-    func addressBook(of tenant: TenantID, _ page: PageRequest) throws -> Page<AddressBookEntry>
+    func addressBookEntry(_ id: AddressBookEntryID) throws -> AddressBookEntry?
+    /// Entries of this status, or those that were not removed.
+    func addressBook(
+        of tenant: TenantID, status: AddressBookEntry.Status?, _ page: PageRequest
+    ) throws -> Page<AddressBookEntry>
+    /// Pending entries whose time has come, the oldest first.
+    func entriesToActivate(at: Timestamp, most: Int) throws -> [AddressBookEntry]
+    /// Withdrawals to the address that are not signed.
+    func unsignedWithdrawals(to address: String, of tenant: TenantID) throws -> [Transaction]
+
+    // What holders are told of the address book.
+    /// Takes the place of what the holder was told of the entry before.
+    func put(_ notice: AddressNotice) throws
+    /// Has the holder told of every entry that stands and that it was told nothing of.
+    func addNotices(of tenant: TenantID, for holder: IdentityPublicKey, at: Timestamp) throws
+    /// Has the holder told again of every entry that stands.
+    func repeatNotices(of tenant: TenantID, for holder: IdentityPublicKey, at: Timestamp) throws
+    /// Whatever the holder was not told yet is said now.
+    func hastenNotices(for holder: IdentityPublicKey, at: Timestamp) throws
+    /// What the holder is to be told now, at most so many with those that it has not answered since
+    /// they were said. An address that was removed and entered again is said in this order.
+    func dueNotices(
+        for holder: IdentityPublicKey, at: Timestamp, most: Int, unansweredUntil: Timestamp
+    ) throws -> [AddressNotice]
+    func notices(of entry: AddressBookEntryID) throws -> [AddressNotice]
+    func insert(_ announcement: AddressAnnouncement) throws
+    func addressAnnouncement(_ intent: Digest) throws -> AddressAnnouncement?
+    func forgetAnnouncements(before: Timestamp) throws
 
     // Signing.
     func insert(_ request: SigningRequest) throws

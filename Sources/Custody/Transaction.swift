@@ -108,6 +108,7 @@ public struct Waiting: Equatable, Sendable {
     public enum Cause: String, Sendable, CaseIterable {
         case sourceAddress = "SourceAddressBusy"
         case funds = "FundsOnOneAddress"
+        case announcement = "AddressAnnouncement"
         case holders = "KeyShareHolders"
         case run = "SigningRun"
         /// What the platform does next by itself.
@@ -144,6 +145,7 @@ public struct Failure: Equatable, Sendable {
     public enum Code: String, Sendable, CaseIterable {
         case refusedByHolders = "RefusedByHolders"
         case expired = "Expired"
+        case addressRemoved = "AddressRemoved"
         /// The group's shares were replaced before it was signed: it is asked again.
         case keyChanged = "KeyChanged"
         case rejectedByChain = "RejectedByChain"

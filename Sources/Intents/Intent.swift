@@ -3,8 +3,8 @@ import Canonical
 import Chains
 import KeyGroups
 
-/// Everything that is needed to build one chain transaction or to hold one key ceremony, and
-/// nothing that is not judged: what platform, holders and audit log hash
+/// Everything that is needed to build one chain transaction, to hold one key ceremony or to
+/// announce one address, and nothing that is not judged: what platform, holders and audit log hash
 /// (docs/protocols/intent.md).
 public struct Intent: Equatable, Sendable {
     public static let version: UInt64 = 1
@@ -31,6 +31,7 @@ public struct Intent: Equatable, Sendable {
     public enum Purpose: Equatable, Sendable {
         case transfer(TransferOrder)
         case keyCeremony(KeyCeremony)
+        case announcement(Announcement)
     }
 
     public init(
@@ -56,6 +57,10 @@ public struct Intent: Equatable, Sendable {
     }
 
     public var digest: Digest { Self.digest(of: bytes) }
+
+    public var isAnnouncement: Bool {
+        if case .announcement = purpose { true } else { false }
+    }
 }
 
 /// SHA-256(tag || tag || bytes), where tag = SHA-256(name): BIP 340's tagged hash.
@@ -98,6 +103,26 @@ public struct TransferOrder: Equatable, Sendable {
         self.output = output
         self.nonce = nonce
         self.fee = fee
+    }
+}
+
+/// An outside address that transfers may go to from now on, or may not any more. It is announced
+/// when it is entered and not when it is used, so that a holder knows by its own clock how long
+/// people had to object.
+public struct Announcement: Equatable, Sendable {
+    public enum Change: UInt64, Sendable {
+        case add = 1
+        case remove = 2
+    }
+
+    public let change: Change
+    public let chain: ChainID
+    public let address: String
+
+    public init(_ change: Change, _ address: String, on chain: ChainID) {
+        self.change = change
+        self.chain = chain
+        self.address = address
     }
 }
 

@@ -14,6 +14,8 @@ public struct HolderKnowledge: Sendable {
     public let source: HeldKey?
     /// What was approved of an asset under this root key in the last 24 hours, this intent apart.
     public let spent: [AssetID: Amount]
+    /// What this holder was told of a transfer's destination under this root key; nil if nothing.
+    public let destination: AnnouncedAddress?
     /// Of a holder that was given a share of a key that existed before: it does not know what was
     /// spent, so its counters are full until a window has passed, Unix seconds.
     public let countersFullUntil: UInt64?
@@ -27,7 +29,8 @@ public struct HolderKnowledge: Sendable {
 
     public init(
         identity: IdentityPublicKey, now: UInt64, key: HeldKey?, source: HeldKey? = nil,
-        spent: [AssetID: Amount], countersFullUntil: UInt64? = nil, isCeremonyConfirmed: Bool,
+        spent: [AssetID: Amount], destination: AnnouncedAddress? = nil,
+        countersFullUntil: UInt64? = nil, isCeremonyConfirmed: Bool,
         isKeyUnfinished: Bool = false, isFrozen: Bool
     ) {
         self.identity = identity
@@ -35,10 +38,23 @@ public struct HolderKnowledge: Sendable {
         self.key = key
         self.source = source
         self.spent = spent
+        self.destination = destination
         self.countersFullUntil = countersFullUntil
         self.isCeremonyConfirmed = isCeremonyConfirmed
         self.isKeyUnfinished = isKeyUnfinished
         self.isFrozen = isFrozen
+    }
+}
+
+/// What a holder was told of an address, and when by its own clock, Unix seconds.
+public struct AnnouncedAddress: Equatable, Sendable {
+    /// When it was first announced, or again after it had been removed.
+    public let firstSeen: UInt64
+    public let removedAt: UInt64?
+
+    public init(firstSeen: UInt64, removedAt: UInt64? = nil) {
+        self.firstSeen = firstSeen
+        self.removedAt = removedAt
     }
 }
 
@@ -103,6 +119,8 @@ public struct Judge: Sendable {
             case .transfer(let order): return .approve(try approve(order, intent, knowing))
             case .keyCeremony(let ceremony):
                 return .approve(try approve(ceremony, intent, knowing))
+            case .announcement(let announcement):
+                return .approve(try approve(announcement, knowing))
             }
         } catch {
             switch error {
@@ -152,6 +170,7 @@ public struct Judge: Sendable {
     ) throws(Stop) -> Approved {
         let limits = try limits(for: order)
         let item = try rebuild(order, intent, knowing)
+        let announced = try announcement(of: order.output.address, knowing)
         guard !order.output.amount.isZero else { throw refuse(.amountZero, "The amount is zero.") }
         guard order.output.amount <= limits.perTransaction else {
             throw refuse(
@@ -167,6 +186,7 @@ public struct Judge: Sendable {
         guard let total = order.output.amount.adding(fee) else {
             throw refuse(.amountAboveLimit, "Amount and fee are more than an amount can be.")
         }
+        try checkCooling(announced, knowing)
         if let end = knowing.countersFullUntil, end > knowing.now {
             throw .wait(
                 Verdict.Reason(
@@ -189,12 +209,7 @@ public struct Judge: Sendable {
     }
 
     private func limits(for order: TransferOrder) throws(Stop) -> HolderRules.Limits {
-        if rules.environment == .production, order.chain.isTestNetwork {
-            throw refuse(.testNetwork, "\(order.chain.text) is a test network.")
-        }
-        guard rules.chains.contains(order.chain) else {
-            throw refuse(.chainNotServed, "This holder does not serve \(order.chain.text).")
-        }
+        try checkServed(order.chain)
         guard order.output.asset.chain == order.chain,
             let limits = rules.assets[order.output.asset]
         else {
@@ -202,6 +217,15 @@ public struct Judge: Sendable {
                 .assetNotServed, "This holder has no limits for \(order.output.asset.text).")
         }
         return limits
+    }
+
+    func checkServed(_ chain: ChainID) throws(Stop) {
+        if rules.environment == .production, chain.isTestNetwork {
+            throw refuse(.testNetwork, "\(chain.text) is a test network.")
+        }
+        guard rules.chains.contains(chain) else {
+            throw refuse(.chainNotServed, "This holder does not serve \(chain.text).")
+        }
     }
 
     /// Builds the chain's transaction from the intent, under the key that this holder has.

@@ -8,11 +8,20 @@ import KeyGroups
 extension SQLStore {
     func insert(_ tenant: Tenant) throws {
         try run(
-            "INSERT INTO tenants (id, name, environment, created_at) VALUES (?, ?, ?, ?)",
+            """
+            INSERT INTO tenants (id, name, environment, cooling_seconds, created_at)
+            VALUES (?, ?, ?, ?, ?)
+            """,
             [
                 tenant.id.data, tenant.name, Int64(tenant.environment.rawValue),
-                tenant.createdAt.milliseconds,
+                tenant.coolingSeconds, tenant.createdAt.milliseconds,
             ])
+    }
+
+    func update(_ tenant: Tenant) throws {
+        try run(
+            "UPDATE tenants SET cooling_seconds = ? WHERE id = ?",
+            [tenant.coolingSeconds, tenant.id.data])
     }
 
     func tenant(_ id: TenantID) throws -> Tenant? {
@@ -29,7 +38,7 @@ extension SQLStore {
         }
         return Tenant(
             id: try row.value("id"), name: row["name"], environment: environment,
-            createdAt: row.time("created_at"))
+            coolingSeconds: row["cooling_seconds"], createdAt: row.time("created_at"))
     }
 
     /// Identity keys that stand one after the other in a column.

@@ -1,8 +1,8 @@
 import Custody
 import Logging
 
-/// Forgets what is too old to matter: answers to idempotency keys, and signatures past their
-/// window.
+/// Forgets what is too old to matter: answers to idempotency keys, signatures past their window,
+/// and announcements that have expired.
 public struct Janitor: Sendable {
     private static let pause = Duration.seconds(600)
 
@@ -21,6 +21,7 @@ public struct Janitor: Sendable {
                     try books.store.purge(
                         answersBefore: books.now.adding(seconds: -Once.keptSeconds),
                         signaturesBefore: books.now)
+                    try books.store.forgetAnnouncements(before: books.now)
                 }
             } catch {
                 log.error("purging failed: \(error)")

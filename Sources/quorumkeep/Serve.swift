@@ -44,7 +44,10 @@ struct Serve: AsyncParsableCommand {
         let directory = options.directory
         let lock = try DirectoryLock(directory.url, name: "lock")
         let (custody, database) = try directory.custody()
-        try await custody.write { books in try books.store.setAllOffline() }
+        try await custody.write { books in
+            try books.store.setAllOffline()
+            try books.tellBooks()
+        }
         let configuration = try directory.configuration()
         try await custody.read { books in
             let missing = try books.store.assetsInUse().subtracting(books.settings.assets.map(\.id))
@@ -100,6 +103,7 @@ struct PlatformParts {
         var services: [any Service] = [
             Worker { await gateway.keepUsage() },
             Worker { await Janitor(custody: custody, log: log).run() },
+            Worker { await Activator(custody: custody, log: log).run() },
             Worker {
                 await WebhookSender(
                     custody: custody, pauses: configuration.webhooks.pausesSeconds, log: log

@@ -47,6 +47,8 @@ extension Decoders {
                         group: GroupID(unchecked: random("s", 16)), epoch: 3,
                         certificate: .sha256([4]), publicKey: random("k", 32)))!)
         ).bytes,
+        intent(.announcement(Announcement(.add, order.output.address, on: order.chain))).bytes,
+        intent(.announcement(Announcement(.remove, order.output.address, on: order.chain))).bytes,
     ]
 
     private static let verdicts: [[UInt8]] = {
@@ -87,7 +89,8 @@ extension Decoders {
     private static let rules = """
         {"version":1,"environment":"sandbox","chains":["eip155:1","eip155:31337"],"assets":\
         {"eip155:1/slip44:60":{"mostPerTransaction":"1","mostPerDay":"2","mostFee":"3"}},\
-        "policyHash":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}
+        "policyHash":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",\
+        "freshSetups":true,"addressCoolingSeconds":86400}
         """
 
     static let intents: [Decoder] = [

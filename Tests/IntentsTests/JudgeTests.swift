@@ -19,6 +19,7 @@ import Testing
         rules: HolderRules = SimulatedQuorum.rules(), epoch: UInt64 = 1,
         now: UInt64 = SimulatedQuorum.start, spent: UInt64 = 0, isFrozen: Bool = false,
         knowsKey: Bool = true, kind: GroupKind = .main, isUnfinished: Bool = false,
+        destination: AnnouncedAddress? = AnnouncedAddress(firstSeen: 0),
         scheme: SignatureScheme? = nil,
         _ change: (SimulatedQuorum) -> Intent
     ) throws -> Judge.Finding {
@@ -37,7 +38,8 @@ import Testing
             change(quorum),
             knowing: HolderKnowledge(
                 identity: quorum.members[0].identity, now: now, key: knowsKey ? held : nil,
-                spent: [SimulatedQuorum.asset: Amount(UInt128(spent))!], isCeremonyConfirmed: false,
+                spent: [SimulatedQuorum.asset: Amount(UInt128(spent))!], destination: destination,
+                isCeremonyConfirmed: false,
                 isKeyUnfinished: isUnfinished, isFrozen: isFrozen))
     }
 
@@ -143,6 +145,36 @@ import Testing
         for (expected, finding) in rows { #expect(code(finding) == expected) }
     }
 
+    @Test func `says no to addresses that it does not know, or not for long`() throws {
+        let cooling = SimulatedQuorum.rules(perTransaction: 500, addressCooling: 600)
+        let start = SimulatedQuorum.start
+        let young = AnnouncedAddress(firstSeen: start - 599)
+        let rows: [(String, Judge.Finding)] = [
+            ("refuse address_not_announced", try judge(destination: nil) { order($0) }),
+            (
+                "refuse address_removed",
+                try judge(destination: .init(firstSeen: start - 9, removedAt: start - 1)) {
+                    order($0)
+                }
+            ),
+            (
+                "wait address_cooling",
+                try judge(rules: cooling, destination: young) { order($0, amount: 500) }
+            ),
+            (
+                "approve",
+                try judge(rules: cooling, destination: .init(firstSeen: start - 600)) {
+                    order($0, amount: 500)
+                }
+            ),
+            (
+                "refuse amount_above_limit",
+                try judge(rules: cooling, destination: young) { order($0, amount: 501) }
+            ),
+        ]
+        for (expected, finding) in rows { #expect(code(finding) == expected) }
+    }
+
     @Test func `a production holder refuses test networks`() throws {
         let rules = HolderRules(
             environment: .production, chains: [.eip155(31337)],
@@ -155,6 +187,28 @@ import Testing
             notBefore: sandbox.notBefore, expires: sandbox.expires, policy: sandbox.policy)
         let finding = try judge(rules: rules) { _ in intent }
         #expect(code(finding) == "refuse test_network")
+    }
+
+    @Test func `an announcement is for a chain that is served, and for who has the key`() throws {
+        func announce(
+            _ quorum: SimulatedQuorum, _ address: String = SimulatedQuorum.stranger,
+            on chain: ChainID = .eip155(31337), epoch: UInt64 = 1
+        ) -> Intent {
+            quorum.intent(.announcement(Announcement(.add, address, on: chain)), epoch: epoch)
+        }
+        let rows: [(String, Judge.Finding)] = [
+            ("approve", try judge(destination: nil) { announce($0) }),
+            ("approve", try judge(destination: nil) { announce($0, epoch: 7) }),
+            ("wait frozen", try judge(isFrozen: true) { announce($0) }),
+            ("refuse chain_not_served", try judge { announce($0, on: .eip155(1)) }),
+            ("refuse unknown_group", try judge(knowsKey: false) { announce($0) }),
+            ("wait unknown_group", try judge(knowsKey: false, isUnfinished: true) { announce($0) }),
+            (
+                "refuse wrong_destination",
+                try judge { announce($0, $0.order().sourceAddress.lowercased()) }
+            ),
+        ]
+        for (expected, finding) in rows { #expect(code(finding) == expected) }
     }
 
     @Test func `a ceremony waits for a person, and is for members only`() throws {
@@ -194,6 +248,11 @@ import Testing
             return try file.rules(hashing: [1])
         }
         #expect(throws: Never.self) { try rules { _ in } }
+        for (seconds, isGood) in [(0, true), (31_536_000, true), (31_536_001, false), (-1, false)] {
+            let file = HolderRulesFile(
+                environment: .sandbox, chains: [], assets: [:], addressCoolingSeconds: seconds)
+            #expect(((try? file.rules(hashing: [1])) != nil) == isGood, "\(seconds)")
+        }
         for bad in ["", "-1", "1.5", "1e3", "01", " 1", "0x1", String(repeating: "9", count: 40)] {
             #expect(throws: HolderRulesFile.Invalid.self, "\(bad)") {
                 try rules { $0["mostFee"] = bad }

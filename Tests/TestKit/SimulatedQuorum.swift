@@ -77,7 +77,7 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
 
     public static func rules(
         perTransaction: UInt64 = 1_000_000, perDay: UInt64 = 1_000_000_000_000_000,
-        fee: UInt64 = 100_000_000_000_000, freshSetups: Bool = false
+        fee: UInt64 = 100_000_000_000_000, freshSetups: Bool = false, addressCooling: UInt64 = 0
     ) -> HolderRules {
         HolderRules(
             environment: .sandbox, chains: [.eip155(31337)],
@@ -85,7 +85,8 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
                 asset: HolderRules.Limits(
                     perTransaction: Amount(UInt128(perTransaction))!,
                     perDay: Amount(UInt128(perDay))!, fee: Amount(UInt128(fee))!)
-            ], freshSetups: freshSetups, digest: .sha256(Array("rules".utf8)))
+            ], freshSetups: freshSetups, addressCooling: addressCooling,
+            digest: .sha256(Array("rules".utf8)))
     }
 
     public init(_ threshold: SigningThreshold, seed: String, group: UInt8 = 9) throws {
@@ -315,7 +316,26 @@ extension SimulatedQuorum {
             .keyCeremony(
                 SharingPlan(kind: .main, threshold: threshold, holders: roster, source: nil)!))
         try run()
+        if certificate != nil { try announce(Self.stranger, to: Array(members.indices)) }
         envelopes = []
+    }
+
+    /// The destination of all orders.
+    public static let stranger = EVMAddress(unchecked: [UInt8](repeating: 4, count: 20)).text
+
+    /// Has members know an address, as if it had been announced to them as they were started.
+    public func announce(
+        _ address: String, to indices: [Int], under root: [UInt8]? = nil
+    ) throws {
+        let root = root ?? certificate!.publicKey
+        for index in indices {
+            let database = members[index].database
+            try database.commit {
+                try database.keep(
+                    AnnouncedAddress(firstSeen: Self.start), of: address, on: .eip155(31337),
+                    under: root)
+            }
+        }
     }
 
     public var certificate: KeyCertificate? { certificates.first?.certificate }
@@ -332,7 +352,7 @@ extension SimulatedQuorum {
             chain: .eip155(31337), sourcePath: path, sourceAddress: source,
             output: .init(
                 asset: Self.asset,
-                address: EVMAddress(unchecked: [UInt8](repeating: 4, count: 20)).text,
+                address: Self.stranger,
                 amount: Amount(UInt128(amount))!),
             nonce: nonce,
             fee: EVMFeeLimit(

@@ -99,6 +99,26 @@ public final class TestCustody: Sendable {
         }
     }
 
+    /// Has all holders hear what they have not heard of the address book, and take it over.
+    public func announceAddresses(to chosen: [IdentityPublicKey]? = nil) async throws {
+        let online = Set(chosen ?? holders + Self.other.identities.map { $0.with { $0.publicKey } })
+        let (signer, now) = (signer, now)
+        let identities = group.identities + Self.other.identities
+        let orders = try await custody.write { try $0.announce(to: online, signer: signer) }
+        for case .offer(let bytes, _, let to) in orders {
+            for identity in identities where to.contains(identity.with { $0.publicKey }) {
+                let verdict = identity.with {
+                    SignedVerdict(
+                        .approval(digests: []), on: Intent.digest(of: bytes), rules: .sha256([]),
+                        at: UInt64(now.seconds), signedBy: $0)
+                }
+                _ = try await custody.write {
+                    try $0.take(verdict, online: online, signer: signer)
+                }
+            }
+        }
+    }
+
     public func balance(_ wallet: Wallet) async throws -> Balance {
         try await custody.read { try $0.balance(of: wallet) }
     }

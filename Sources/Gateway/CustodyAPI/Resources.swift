@@ -263,8 +263,8 @@ enum Resource {
 enum DomainEventTypes {
     static let all = [
         "transaction.created", "transaction.status.updated", "wallet.created", "balance.updated",
-        "vault.status.updated", "addressbook.entry.created", "addressbook.entry.deleted",
-        "security.alert",
+        "vault.status.updated", "addressbook.entry.created", "addressbook.entry.activated",
+        "addressbook.entry.deleted", "security.alert",
     ]
 }
 
@@ -294,7 +294,8 @@ public struct CustodyEventWriter: EventWriter {
             .balanceUpdated(let wallet, let balance, let asset):
             return Resource.wallet(wallet, balance, asset)
         case .vaultStatusUpdated(let vault): return Resource.vault(vault)
-        case .addressBookEntryCreated(let entry), .addressBookEntryDeleted(let entry):
+        case .addressBookEntryCreated(let entry), .addressBookEntryActivated(let entry),
+            .addressBookEntryDeleted(let entry):
             return Resource.entry(entry)
         case .securityAlert(let alert): return Resource.alert(alert)
         }
