@@ -245,7 +245,7 @@ extension Books {
         switch intent.purpose {
         case .transfer(let order):
             guard let (_, digest) = asked.certificate?.claimed(),
-                let transaction = Self.transaction(order)
+                let transaction = order.transaction
             else { return nil }
             let item = SigningItem(
                 path: order.sourcePath.derivation, digest: transaction.signingDigest)
@@ -271,16 +271,6 @@ extension Books {
             group: request.group, epoch: intent.epoch, scheme: scheme, purpose: purpose,
             expires: UInt64(now.adding(seconds: settings.runSeconds).seconds), isFresh: isFresh)
         return (descriptor, asked.source?.bytes ?? [])
-    }
-
-    private static func transaction(_ order: TransferOrder) -> EVMTransaction? {
-        guard let to = try? EVMAddress(text: order.output.address) else { return nil }
-        switch order.chain {
-        case .eip155(let id):
-            return EVMTransaction(
-                chainID: id, nonce: order.nonce, fee: order.fee, to: to,
-                value: order.output.amount)
-        }
     }
 
     /// A run has ended without a result for one of its members, so for all of them.
@@ -316,7 +306,7 @@ extension Books {
         guard var request = try store.signingRequest(digest), request.state != .done,
             let id = request.transaction, var transaction = try store.transaction(id),
             let intent = try? Intent(request.bytes), case .transfer(let order) = intent.purpose,
-            let unsigned = Self.transaction(order)
+            let unsigned = order.transaction
         else { return false }
         let (_, key) = try activeKey(of: transaction.tenant)
         guard let derived = DerivedKey(order.sourcePath.derivation, of: key),

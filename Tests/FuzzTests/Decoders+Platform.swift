@@ -16,10 +16,17 @@ extension Decoders {
         fee: EVMFeeLimit(gasLimit: 21_000, maxFeePerGas: 30_000_000_000, maxPriorityFeePerGas: 1)!,
         to: EVMAddress(point("to")), value: Amount(baseUnits: "1000000000000000000")!)
 
+    private static let tokenTransfer = EVMTransaction(
+        chainID: 1, nonce: 301, fee: transfer.fee,
+        payment: .tokens(
+            ERC20Transfer(recipient: EVMAddress(point("to")), amount: Amount(UInt32(1_000_000))),
+            contract: EVMAddress(point("a"))))
+
     private static let signedTransfers: [[UInt8]] = {
         guard let key = WholeKey(SecretBytes(copying: random("stranger", 32))) else { return [] }
-        let signature = key.sign(transfer.signingDigest)
-        return [signature.map { transfer.signed($0).raw } ?? []]
+        return [transfer, tokenTransfer].compactMap { transaction in
+            key.sign(transaction.signingDigest).map { transaction.signed($0).raw }
+        }
     }()
 
     private static let block = """
@@ -71,8 +78,12 @@ extension Decoders {
             pieces: ["eip155", ":", "0", "1", "+", "-"]
         ) { ChainID($0)?.text },
         .text(
-            "AssetID", seeds: ["eip155:1/slip44:60", "eip155:31337/slip44:60"],
-            pieces: ["/slip44:60", "eip155:", "/", ":", "0"]
+            "AssetID",
+            seeds: [
+                "eip155:1/slip44:60", "eip155:31337/slip44:60",
+                "eip155:1/erc20:\(EVMAddress(point("a")).text)",
+            ],
+            pieces: ["/slip44:60", "/erc20:", "0x", "eip155:", "/", ":", "0"]
         ) { AssetID($0)?.text },
         .text(
             "Amount in base units", seeds: ["0", "1", Amount.most.baseUnitText],

@@ -204,11 +204,8 @@ extension TestCustody {
     /// Makes the signature that the holders' quorum would make of a request.
     public func signature(_ request: SigningRequest) throws -> ECDSASignature {
         guard case .transfer(let order) = try Intent(request.bytes).purpose,
-            case .eip155(let id) = order.chain
+            let transaction = order.transaction
         else { preconditionFailure("a transfer") }
-        let transaction = EVMTransaction(
-            chainID: id, nonce: order.nonce, fee: order.fee,
-            to: try EVMAddress(text: order.output.address), value: order.output.amount)
         let network = try group.signing(
             TestKeys.indices(2),
             [SigningItem(path: order.sourcePath.derivation, digest: transaction.signingDigest)])
