@@ -312,7 +312,7 @@ extension Books {
         guard let derived = DerivedKey(order.sourcePath.derivation, of: key),
             signature.verifies(unsigned.signingDigest, under: derived.publicKey),
             signature.recoveryID < 2,
-            var source = try store.address(order.sourceAddress, on: order.chain)
+            let source = try store.address(order.sourceAddress, on: order.chain)
         else { return false }
         let signed = unsigned.signed(signature)
         request.state = .done
@@ -329,8 +329,7 @@ extension Books {
                 chain: order.chain, hash: signed.hash, transaction: id,
                 source: order.sourceAddress, nonce: order.nonce, raw: signed.raw,
                 state: .broadcasting, nextBroadcast: now, broadcasts: 0))
-        source.nextNonce = max(source.nextNonce, order.nonce + 1)
-        try store.updateFunds(of: source)
+        try store.setNextNonce(max(source.nextNonce, order.nonce + 1), of: source)
         transaction.hash = signed.hash
         try move(&transaction, to: .broadcasting)
         stirred.broadcasting = true

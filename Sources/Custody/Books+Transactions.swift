@@ -150,7 +150,9 @@ extension Books {
         return TransactionView(
             transaction: transaction, timeline: try store.timeline(of: transaction.id),
             refusals: try refusals(of: transaction), confirmations: confirmations,
-            requiredConfirmations: isOnChain ? asset?.confirmations ?? 0 : 0)
+            requiredConfirmations: isOnChain ? asset?.confirmations ?? 0 : 0,
+            feeAsset: transaction.kind == .withdrawal
+                ? asset.flatMap { settings.asset($0.asset.feeAsset) } : nil)
     }
 
     private func refusals(of transaction: Transaction) throws -> [HolderRefusal] {

@@ -183,4 +183,6 @@ public struct TransactionView: Equatable, Sendable {
     public let refusals: [HolderRefusal]
     public let confirmations: UInt64
     public let requiredConfirmations: UInt64
+    /// What the fee is counted in; nil of what has none.
+    public let feeAsset: Asset?
 }

@@ -34,7 +34,8 @@ struct Problem: Error {
     private static func status(_ code: Refusal.Code) -> HTTPResponse.Status {
         switch code {
         case .invalid, .unknownAsset, .unknownNetwork, .insufficientFunds, .belowMinimum,
-            .sameWallet, .differentAssets, .frozen, .feeTooHigh, .needsConsolidation:
+            .sameWallet, .differentAssets, .frozen, .feeTooHigh, .insufficientGas,
+            .needsConsolidation:
             .badRequest
         case .notInAddressBook: .forbidden
         case .notFound: .notFound

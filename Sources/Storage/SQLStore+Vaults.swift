@@ -104,66 +104,6 @@ extension SQLStore {
             createdAt: row.time("created_at"))
     }
 
-    func nextAddressNumber(of vault: VaultID, coin: UInt32) throws -> UInt32 {
-        let last = try row(
-            "SELECT max(number) AS last FROM addresses WHERE vault = ? AND coin = ?",
-            [vault.data, Int64(coin)])
-        guard let number = UInt32(exactly: (last?["last"] as Int64? ?? -1) + 1) else {
-            throw CorruptRow(description: "no further address under the vault")
-        }
-        return number
-    }
-
-    func insert(_ address: WalletAddress) throws {
-        let funds = address.funds.columns
-        try run(
-            """
-            INSERT INTO addresses
-                (chain, text, tenant, wallet, vault, coin, vault_index, number,
-                 funds_high, funds_low, next_nonce)
-            VALUES (?, ?, ?, ?, (SELECT vault FROM wallets WHERE id = ?), ?, ?, ?, ?, ?, ?)
-            """,
-            [
-                address.chain.text, address.text, address.tenant.data, address.wallet.data,
-                address.wallet.data, Int64(address.path.coin), Int64(address.path.vaultIndex),
-                Int64(address.path.number), funds.high, funds.low, Int64(address.nextNonce),
-            ])
-    }
-
-    func address(_ text: String, on chain: ChainID) throws -> WalletAddress? {
-        try row("SELECT * FROM addresses WHERE chain = ? AND text = ?", [chain.text, text])
-            .map(Self.address)
-    }
-
-    func addresses(of tenant: TenantID, on chain: ChainID) throws -> [WalletAddress] {
-        try rows(
-            "SELECT * FROM addresses WHERE tenant = ? AND chain = ?", [tenant.data, chain.text]
-        ).map(Self.address)
-    }
-
-    func updateFunds(of address: WalletAddress) throws {
-        let funds = address.funds.columns
-        try run(
-            """
-            UPDATE addresses SET funds_high = ?, funds_low = ?, next_nonce = ?
-            WHERE chain = ? AND text = ?
-            """,
-            [funds.high, funds.low, Int64(address.nextNonce), address.chain.text, address.text])
-    }
-
-    private static func address(_ row: Row) throws -> WalletAddress {
-        guard let coin = UInt32(exactly: row["coin"] as Int64),
-            let vaultIndex = UInt32(exactly: row["vault_index"] as Int64),
-            let number = UInt32(exactly: row["number"] as Int64),
-            let path = AccountPath(coin: coin, vaultIndex: vaultIndex, number: number)
-        else { throw row.corrupt("number") }
-        return WalletAddress(
-            chain: try row.chain("chain"), text: row["text"], tenant: try row.value("tenant"),
-            wallet: try row.value("wallet"), path: path,
-            funds: try row.amount("funds_high", "funds_low"),
-            nextNonce: try row.number("next_nonce"))
-    }
-
     func insert(_ entry: AddressBookEntry) throws {
         try run(
             """

@@ -12,6 +12,7 @@ enum Schema {
                 try db.execute(sql: part)
             }
         }
+        migrator.registerMigration("3-tokens") { db in try db.execute(sql: tokens) }
         return migrator
     }
 

@@ -39,7 +39,14 @@ extension Decoders {
     private static let receipt = """
         {"result":{"transactionHash":"0x\(Digest.sha256([3]).hex)","blockHash":\
         "0x\(Digest.sha256([1]).hex)","status":"0x1","gasUsed":"0x5208",\
-        "effectiveGasPrice":"0x3b9aca00"}}
+        "effectiveGasPrice":"0x3b9aca00","logs":[\(log)]}}
+        """
+
+    private static let log = """
+        {"address":"0x\(String(repeating: "70", count: 20))","topics":["0x\(ERC20Log.topic.hex)",\
+        "0x\(String(repeating: "0", count: 64))","0x\(String(repeating: "0", count: 64))"],"data":\
+        "0x\(String(repeating: "0", count: 62))ff","blockHash":"0x\(Digest.sha256([1]).hex)",\
+        "transactionHash":"0x\(Digest.sha256([3]).hex)"}
         """
 
     private static let rpcPieces = ["0x", "\"", "null", "{}", "[]", "error", "f", "-", "+", "e9"]
@@ -98,6 +105,12 @@ extension Decoders {
         ) { Amount(magnitude: $0)?.magnitude },
         answer("block", EVMRPC.block(1), seeds: [block, "{\"result\":null}"]),
         answer("receipt", EVMRPC.receipt(.sha256([3])), seeds: [receipt]),
+        answer(
+            "logs",
+            EVMRPC.tokenTransfers(
+                inBlock: .sha256([1]),
+                of: [EVMAddress(unchecked: [UInt8](repeating: 0x70, count: 20))]),
+            seeds: ["{\"result\":[\(log)]}", "{\"result\":[]}"]),
         answer(
             "balance", EVMRPC.balance(of: EVMAddress(point("to"))),
             seeds: ["{\"result\":\"0xde0b6b3a7640000\"}"]),
