@@ -61,7 +61,8 @@ extension Books {
             try store.update(ceremony)
         }
         guard let id = request.transaction, var transaction = try store.transaction(id),
-            transaction.status == .pendingSignature, let failure = request.closingBecause,
+            transaction.status == .pendingSignature,
+            let failure = transaction.stopping ?? request.closingBecause,
             failure.code != .keyChanged,
             try store.signingRequests(of: id).allSatisfy({ $0.state == .closed })
         else { return }
@@ -81,11 +82,57 @@ extension Books {
         return ([failure.message] + refusals.sorted()).joined(separator: " ")
     }
 
+    /// Ends a withdrawal before it is signed: at once while no holder was asked, else as soon as
+    /// every holder that may have signed says that it did not.
+    ///
+    /// - Returns: whether it has ended. If not, and a signature turns out to exist, it goes on.
+    /// - Throws: `.tooLate` if it is signed, or may be.
+    func stop(_ transaction: inout Transaction, because failure: Failure) throws -> Bool {
+        switch transaction.status {
+        case .submitted:
+            try fail(&transaction, failure)
+            return true
+        case .pendingSignature:
+            let requests = try store.signingRequests(of: transaction.id)
+            guard !requests.contains(where: { $0.state == .unclear || $0.state == .done }) else {
+                throw Refusal(
+                    .tooLate, "A holder has signed already: it cannot be kept from the chain.")
+            }
+            if transaction.stopping == nil {
+                transaction.stopping = failure
+                transaction.updatedAt = now
+                try store.update(transaction)
+            }
+            stirred.signing = true
+            return false
+        case .broadcasting, .confirming, .completed, .failed, .cancelled:
+            throw Refusal(.tooLate, "It is \(transaction.status.rawValue) already.")
+        }
+    }
+
+    /// Cancels a withdrawal that is not signed.
+    ///
+    /// - Returns: whether it is cancelled now; if not, the holders are being asked.
+    public func cancel(
+        _ id: TransactionID, of tenant: TenantID
+    ) throws -> (TransactionView, isDone: Bool) {
+        guard var transaction = try store.transaction(id, of: tenant) else {
+            throw Refusal.notFound("transaction")
+        }
+        guard transaction.kind == .withdrawal else {
+            throw Refusal(.tooLate, "Only a withdrawal can be cancelled.")
+        }
+        if transaction.status == .cancelled { return (try view(transaction), true) }
+        let isDone = try stop(
+            &transaction, because: Failure(.cancelled, "It was cancelled by its owner."))
+        return (try view(transaction), isDone)
+    }
+
     /// Ends a withdrawal that has not left, and frees what was reserved for it.
     func fail(_ transaction: inout Transaction, _ failure: Failure) throws {
-        transaction.failure = failure
         try release(transaction)
-        try move(&transaction, to: .failed)
+        if failure.code != .cancelled { transaction.failure = failure }
+        try move(&transaction, to: failure.code == .cancelled ? .cancelled : .failed)
         for purse in try purses(of: transaction) { try recordBalance(of: purse.wallet) }
     }
 

@@ -89,6 +89,10 @@ extension Books {
     ) throws -> SigningRequest? {
         var transaction = submitted
         let asset = try asset(transaction.asset)
+        guard try store.vault(transaction.vault, of: transaction.tenant)?.status == .active else {
+            try wait(&transaction, .vault, who: [])
+            return nil
+        }
         let group = try signingGroup(of: transaction.tenant)
         let (source, isFunded) = try source(for: transaction, asset, busy)
         guard let source else {
@@ -254,6 +258,10 @@ extension Books {
                 "Signing goes on by itself when enough of these holders answer; start them, or "
                     + "look at their logs."
             case .run: "The holders are signing."
+            case .platform: "It is given to the key share holders next."
+            case .vault:
+                "The vault is not active. It goes on when it is again; cancel it if it must not."
+            case .confirmations: "Blocks follow by themselves."
             case .closing:
                 "Each of these holders must confirm that no signature exists; start it. Until then "
                     + "the funds stay reserved."

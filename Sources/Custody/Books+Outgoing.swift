@@ -38,7 +38,7 @@ extension Books {
         try store.setNextNonce(max(source.nextNonce, sent.nonce + 1), of: source)
         guard var known = try store.outgoing(sent.hash, on: chain),
             var transaction = try store.transaction(known.transaction),
-            transaction.status != .failed
+            ![.failed, .cancelled].contains(transaction.status)
         else {
             try applyForeign(transfer, block, chain, source)
             return nil

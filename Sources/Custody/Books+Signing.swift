@@ -137,6 +137,9 @@ extension Books {
                     request, asked,
                     because: Failure(.keyChanged, "Another intent was signed."), signer)
             }
+            if let failure = try stopping(request) {
+                return try close(request, asked, because: failure, signer)
+            }
             if let failure = asked.failure(after: verdicts) {
                 return try close(request, asked, because: failure, signer)
             }
@@ -161,6 +164,17 @@ extension Books {
         case .done, .closed:
             return []
         }
+    }
+
+    /// Why the withdrawal is to end, unless an earlier intent of it may be signed: then only a
+    /// signature of this one can end the matter.
+    private func stopping(_ request: SigningRequest) throws -> Failure? {
+        guard let id = request.transaction, let failure = try store.transaction(id)?.stopping,
+            try store.signingRequests(of: id).allSatisfy({
+                $0.digest == request.digest || $0.state == .closed
+            })
+        else { return nil }
+        return failure
     }
 
     private func hasFailed(_ run: SigningRun) -> Bool {

@@ -114,6 +114,9 @@ extension Books {
         guard wallet.status == .active else {
             throw Refusal(.frozen, "The wallet is frozen: a reorganisation took funds back.")
         }
+        guard try store.vault(wallet.vault, of: wallet.tenant)?.status == .active else {
+            throw Refusal(.frozen, "The vault is frozen or archived: nothing leaves it.")
+        }
         let available = try store.balance(of: wallet.account(.available))
         guard amount <= available else {
             let asset = try asset(wallet.asset)
@@ -146,13 +149,36 @@ extension Books {
         {
             confirmations = tip - block + 1
         }
-        let isOnChain = transaction.kind != .internalTransfer
+        let required = transaction.kind == .internalTransfer ? 0 : asset?.confirmations ?? 0
         return TransactionView(
             transaction: transaction, timeline: try store.timeline(of: transaction.id),
             refusals: try refusals(of: transaction), confirmations: confirmations,
-            requiredConfirmations: isOnChain ? asset?.confirmations ?? 0 : 0,
+            requiredConfirmations: required,
+            waiting: waiting(of: transaction, confirmations, of: required),
             feeAsset: transaction.kind == .withdrawal
                 ? asset.flatMap { settings.asset($0.asset.feeAsset) } : nil)
+    }
+
+    /// What is noted, or else what is usual for the status.
+    private func waiting(
+        of transaction: Transaction, _ confirmations: UInt64, of required: UInt64
+    ) -> Waiting? {
+        if let noted = transaction.waiting { return noted }
+        let chain = settings.asset(transaction.asset)?.asset.chain.text
+        let (cause, who, next): (Waiting.Cause, [String], String)
+        switch transaction.status {
+        case .completed, .failed, .cancelled: return nil
+        case .submitted, .pendingSignature:
+            (cause, who) = (.platform, [])
+            next = "It is given to the key share holders next."
+        case .broadcasting:
+            (cause, who) = (.chain, chain.map { [$0] } ?? [])
+            next = "It is sent to the network, and to be mined."
+        case .confirming:
+            (cause, who) = (.confirmations, chain.map { [$0] } ?? [])
+            next = "It has \(confirmations) of \(required) confirmations."
+        }
+        return Waiting(cause, who: who, since: transaction.updatedAt, next: next)
     }
 
     private func refusals(of transaction: Transaction) throws -> [HolderRefusal] {

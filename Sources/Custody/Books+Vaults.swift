@@ -35,20 +35,7 @@ extension Books {
         var validation = Validation()
         validation.text("externalId", draft.externalID, most: Vault.externalIDMost)
         validation.text("name", draft.name, most: Vault.nameMost)
-        if draft.metadata.count > Vault.metadataEntriesMost {
-            validation.reject(
-                "metadata", "'metadata' must have at most \(Vault.metadataEntriesMost) entries.")
-        }
-        for (key, value) in draft.metadata {
-            if key.isEmpty || key.unicodeScalars.count > Vault.metadataKeyMost
-                || value.unicodeScalars.count > Vault.metadataValueMost
-            {
-                validation.reject(
-                    "metadata",
-                    "A key of 'metadata' has 1 to \(Vault.metadataKeyMost) characters, a value at "
-                        + "most \(Vault.metadataValueMost).")
-            }
-        }
+        validation.metadata(draft.metadata)
         try validation.finish()
         let (externalID, name) = (draft.externalID ?? "", draft.name ?? "")
         if let existing = try store.vault(externalID: externalID, of: tenant) {
@@ -75,6 +62,44 @@ extension Books {
         return vault
     }
 
+    /// Changes what is not nil of a vault.
+    ///
+    /// - Throws: `.vaultNotEmpty` if it is to be archived and one of its wallets has funds.
+    public func changeVault(
+        _ id: VaultID, name: String?, metadata: [String: String]?, status: Vault.Status?,
+        of tenant: TenantID
+    ) throws -> Vault {
+        var validation = Validation()
+        validation.text("name", name, most: Vault.nameMost, required: false)
+        validation.metadata(metadata ?? [:])
+        try validation.finish()
+        var vault = try vault(id, of: tenant)
+        let before = vault.status
+        vault.name = name ?? vault.name
+        vault.metadata = metadata ?? vault.metadata
+        vault.status = status ?? before
+        if vault.status == .archived, before != .archived {
+            let isEmpty = try balances(of: vault).allSatisfy { $0.balance.total.isZero }
+            guard isEmpty else {
+                throw Refusal(
+                    .vaultNotEmpty, field: "status", "A vault with funds cannot be archived.")
+            }
+        }
+        try store.update(vault)
+        if vault.status != before {
+            try record(.vaultStatusUpdated(vault), of: tenant)
+            stirred.signing = true
+        }
+        return vault
+    }
+
+    /// The balance of each of the vault's wallets, by asset.
+    public func balances(of vault: Vault) throws -> [(asset: Asset, balance: Balance)] {
+        try settings.assets.compactMap { asset in
+            try store.wallet(in: vault.id, asset: asset.id).map { (asset, try balance(of: $0)) }
+        }
+    }
+
     /// Creates the vault's wallet for an asset. Its deposit address is that of the vault on the
     /// asset's chain, derived when the chain's first wallet is created.
     public func createWallet(
@@ -86,6 +111,13 @@ extension Books {
         try validation.finish()
         let vault = try vault(vaultID, of: tenant)
         let asset = try asset(draft.asset ?? "")
+        guard vault.status != .archived else {
+            throw Refusal(.frozen, "The vault is archived.")
+        }
+        guard try isEnabled(asset, for: tenant) else {
+            throw Refusal(
+                .unknownAsset, field: "assetId", "There is no enabled asset '\(asset.id)'.")
+        }
         guard try store.wallet(in: vault.id, asset: asset.id) == nil else {
             throw Refusal(
                 .walletExists, field: "assetId", "The vault has a wallet for '\(asset.id)' already."
@@ -117,6 +149,18 @@ extension Books {
         try store.insert(wallet)
         try record(.walletCreated(wallet, try balance(of: wallet), asset), of: wallet.tenant)
         return wallet
+    }
+
+    /// Whether the tenant opens wallets for the asset.
+    public func isEnabled(_ asset: Asset, for tenant: TenantID) throws -> Bool {
+        try !store.disabledAssets(of: tenant).contains(asset.id)
+    }
+
+    /// Lets the tenant open wallets for the asset, or no more; those that there are stay.
+    public func set(_ id: String, enabled: Bool, for tenant: TenantID) throws -> Asset {
+        guard let asset = settings.asset(id) else { throw Refusal.notFound("asset") }
+        try store.set(asset.id, enabled: enabled, for: tenant)
+        return asset
     }
 
     /// The wallet of an asset that moved at an address of ours. It is opened if the vault has none:
@@ -184,4 +228,23 @@ public enum LedgerFault: Error, Equatable {
     case bookedTwice(String)
     /// A stored value is impossible.
     case impossible(String)
+}
+
+extension Validation {
+    mutating func metadata(_ metadata: [String: String]) {
+        if metadata.count > Vault.metadataEntriesMost {
+            reject(
+                "metadata", "'metadata' must have at most \(Vault.metadataEntriesMost) entries.")
+        }
+        for (key, value) in metadata {
+            if key.isEmpty || key.unicodeScalars.count > Vault.metadataKeyMost
+                || value.unicodeScalars.count > Vault.metadataValueMost
+            {
+                reject(
+                    "metadata",
+                    "A key of 'metadata' has 1 to \(Vault.metadataKeyMost) characters, a value at "
+                        + "most \(Vault.metadataValueMost).")
+            }
+        }
+    }
 }

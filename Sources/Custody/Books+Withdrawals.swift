@@ -136,15 +136,13 @@ extension Books {
     /// The most that the fee can cost: gas of a transfer at the level's price, or at the caller's
     /// limit if that is lower and still enough for the next block.
     private func feeLimit(_ draft: WithdrawalDraft, _ asset: Asset) throws -> Amount {
-        guard let state = try store.chainState(asset.asset.chain) else {
-            throw Refusal(
-                .chainUnavailable, "The chain has not been reached yet, so its fees are unknown.")
-        }
-        let (gas, prices, coin) = (asset.gasLimit, FeePrices(state), try feeAsset(of: asset))
-        guard var limit = Amount(UInt128(gas) * UInt128(prices.limit(draft.feeLevel))),
-            let least = Amount(UInt128(gas) * UInt128(prices.least))
-        else { throw LedgerFault.impossible("fees of \(state.chain.text)") }
+        let (gas, coin) = (asset.gasLimit, try feeAsset(of: asset))
+        var limit = try feeLimit(draft.feeLevel, asset)
         if let text = draft.maxFee {
+            let prices = try prices(asset.asset.chain)
+            guard let least = Amount(UInt128(gas) * UInt128(prices.least)) else {
+                throw LedgerFault.impossible("fees of \(asset.asset.chain.text)")
+            }
             let most = try amount(text, of: coin, field: "maxFee")
             guard most >= least else {
                 throw Refusal(
@@ -157,6 +155,36 @@ extension Books {
             limit = Amount(price * UInt128(gas)) ?? limit
         }
         return limit
+    }
+
+    private func feeLimit(_ level: FeeLevel, _ asset: Asset) throws -> Amount {
+        let prices = try prices(asset.asset.chain)
+        guard let limit = Amount(UInt128(asset.gasLimit) * UInt128(prices.limit(level)))
+        else { throw LedgerFault.impossible("fees of \(asset.asset.chain.text)") }
+        return limit
+    }
+
+    private func prices(_ chain: ChainID) throws -> FeePrices {
+        guard let state = try store.chainState(chain) else {
+            throw Refusal(
+                .chainUnavailable, "The chain has not been reached yet, so its fees are unknown.")
+        }
+        return FeePrices(state)
+    }
+
+    /// What a withdrawal like this would cost at most at each level, in the chain's own coin.
+    public func estimateFee(
+        _ draft: WithdrawalDraft, for tenant: TenantID
+    ) throws -> (fees: [FeeLevel: Amount], coin: Asset) {
+        try validate(draft)
+        guard let sourceID = draft.sourceWallet else { throw Refusal.notFound("wallet") }
+        let source = try wallet(sourceID, of: tenant)
+        let asset = try asset(source.asset)
+        _ = try amount(draft.amount ?? "", of: asset)
+        _ = try destination(draft, on: asset.asset.chain, for: tenant)
+        var fees: [FeeLevel: Amount] = [:]
+        for level in FeeLevel.allCases { fees[level] = try feeLimit(level, asset) }
+        return (fees, try feeAsset(of: asset))
     }
 
     /// Whether the vault's wallet of the chain's own coin can pay a token's fee.

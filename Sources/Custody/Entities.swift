@@ -211,13 +211,22 @@ public struct Vault: Equatable, Sendable {
     public let keyVault: KeyVaultID
     public let index: UInt32
     public let externalID: String
-    public let name: String
-    public let metadata: [String: String]
+    public var name: String
+    public var metadata: [String: String]
+    public var status: Status
     public let createdAt: Timestamp
+
+    public enum Status: String, Sendable, CaseIterable {
+        case active = "Active"
+        /// Nothing leaves; deposits and transfers to it are credited.
+        case frozen = "Frozen"
+        /// Empty, and out of use: as frozen, and no wallets are opened.
+        case archived = "Archived"
+    }
 
     public init(
         id: VaultID, tenant: TenantID, keyVault: KeyVaultID, index: UInt32, externalID: String,
-        name: String, metadata: [String: String], createdAt: Timestamp
+        name: String, metadata: [String: String], status: Status = .active, createdAt: Timestamp
     ) {
         self.id = id
         self.tenant = tenant
@@ -226,6 +235,7 @@ public struct Vault: Equatable, Sendable {
         self.externalID = externalID
         self.name = name
         self.metadata = metadata
+        self.status = status
         self.createdAt = createdAt
     }
 }
@@ -265,7 +275,7 @@ public struct Asset: Equatable, Sendable {
 public struct Wallet: Equatable, Sendable {
     public static let labelMost = 100
 
-    public enum Status: String, Sendable {
+    public enum Status: String, Sendable, CaseIterable {
         case active = "Active"
         /// A reorganisation took funds that were spent already; nothing leaves until it is settled.
         case frozen = "Frozen"
@@ -322,7 +332,7 @@ public struct WalletAddress: Equatable, Sendable {
 public struct AddressBookEntry: Equatable, Sendable {
     public static let labelMost = 100
 
-    public enum Status: String, Sendable {
+    public enum Status: String, Sendable, CaseIterable {
         case active = "Active"
         case removed = "Removed"
     }

@@ -6,6 +6,7 @@ public enum DomainEvent: Sendable {
     case transactionStatusUpdated(TransactionView)
     case walletCreated(Wallet, Balance, Asset)
     case balanceUpdated(Wallet, Balance, Asset)
+    case vaultStatusUpdated(Vault)
     case addressBookEntryCreated(AddressBookEntry)
     case addressBookEntryDeleted(AddressBookEntry)
 
@@ -15,6 +16,7 @@ public enum DomainEvent: Sendable {
         case .transactionStatusUpdated: "transaction.status.updated"
         case .walletCreated: "wallet.created"
         case .balanceUpdated: "balance.updated"
+        case .vaultStatusUpdated: "vault.status.updated"
         case .addressBookEntryCreated: "addressbook.entry.created"
         case .addressBookEntryDeleted: "addressbook.entry.deleted"
         }
@@ -26,6 +28,7 @@ public enum DomainEvent: Sendable {
         case .transactionCreated(let view), .transactionStatusUpdated(let view):
             view.transaction.id.bytes
         case .walletCreated(let wallet, _, _), .balanceUpdated(let wallet, _, _): wallet.id.bytes
+        case .vaultStatusUpdated(let vault): vault.id.bytes
         case .addressBookEntryCreated(let entry), .addressBookEntryDeleted(let entry):
             entry.id.bytes
         }

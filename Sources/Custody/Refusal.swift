@@ -30,8 +30,10 @@ public struct Refusal: Error, Equatable, Sendable {
         case frozen
         case feeTooHigh = "fee_too_high"
         case insufficientGas = "insufficient_gas"
+        case vaultNotEmpty = "vault_not_empty"
         case needsConsolidation = "needs_consolidation"
         case notInAddressBook = "not_in_address_book"
+        case tooLate = "too_late"
         case notFound = "not_found"
         case walletExists = "wallet_exists"
         case externalIDReused = "external_id_reused"

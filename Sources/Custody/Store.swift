@@ -59,9 +59,12 @@ public protocol CustodyStore {
 
     // Vaults, wallets, addresses.
     func insert(_ vault: Vault) throws
+    func update(_ vault: Vault) throws
     func vault(_ id: VaultID, of tenant: TenantID) throws -> Vault?
     func vault(externalID: String, of tenant: TenantID) throws -> Vault?
     func vaults(of tenant: TenantID, _ page: PageRequest) throws -> Page<Vault>
+    func disabledAssets(of tenant: TenantID) throws -> Set<String>
+    func set(_ asset: String, enabled: Bool, for tenant: TenantID) throws
     func nextVaultIndex(under keyVault: KeyVaultID) throws -> UInt32
     func insert(_ wallet: Wallet) throws
     func setStatus(_ status: Wallet.Status, of wallet: WalletID) throws
@@ -234,15 +237,20 @@ public struct TransactionFilter: Equatable, Sendable {
     public var vault: VaultID?
     public var kind: Transaction.Kind?
     public var status: Transaction.Status?
+    /// Created at this time or later; and before that one.
+    public var from: Timestamp?
+    public var to: Timestamp?
 
     public init(
         wallet: WalletID? = nil, vault: VaultID? = nil, kind: Transaction.Kind? = nil,
-        status: Transaction.Status? = nil
+        status: Transaction.Status? = nil, from: Timestamp? = nil, to: Timestamp? = nil
     ) {
         self.wallet = wallet
         self.vault = vault
         self.kind = kind
         self.status = status
+        self.from = from
+        self.to = to
     }
 }
 

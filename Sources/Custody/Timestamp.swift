@@ -32,6 +32,30 @@ public struct Timestamp: Hashable, Comparable, Sendable {
         return "\(date)T\(padded(rest / 3600)):\(padded(rest / 60 % 60)):\(padded(rest % 60))Z"
     }
 
+    /// - Parameter text: exactly as `text` writes it, of the years 1970 to 9999.
+    public init?(text: String) {
+        let bytes = Array(text.utf8)
+        let form = Array("0000-00-00T00:00:00Z".utf8)
+        guard bytes.count == form.count else { return nil }
+        func number(_ range: Range<Int>) -> Int64 {
+            bytes[range].reduce(0) { $0 * 10 + Int64($1) - 48 }
+        }
+        let isForm = zip(bytes, form).allSatisfy { byte, due in
+            due == 0x30 ? (0x30...0x39).contains(byte) : byte == due
+        }
+        guard isForm else { return nil }
+        let (year, month, day) = (number(0..<4), number(5..<7), number(8..<10))
+        // Civil date to days, the inverse of the above.
+        let shifted = month <= 2 ? year - 1 : year
+        let (era, yearOfEra) = Self.floorDivide(shifted, 400)
+        let dayOfYear = (153 * ((month + 9) % 12) + 2) / 5 + day - 1
+        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+        let days = era * 146_097 + dayOfEra - 719_468
+        let time = number(11..<13) * 3600 + number(14..<16) * 60 + number(17..<19)
+        self.init(milliseconds: (days * 86_400 + time) * 1000)
+        guard year >= 1970, self.text == text else { return nil }
+    }
+
     private static func floorDivide(_ a: Int64, _ b: Int64) -> (Int64, Int64) {
         let remainder = (a % b + b) % b
         return ((a - remainder) / b, remainder)

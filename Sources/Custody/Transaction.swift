@@ -24,8 +24,10 @@ public struct Transaction: Equatable, Sendable {
         case confirming = "Confirming"
         case completed = "Completed"
         case failed = "Failed"
+        /// Ended at its owner's word, before anything was signed.
+        case cancelled = "Cancelled"
 
-        public var isFinal: Bool { self == .completed || self == .failed }
+        public var isFinal: Bool { self == .completed || self == .failed || self == .cancelled }
     }
 
     public let id: TransactionID
@@ -51,6 +53,8 @@ public struct Transaction: Equatable, Sendable {
     public var blockNumber: UInt64?
     public var waiting: Waiting?
     public var failure: Failure?
+    /// Why it is to end, if the holders can still be kept from signing it.
+    public var stopping: Failure?
     public let note: String?
     public let externalID: String?
     public let createdAt: Timestamp
@@ -62,7 +66,8 @@ public struct Transaction: Equatable, Sendable {
         feeLimit: Amount = .zero, feeLevel: FeeLevel? = nil, fee: Amount? = nil,
         sourceAddress: String? = nil,
         destinationAddress: String? = nil, hash: Digest? = nil, blockNumber: UInt64? = nil,
-        waiting: Waiting? = nil, failure: Failure? = nil, note: String? = nil,
+        waiting: Waiting? = nil, failure: Failure? = nil,
+        stopping: Failure? = nil, note: String? = nil,
         externalID: String? = nil, createdAt: Timestamp, updatedAt: Timestamp
     ) {
         self.id = id
@@ -83,6 +88,7 @@ public struct Transaction: Equatable, Sendable {
         self.blockNumber = blockNumber
         self.waiting = waiting
         self.failure = failure
+        self.stopping = stopping
         self.note = note
         self.externalID = externalID
         self.createdAt = createdAt
@@ -99,11 +105,15 @@ public enum FeeLevel: String, Sendable, CaseIterable {
 
 /// Why a transaction does not move: for whom it waits, since when, and what happens next.
 public struct Waiting: Equatable, Sendable {
-    public enum Cause: String, Sendable {
+    public enum Cause: String, Sendable, CaseIterable {
         case sourceAddress = "SourceAddressBusy"
         case funds = "FundsOnOneAddress"
         case holders = "KeyShareHolders"
         case run = "SigningRun"
+        /// What the platform does next by itself.
+        case platform = "Platform"
+        case vault = "VaultFrozen"
+        case confirmations = "Confirmations"
         case closing = "ClosingAtHolders"
         case chain = "Chain"
         case block = "BlockAfterReorganisation"
@@ -131,7 +141,7 @@ public struct Waiting: Equatable, Sendable {
 
 /// Why a transaction failed, and what each holder that refused has said.
 public struct Failure: Equatable, Sendable {
-    public enum Code: String, Sendable {
+    public enum Code: String, Sendable, CaseIterable {
         case refusedByHolders = "RefusedByHolders"
         case expired = "Expired"
         /// The group's shares were replaced before it was signed: it is asked again.
@@ -139,6 +149,7 @@ public struct Failure: Equatable, Sendable {
         case rejectedByChain = "RejectedByChain"
         case nonceSpent = "NonceSpent"
         case reorganised = "Reorganised"
+        case cancelled = "Cancelled"
     }
 
     public let code: Code
@@ -183,6 +194,8 @@ public struct TransactionView: Equatable, Sendable {
     public let refusals: [HolderRefusal]
     public let confirmations: UInt64
     public let requiredConfirmations: UInt64
+    /// What it waits for; nil if it has ended.
+    public let waiting: Waiting?
     /// What the fee is counted in; nil of what has none.
     public let feeAsset: Asset?
 }

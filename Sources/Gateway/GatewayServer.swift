@@ -30,7 +30,7 @@ public struct GatewayServer: Sendable {
         let router = Router(context: GatewayContext.self)
         router.add(middleware: Doorkeeper(log: log))
         let version1 = router.group("v1").add(middleware: Authenticator(custody: custody))
-        CustodyAPI(custody: custody, log: log).add(to: version1)
+        CustodyAPI(custody: custody).add(to: version1)
         return router
     }
 

@@ -13,16 +13,20 @@ struct Problem: Error {
     let message: String
     let fields: [String: [String]]
     let retryAfter: Int?
+    /// The methods that the path has.
+    let allow: String?
 
     init(
         _ status: HTTPResponse.Status, _ code: String, _ message: String,
-        fields: [String: [String]] = [:], retryAfter: Int? = nil
+        fields: [String: [String]] = [:], retryAfter: Int? = nil,
+        allow: String? = nil
     ) {
         self.status = status
         self.code = code
         self.message = message
         self.fields = fields
         self.retryAfter = retryAfter
+        self.allow = allow
     }
 
     init(_ refusal: Refusal) {
@@ -35,14 +39,26 @@ struct Problem: Error {
         switch code {
         case .invalid, .unknownAsset, .unknownNetwork, .insufficientFunds, .belowMinimum,
             .sameWallet, .differentAssets, .frozen, .feeTooHigh, .insufficientGas,
-            .needsConsolidation:
+            .needsConsolidation, .vaultNotEmpty:
             .badRequest
         case .notInAddressBook: .forbidden
         case .notFound: .notFound
-        case .walletExists, .externalIDReused, .addressExists: .conflict
+        case .walletExists, .externalIDReused, .addressExists, .tooLate: .conflict
         case .idempotencyKeyReused: .unprocessableContent
         case .keyNotReady, .chainUnavailable: .badGateway
         }
+    }
+
+    static let stillRunning = Problem(
+        .conflict, "idempotency_in_progress",
+        "The first request with this idempotency key is still running; repeat this one later.",
+        retryAfter: 1)
+
+    /// The path is there, the method is not.
+    static func methodNotAllowed(_ allowed: [HTTPRequest.Method]) -> Problem {
+        let names = allowed.map(\.rawValue).sorted().joined(separator: ", ")
+        return Problem(
+            .methodNotAllowed, "method_not_allowed", "This path takes \(names).", allow: names)
     }
 
     static let `internal` = Problem(
@@ -80,8 +96,46 @@ struct Problem: Error {
         var headers: HTTPFields = [
             .contentType: isProblem ? "application/problem+json" : "application/json"
         ]
+        headers[.allow] = allow
         if let retryAfter { headers[.retryAfter] = String(retryAfter) }
         return Response(
             status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+}
+
+// For the document.
+extension Problem {
+    static let shape = Shape.named(
+        "Error",
+        [
+            Member("statusCode", .integer()), Member("message", .text(), "for people"),
+            Member("errors", .object([]), "sentences by field, or under generalErrors"),
+            Member("code", .text(), "stable; branch on it"), Member("requestId", .text()),
+        ])
+
+    /// Which codes an endpoint answers with, by status.
+    static func codes(of endpoint: Endpoint) -> [Int: [String]] {
+        var found: [Int: [String]] = [
+            400: ["invalid"],
+            401: [
+                "missing_credentials", "malformed_credentials", "invalid_credentials", "clock",
+            ],
+            403: ["missing_scope"],
+            413: ["too_large"],
+            429: ["rate_limited"],
+            500: ["internal"],
+        ]
+        if !endpoint.parameters.isEmpty { found[404] = ["not_found"] }
+        if !endpoint.isRead { found[401, default: []].append("replayed") }
+        if endpoint.body != nil { found[415] = ["not_json"] }
+        if endpoint.method == .post {
+            found[409] = ["idempotency_in_progress"]
+            found[422] = ["idempotency_key_reused"]
+        }
+        for code in endpoint.refusals
+        where !found[status(code).code, default: []].contains(code.rawValue) {
+            found[status(code).code, default: []].append(code.rawValue)
+        }
+        return found
     }
 }

@@ -7,8 +7,11 @@ import Intents
 struct RequestFields {
     private var members: [String: JSONValue]
     private var problems: [String: [String]] = [:]
+    /// What the endpoint's document says that it takes: another cannot be taken.
+    private let known: Set<String>
 
-    init(_ body: [UInt8]) throws(Refusal) {
+    init(_ body: [UInt8], knowing known: [Member]) throws(Refusal) {
+        self.known = Set(known.map(\.name))
         let value: JSONValue
         do throws(MalformedJSON) {
             value = try JSONParser.parse(body)
@@ -23,9 +26,12 @@ struct RequestFields {
         self.members = Dictionary(uniqueKeysWithValues: members.map { ($0.name, $0.value) })
     }
 
+    /// Whether the member is there and not null.
+    func has(_ name: String) -> Bool { ![nil, .null].contains(members[name]) }
+
     /// A string; nil where it is missing or null.
     mutating func string(_ name: String) -> String? {
-        switch members.removeValue(forKey: name) {
+        switch take(name) {
         case .string(let text): return text
         case nil, .null: return nil
         case .number where name == "amount" || name == "maxFee":
@@ -58,7 +64,7 @@ struct RequestFields {
 
     /// An object of strings; empty where it is missing or null.
     mutating func strings(_ name: String) -> [String: String] {
-        switch members.removeValue(forKey: name) {
+        switch take(name) {
         case nil, .null: return [:]
         case .object(let entries):
             var found: [String: String] = [:]
@@ -74,6 +80,10 @@ struct RequestFields {
             reject(name, "'\(name)' must be an object of strings.")
             return [:]
         }
+    }
+
+    private mutating func take(_ name: String) -> JSONValue? {
+        known.contains(name) ? members.removeValue(forKey: name) : nil
     }
 
     private mutating func reject(_ name: String, _ sentence: String) {

@@ -394,10 +394,7 @@ extension HolderCore {
         case .ban:
             for peer in culprits { try ban(peer, run, abort.reason) }
         }
-        let showsEquivocation: Set<Abort.Reason> = [
-            .equivocation, .transcriptMismatch, .echoMismatch, .commitmentsDiffer,
-        ]
-        if showsEquivocation.contains(abort.reason) || abort.consequence == .ban {
+        if abort.reason.leavesEvidence {
             try store.keepEvidence(
                 run.session.evidence.map(\.bytes), run: run.digest, reason: abort.reason.rawValue,
                 at: now)

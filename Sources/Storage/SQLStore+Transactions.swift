@@ -37,13 +37,14 @@ extension SQLStore {
             """
             UPDATE transactions SET status = ?, fee_high = ?, fee_low = ?, source_address = ?,
                 hash = ?, block_number = ?, waiting = ?, failure_code = ?, failure_message = ?,
-                updated_at = ? WHERE id = ?
+                stop_code = ?, stop_message = ?, updated_at = ? WHERE id = ?
             """,
             [
                 transaction.status.rawValue, fee?.high, fee?.low, transaction.sourceAddress,
                 transaction.hash?.data, transaction.blockNumber.map { Int64($0) },
                 try Self.text(transaction.waiting), transaction.failure?.code.rawValue,
-                transaction.failure?.message, transaction.updatedAt.milliseconds,
+                transaction.failure?.message, transaction.stopping?.code.rawValue,
+                transaction.stopping?.message, transaction.updatedAt.milliseconds,
                 transaction.id.data,
             ])
     }
@@ -75,9 +76,12 @@ extension SQLStore {
     }
 
     static func transaction(_ row: Row) throws -> Transaction {
-        var failure: Failure?
+        var (failure, stopping): (Failure?, Failure?)
         if row["failure_code"] as String? != nil {
             failure = Failure(try row.text("failure_code"), row["failure_message"])
+        }
+        if row["stop_code"] as String? != nil {
+            stopping = Failure(try row.text("stop_code"), row["stop_message"])
         }
         let fee = row["fee_high"] as Int64? == nil ? nil : try row.amount("fee_high", "fee_low")
         let level: FeeLevel? = (row["fee_level"] as String?).flatMap { FeeLevel(rawValue: $0) }
@@ -91,7 +95,7 @@ extension SQLStore {
             feeLimit: try row.amount("fee_limit_high", "fee_limit_low"), feeLevel: level, fee: fee,
             sourceAddress: row["source_address"], destinationAddress: row["destination_address"],
             hash: try row.optional("hash"), blockNumber: block, waiting: try waiting(row),
-            failure: failure, note: row["note"], externalID: row["external_id"],
+            failure: failure, stopping: stopping, note: row["note"], externalID: row["external_id"],
             createdAt: row.time("created_at"), updatedAt: row.time("updated_at"))
     }
 
@@ -134,6 +138,14 @@ extension SQLStore {
             condition += " AND status = ?"
             arguments += [status.rawValue]
         }
+        if let from = filter.from {
+            condition += " AND created_at >= ?"
+            arguments += [from.milliseconds]
+        }
+        if let to = filter.to {
+            condition += " AND created_at < ?"
+            arguments += [to.milliseconds]
+        }
         return try page(
             request, "SELECT * FROM transactions", where: condition, arguments, Self.transaction)
     }
@@ -144,7 +156,7 @@ extension SQLStore {
         try rows(
             """
             SELECT * FROM transactions WHERE status = ? AND kind = ?
-                AND status NOT IN ('Completed', 'Failed') ORDER BY seq
+                AND status NOT IN ('Completed', 'Failed', 'Cancelled') ORDER BY seq
             """, [status.rawValue, kind.rawValue]
         ).map(Self.transaction)
     }

@@ -6,19 +6,43 @@ import Intents
 
 extension SQLStore {
     func insert(_ vault: Vault) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        let metadata = String(decoding: try encoder.encode(vault.metadata), as: UTF8.self)
         try run(
             """
             INSERT INTO vaults
-                (id, tenant, key_vault, number, external_id, name, metadata, created_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                (id, tenant, key_vault, number, external_id, name, metadata, status, created_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 vault.id.data, vault.tenant.data, vault.keyVault.data, Int64(vault.index),
-                vault.externalID, vault.name, metadata, vault.createdAt.milliseconds,
+                vault.externalID, vault.name, try Self.text(vault.metadata), vault.status.rawValue,
+                vault.createdAt.milliseconds,
             ])
+    }
+
+    private static func text(_ metadata: [String: String]) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        return String(decoding: try encoder.encode(metadata), as: UTF8.self)
+    }
+
+    func update(_ vault: Vault) throws {
+        try run(
+            "UPDATE vaults SET name = ?, metadata = ?, status = ? WHERE id = ?",
+            [vault.name, try Self.text(vault.metadata), vault.status.rawValue, vault.id.data])
+    }
+
+    func disabledAssets(of tenant: TenantID) throws -> Set<String> {
+        Set(
+            try rows("SELECT asset FROM disabled_assets WHERE tenant = ?", [tenant.data])
+                .map { $0["asset"] })
+    }
+
+    func set(_ asset: String, enabled: Bool, for tenant: TenantID) throws {
+        try run(
+            enabled
+                ? "DELETE FROM disabled_assets WHERE tenant = ? AND asset = ?"
+                : "INSERT OR IGNORE INTO disabled_assets (tenant, asset) VALUES (?, ?)",
+            [tenant.data, asset])
     }
 
     func vault(_ id: VaultID, of tenant: TenantID) throws -> Vault? {
@@ -57,7 +81,7 @@ extension SQLStore {
             keyVault: try row.value("key_vault"), index: index, externalID: row["external_id"],
             name: row["name"],
             metadata: try JSONDecoder().decode([String: String].self, from: metadata),
-            createdAt: row.time("created_at"))
+            status: try row.text("status"), createdAt: row.time("created_at"))
     }
 
     func insert(_ wallet: Wallet) throws {

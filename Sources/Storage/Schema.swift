@@ -12,9 +12,27 @@ enum Schema {
                 try db.execute(sql: part)
             }
         }
-        migrator.registerMigration("3-tokens") { db in try db.execute(sql: tokens) }
+        migrator.registerMigration("cancellation") { db in try db.execute(sql: cancellation) }
+        migrator.registerMigration("vault status") { db in try db.execute(sql: vaultStatus) }
+        migrator.registerMigration("tokens") { db in try db.execute(sql: tokens) }
         return migrator
     }
+
+    private static let vaultStatus = """
+        ALTER TABLE vaults ADD COLUMN status TEXT NOT NULL DEFAULT 'Active';
+        CREATE TABLE disabled_assets (
+            tenant BLOB NOT NULL REFERENCES tenants (id), asset TEXT NOT NULL,
+            PRIMARY KEY (tenant, asset)
+        ) STRICT, WITHOUT ROWID;
+        """
+
+    private static let cancellation = """
+        ALTER TABLE transactions ADD COLUMN stop_code TEXT;
+        ALTER TABLE transactions ADD COLUMN stop_message TEXT;
+        DROP INDEX transactions_under_way;
+        CREATE INDEX transactions_under_way ON transactions (status, kind, seq)
+            WHERE status NOT IN ('Completed', 'Failed', 'Cancelled');
+        """
 
     private static let tenants = """
         CREATE TABLE tenants (

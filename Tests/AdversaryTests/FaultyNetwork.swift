@@ -31,7 +31,9 @@ final class FaultyNetwork {
     private static let pastMost = 200
     private static let traceMost = 60
 
-    init(_ original: SimulatedQuorum, seed: Int) throws {
+    /// - Parameter mayLie: whether a puppet may be in a member's place, which knows how to sign and
+    ///   nothing else.
+    init(_ original: SimulatedQuorum, seed: Int, mayLie: Bool = true) throws {
         var random = TestRandom("network \(seed)")
         let holders = original.threshold.holders
         let (isCorrupted, who) = (random.integer(below: 2) == 0, random.integer(below: holders))
@@ -45,7 +47,7 @@ final class FaultyNetwork {
             return []
         }
         quorum.watch = { [unowned self] output, member in invariants.note(output, by: member) }
-        if let corrupted, chance(1, of: 2) { corrupt(corrupted) }
+        if let corrupted, mayLie, chance(1, of: 2) { corrupt(corrupted) }
     }
 
     /// In place of the member's core a puppet, of whose messages every fourth is changed.
@@ -70,6 +72,9 @@ final class FaultyNetwork {
     /// Lets this intent be signed, and so.
     func admit(_ intent: Intent, _ items: [SigningItem]) { invariants.admit(intent, items) }
 
+    /// Lets this key be made.
+    func admit(_ intent: Intent) { invariants.admit(intent) }
+
     func count(_ what: String, _ number: Int = 1) { counts[what, default: 0] += number }
 
     func say(_ what: String) {
@@ -88,7 +93,7 @@ extension FaultyNetwork {
     ///
     /// - Throws: `Invariants.Broken`.
     func play(_ scenario: inout some Scenario, steps: Int) throws {
-        scenario.start(self)
+        try scenario.start(self)
         try settle()
         var rest = steps
         while rest > 0 {
@@ -112,10 +117,10 @@ extension FaultyNetwork {
         case .replay: try replay()
         case .death: kill()
         case .clock: try tick(UInt64(1 + random.integer(below: 20)))
-        case .retry: scenario.retry(self, isHealed: false)
+        case .retry: try scenario.retry(self, isHealed: false)
         case .batch: try deliver(atMost: 4)
         case nil:
-            if pool.isEmpty { scenario.retry(self, isHealed: false) }
+            if pool.isEmpty { try scenario.retry(self, isHealed: false) }
             try deliver()
         }
         try settle()
@@ -138,21 +143,38 @@ extension FaultyNetwork {
         for member in quorum.members { (member.wall, member.monotonic) = (wall, monotonic) }
         try tick(130)
         try drain()
+        try checkUp()
         guard canSignWithoutCorrupted else { return }
-        for attempt in 1...Self.attemptsMost {
-            scenario.retry(self, isHealed: true)
+        for attempt in 1...scenario.attemptsMost {
+            try scenario.retry(self, isHealed: true)
             try drain()
             if scenario.isDone(self) {
                 count("done once healed, attempt \(attempt)")
-                return
+                return try checkUp()
             }
             try tick(130)
         }
-        throw Invariants.Broken(.liveness, "not done after \(Self.attemptsMost) attempts")
+        throw Invariants.Broken(.liveness, "not done after \(scenario.attemptsMost) attempts")
     }
 
-    /// The first may meet what is left of a run; the next finds nothing in its way.
-    private static let attemptsMost = 2
+    /// Every honest holder proves that its active shares are whole, whatever became of the rest.
+    private func checkUp() throws {
+        let before = invariants.proofCount
+        var due = 0
+        for index in honest {
+            let keys = try quorum.members[index].database.storedKeys()
+            let groups = Set(keys.filter { $0.state == .active }.map(\.group))
+            due += keys.count { $0.state == .active }
+            for group in groups.sorted(by: { $0.bytes.lexicographicallyPrecedes($1.bytes) }) {
+                let challenge = random.bytes(32)
+                quorum.post(.checkUp(group: group, challenge: challenge), to: index)
+            }
+        }
+        try drain()
+        guard invariants.proofCount - before == due else {
+            throw Invariants.Broken(.shareIsWhole, "\(due) shares are active")
+        }
+    }
 
     private func drain() throws {
         try settle()

@@ -15,6 +15,7 @@ import Testing
     private let quorum: SimulatedQuorum
     private let intent: Intent
     private let order: TransferOrder
+    private let untouched: Invariants
 
     init() throws {
         quorum = try SimulatedQuorum(SigningThreshold(2, of: 2)!, seed: "invariants")
@@ -23,12 +24,13 @@ import Testing
         intent = quorum.intent(.transfer(order))
         quorum.offer(intent)
         try quorum.run()
+        untouched = Invariants(quorum, corrupted: nil)
     }
 
     private func broken(
         _ outputs: [HolderOutput], admitting isAdmitted: Bool = true
     ) -> Invariants.Name? {
-        var invariants = Invariants(quorum, corrupted: nil)
+        var invariants = untouched
         if isAdmitted { invariants.admit(intent, quorum.items(order)) }
         for output in outputs { invariants.note(output, by: 0) }
         do {
@@ -105,5 +107,37 @@ import Testing
             try database.update(key)
         }
         #expect(broken([]) == .keyStaysUsable)
+    }
+
+    @Test func `find a key that nobody asked for, or not all have confirmed, and a damaged share`()
+        throws
+    {
+        var heard: [HolderOutput] = []
+        quorum.watch = { output, member in if member == 0 { heard.append(output) } }
+        quorum.post(.connected, to: 0)
+        quorum.post(
+            .checkUp(group: quorum.group, challenge: [UInt8](repeating: 1, count: 32)), to: 0)
+        try quorum.run()
+        #expect(heard.count >= 2)
+        #expect(broken(heard) == nil)
+        for output in heard {
+            switch output {
+            case .keyReady(let intent, let certificate, let activations):
+                let half = HolderOutput.keyReady(
+                    intent: intent, certificate: certificate, activations: [activations[0]])
+                #expect(broken([half]) == .onlyApprovedIsMade)
+                let other = try SimulatedQuorum(SigningThreshold(2, of: 2)!, seed: "another")
+                try other.generateKey()
+                let strange = HolderOutput.keyReady(
+                    intent: intent, certificate: try #require(other.certificate),
+                    activations: activations)
+                #expect(broken([strange]) == .onlyApprovedIsMade)
+            case .shareProof(let group, let epoch, let challenge, _):
+                let none = HolderOutput.shareProof(
+                    group: group, epoch: epoch, challenge: challenge, proof: [])
+                #expect(broken([none]) == .shareIsWhole)
+            default: break
+            }
+        }
     }
 }

@@ -32,13 +32,15 @@ struct Layout {
             offsets = (0..<count).map { offset + $0 * step }
         }
 
-        fileprivate func isWellFormed(in bytes: [UInt8]) -> Bool {
+        fileprivate func isWellFormed<Group: PrimeGroup>(
+            in bytes: [UInt8], _: Group.Type
+        ) -> Bool {
             offsets.allSatisfy { offset in
                 let part = bytes.dropFirst(offset).prefix(length)
                 switch form {
                 case .bytes: return true
-                case .scalar: return part.lexicographicallyPrecedes(Mutation.groupOrder)
-                case .point: return Point(compressed: part) != nil
+                case .scalar: return Group.Scalar(canonical: part) != nil
+                case .point: return Group.Point(compressed: part) != nil
                 }
             }
         }
@@ -96,6 +98,10 @@ struct Layout {
     /// Those that are mutated; nil for all.
     var targets: [String]?
     let rows: [Row]
+    /// What scalars and points are of.
+    var group: any PrimeGroup.Type = Secp256k1.self
+    /// From which round on the victim has given its last message when it finds out.
+    var lastRound: UInt8 = 3
 
     var targetFields: [Field] { fields.filter { targets?.contains($0.name) ?? true } }
 
@@ -107,7 +113,7 @@ struct Layout {
             switch row.check {
             case .length: mutated.count != byteCount
             case .atLeast(let count): mutated.count < count
-            case .form(let names): !named(names).allSatisfy { $0.isWellFormed(in: mutated) }
+            case .form(let names): !named(names).allSatisfy { $0.isWellFormed(in: mutated, group) }
             case .value(let names), .perhaps(let names):
                 !named(names).allSatisfy { $0.isSame(mutated, original) }
             case .always: mutated != original
@@ -127,10 +133,6 @@ enum Mutation: String, CaseIterable {
     case flip, zero, ones, plusOne, negate, generator, order, random
     case ofPeer, ofOtherRun, swap
     case truncate, extend, replay
-
-    /// n, the order of the group.
-    static let groupOrder = Hex.decode(
-        "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141")!
 
     /// Other messages that the attacker has at hand.
     struct Donors {
@@ -158,10 +160,11 @@ enum Mutation: String, CaseIterable {
             bytes[at + random.integer(below: field.length)] ^= 1 << UInt8(random.integer(below: 8))
         case .zero: put([UInt8](repeating: 0, count: field.length))
         case .ones: put([UInt8](repeating: 0xff, count: field.length))
-        case .plusOne: put(Self.next(part, field.form))
-        case .negate: put(Self.opposite(part, field.form))
-        case .generator: put(Self.one(field))
-        case .order: put((field.form == .point ? [2] : []) + Self.groupOrder)
+        case .plusOne: put(Self.next(part, field.form, layout.group))
+        case .negate: put(Self.opposite(part, field.form, layout.group))
+        case .generator: put(Self.one(field, layout.group))
+        case .order:
+            put((field.length == Point.byteCount ? [2] : []) + Self.order(layout.group))
         case .random: put(random.bytes(field.length))
         case .ofPeer: put(Array(donors.peer.dropFirst(at).prefix(field.length)))
         case .ofOtherRun: put(Array(donors.otherRun.dropFirst(at).prefix(field.length)))
@@ -180,12 +183,14 @@ enum Mutation: String, CaseIterable {
         return bytes
     }
 
-    private static func next(_ part: [UInt8], _ form: Layout.Form) -> [UInt8] {
+    private static func next<Group: PrimeGroup>(
+        _ part: [UInt8], _ form: Layout.Form, _: Group.Type
+    ) -> [UInt8] {
         switch form {
-        case .scalar: return Scalar(canonical: part).map { ($0 + .one).bytes } ?? part
+        case .scalar: return Group.Scalar(canonical: part).map { ($0 + .one).bytes } ?? part
         case .point:
-            return Point(compressed: part)?.variableTimeAdding(generatorTimes: .one)?.compressed
-                ?? part
+            return Group.Point(compressed: part)?.variableTimeAdding(generatorTimes: .one)?
+                .compressed ?? part
         case .bytes:
             var part = part
             for at in part.indices.reversed() {
@@ -196,18 +201,31 @@ enum Mutation: String, CaseIterable {
         }
     }
 
-    private static func opposite(_ part: [UInt8], _ form: Layout.Form) -> [UInt8] {
+    private static func opposite<Group: PrimeGroup>(
+        _ part: [UInt8], _ form: Layout.Form, _: Group.Type
+    ) -> [UInt8] {
         switch form {
-        case .scalar: Scalar(canonical: part).map { (-$0).bytes } ?? part
-        case .point: Point(compressed: part).map { (-$0).compressed } ?? part
+        case .scalar: Group.Scalar(canonical: part).map { (-$0).bytes } ?? part
+        case .point: Group.Point(compressed: part).map { (-$0).compressed } ?? part
         case .bytes: part.map { ~$0 }
         }
     }
 
-    private static func one(_ field: Layout.Field) -> [UInt8] {
+    private static func one<Group: PrimeGroup>(
+        _ field: Layout.Field, _: Group.Type
+    ) -> [UInt8] {
         switch field.form {
-        case .point: SecretScalar(.one).timesGenerator()?.compressed ?? []
-        case .scalar, .bytes: [UInt8](repeating: 0, count: field.length - 1) + [1]
+        case .point: Group.SecretScalar(.one).timesGenerator()?.compressed ?? []
+        case .scalar: Group.Scalar.one.bytes
+        case .bytes: [UInt8](repeating: 0, count: field.length - 1) + [1]
         }
+    }
+
+    /// The number of the group's elements, as a scalar would be encoded.
+    private static func order<Group: PrimeGroup>(_: Group.Type) -> [UInt8] {
+        var order = (-Group.Scalar.one).bytes
+        let isBigEndian = Group.Scalar.one.bytes.last == 1
+        order[isBigEndian ? order.count - 1 : 0] += 1
+        return order
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import KeyGroups
 import TestKit
 import Testing
 
@@ -17,18 +18,23 @@ import Testing
     enum Part: String, CaseIterable, Sendable {
         case signingOfTwo, signingOfThree, signingWithoutOne, signingTwoItems
         case keyOfTwo, keyOfThree, envelopes, testimonies
+        case frostOfTwo, frostOfThree, frostTwoItems, taproot
+        case refreshed, recovered, taprootRefreshed
 
         /// Of a thousand mutations: what is cheap is done more often.
         var share: Int {
             switch self {
-            case .signingOfTwo: 390
+            case .signingOfTwo: 330
             case .signingOfThree: 60
-            case .signingWithoutOne: 330
+            case .signingWithoutOne: 290
             case .signingTwoItems: 90
             case .keyOfTwo: 30
             case .keyOfThree: 10
             case .envelopes: 50
             case .testimonies: 40
+            case .frostOfTwo, .frostTwoItems, .taproot: 15
+            case .frostOfThree: 10
+            case .refreshed, .recovered, .taprootRefreshed: 15
             }
         }
     }
@@ -40,6 +46,22 @@ import Testing
     func `gives no bad result, and names the one who changed it or nobody`(_ part: Part) throws {
         let count = Self.most * part.share / 1000
         switch part {
+        case .frostOfTwo:
+            try run(FROSTLayouts<EdDSA>.stage("frost", (2, 3), [1, 3]), part, count)
+        case .frostTwoItems:
+            try run(
+                FROSTLayouts<EdDSA>.stage("frost, two items", (2, 3), [1, 2], items: 2), part,
+                count)
+        case .frostOfThree:
+            try run(FROSTLayouts<EdDSA>.stage("frost of 3", (3, 3), [1, 2, 3]), part, count)
+        case .taproot:
+            try run(FROSTLayouts<BIP340>.stage("taproot", (2, 3), [1, 2]), part, count)
+        case .refreshed:
+            try run(SharingLayouts<EdDSA>.refresh("refresh"), part, count)
+        case .recovered:
+            try run(SharingLayouts<EdDSA>.recovery("recovery"), part, count)
+        case .taprootRefreshed:
+            try run(SharingLayouts<BIP340>.refresh("taproot refresh"), part, count)
         case .signingOfTwo:
             try run(SigningLayouts.stage("2 of 2", (2, 2), [1, 2]), part, count)
         case .signingWithoutOne:

@@ -9,14 +9,16 @@ import TestKit
 /// it is whole again.
 protocol Scenario {
     /// Asks for the first time.
-    mutating func start(_ network: FaultyNetwork)
+    mutating func start(_ network: FaultyNetwork) throws
     /// Asks again for what is missing.
     ///
     /// - Parameter isHealed: ask of honest holders only and for nothing false, so that one attempt
     ///   is enough.
-    mutating func retry(_ network: FaultyNetwork, isHealed: Bool)
+    mutating func retry(_ network: FaultyNetwork, isHealed: Bool) throws
     /// Whether the honest holders have answered all that has been asked of them.
     func isDone(_ network: FaultyNetwork) -> Bool
+    /// How often it must be enough to ask when the network is whole.
+    var attemptsMost: Int { get }
 }
 
 /// Withdrawals: some are to be signed, one may be refused, one may be closed, and the last is asked
@@ -34,6 +36,9 @@ struct SigningScenario: Scenario {
         let order: TransferOrder
         let wish: Wish
     }
+
+    /// The first may meet what is left of a run; the next finds nothing in its way.
+    var attemptsMost: Int { 2 }
 
     private var requests: [Request] = []
 

@@ -1,9 +1,11 @@
 import Algebra
+import Canonical
 import Custody
 import Intents
 import KeyGroups
 import TestKit
 import Testing
+import Threshold
 
 @Suite struct `A key ceremony` {
     @Test func `setups are rotated after 90 days, or 2^20 signatures, when all holders are there`()
@@ -96,5 +98,51 @@ import Testing
         let second = try #require(try await ceremony())
         #expect(try Intent(second.bytes).epoch == 2)
         #expect(try await test.custody.read { try $0.store.group(keyVault.main)?.lastEpoch } == 2)
+    }
+
+    @Test func `a check-up counts what a holder proves of its own share, for this challenge`()
+        async throws
+    {
+        let test = try TestCustody()
+        let tenant = try await test.tenant()
+        let id = try await test.custody.read {
+            try #require(try $0.keyVault(of: tenant, .ecdsaSecp256k1)).main
+        }
+        let checkUp = try await test.custody.write { try $0.checkUp(id) }
+        func proof(_ number: Int, challenge: [UInt8]? = nil) throws -> [UInt8] {
+            let index = TestKeys.indices(3)[number]
+            let made = try test.group.share(index).proof(
+                of: ShareCheck.Statement(
+                    group: id, epoch: checkUp.epoch, certificate: checkUp.certificate,
+                    index: index, challenge: challenge ?? checkUp.challenge))
+            return try #require(made)
+        }
+        func take(
+            _ proof: [UInt8], from number: Int, epoch: UInt64? = nil, challenge: [UInt8]? = nil
+        ) async throws -> [Set<IdentityPublicKey>] {
+            let holder = test.holders[number]
+            return try await test.custody.write { books in
+                try books.take(
+                    proof: proof, of: id, epoch: epoch ?? checkUp.epoch,
+                    challenge: challenge ?? checkUp.challenge, from: holder)
+                let known = try #require(try books.store.checkUp(of: id))
+                return [Set(known.proved), Set(known.damaged)]
+            }
+        }
+        let holders = test.holders
+        let other = [UInt8](repeating: 7, count: ShareCheck.challengeBytes)
+        // For another challenge or epoch nothing is asked.
+        #expect(try await take(proof(0), from: 0, challenge: other) == [[], []])
+        #expect(try await take(proof(0), from: 0, epoch: 2) == [[], []])
+        #expect(try await take(proof(0), from: 0) == [[holders[0]], []])
+        // Another holder's proof is none, nor is one for another challenge, nor nothing.
+        #expect(try await take(proof(0), from: 1) == [[holders[0]], [holders[1]]])
+        #expect(
+            try await take(proof(2, challenge: other), from: 2)
+                == [[holders[0]], [holders[1], holders[2]]])
+        #expect(try await take([], from: 2) == [[holders[0]], [holders[1], holders[2]]])
+        // A share that was put right is whole; what was proved stays so.
+        #expect(try await take(proof(1), from: 1) == [[holders[0], holders[1]], [holders[2]]])
+        #expect(try await take([], from: 0) == [[holders[0], holders[1]], [holders[2]]])
     }
 }

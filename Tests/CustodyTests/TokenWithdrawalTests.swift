@@ -192,6 +192,28 @@ import Testing
         #expect(try await balances(scene) == [has(Self.tokens), has(Self.coins)])
     }
 
+    @Test func `frees both wallets when it is cancelled, and estimates its fee in coins`()
+        async throws
+    {
+        let scene = try await funded()
+        let asked = try await withdraw(from: scene.tokens, scene)
+        let (tenant, tokens) = (scene.tenant, scene.tokens.id)
+        let (_, isDone) = try await scene.test.custody.write {
+            try $0.cancel(asked.id, of: tenant)
+        }
+        #expect(isDone)
+        #expect(try await balances(scene) == [has(Self.tokens), has(Self.coins)])
+        let draft = WithdrawalDraft(
+            sourceWallet: tokens, addressBookEntry: nil, destinationAddress: Scene.outside,
+            destinationTag: nil, amount: "1", feeLevel: .medium, maxFee: nil, note: nil,
+            externalID: nil)
+        let (fees, coin) = try await scene.test.custody.read {
+            try $0.estimateFee(draft, for: tenant)
+        }
+        #expect(coin.id == "ETH")
+        #expect(fees[.medium] == Self.feeLimit)
+    }
+
     @Test func `frees both wallets when the holders refuse`() async throws {
         let scene = try await funded()
         let asked = try await withdraw(from: scene.tokens, scene)

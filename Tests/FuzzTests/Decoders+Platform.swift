@@ -165,7 +165,11 @@ extension Decoders {
             }
         },
         .text("request fields", seeds: Array(requests.prefix(2)), pieces: jsonPieces) { text in
-            guard var fields = try? RequestFields(Array(text.utf8)) else { return nil }
+            let known = [Member("amount", .amount), Member("externalId", .uuid)]
+            guard
+                var fields = try? RequestFields(
+                    Array(text.utf8), knowing: known + [Member("metadata", .texts)])
+            else { return nil }
             _ = fields.string("amount")
             _ = fields.id("externalId", VaultID.self)
             _ = fields.strings("metadata")

@@ -165,6 +165,27 @@ extension Decoders {
         return sender.with { Envelope(header, [1, 2, 3, 4], signedBy: $0).bytes }
     }()
 
+    private static func edwards(_ name: String) -> [UInt8] {
+        let scalar = Ed25519.Scalar(reducing: random(name, 32))
+        return Ed25519.SecretScalar(scalar).timesGenerator()!.compressed
+    }
+
+    private static let checked: SharedKey<EdDSA> = {
+        let shares = try! TestKeys.shares("fuzz", threshold2of3, of: EdDSA.self)
+        return try! shares[ParticipantIndex(1)!]!.with { try KeyShare<EdDSA>(stored: $0).key }
+    }()
+
+    private static let statement = ShareCheck.Statement(
+        group: GroupID(unchecked: random("group", 16)), epoch: 1, certificate: .sha256([3]),
+        index: ParticipantIndex(1)!, challenge: random("challenge", 32))
+
+    private static let shareProof: [UInt8] = {
+        let shares = try! TestKeys.shares("fuzz", threshold2of3, of: EdDSA.self)
+        return try! shares[ParticipantIndex(1)!]!.with {
+            try KeyShare<EdDSA>(stored: $0).proof(of: statement) ?? []
+        }
+    }()
+
     private static let openingBytes = DealerOpening<Secp256k1>.byteCount(
         threshold2of3, isNew: true)
 
@@ -209,6 +230,16 @@ extension Decoders {
         Decoder(
             name: "DealerOpening", seeds: [random("o", Self.openingBytes)]
         ) { try? DealerOpening<Secp256k1>($0[...], threshold2of3, isNew: true).bytes },
+        Decoder(
+            name: "NonceCommitments on secp256k1",
+            seeds: [point("d").compressed + point("e").compressed]
+        ) { NonceCommitments<Secp256k1>($0)?.bytes },
+        Decoder(name: "NonceCommitments on edwards25519", seeds: [edwards("d") + edwards("e")]) {
+            NonceCommitments<Ed25519>($0)?.bytes
+        },
+        Decoder(name: "share proof", seeds: [shareProof]) { proof in
+            ShareCheck.verifies(proof, of: statement, under: AnySharedKey(checked)) ? proof : nil
+        },
         Decoder(
             name: "SignatureShare", seeds: [Scalar(5).bytes + (-Scalar(5)).bytes]
         ) { SignatureShare($0)?.bytes },

@@ -88,7 +88,9 @@ struct Face {
         headers[.idempotencyKey] = parts.idempotencyKey
         if !parts.body.isEmpty { headers[.contentType] = parts.contentType }
         parts.tamper?(&headers)
-        return try await raw(method, target, headers, parts.body)
+        let answer = try await raw(method, target, headers, parts.body)
+        ShapeCheck.check(method, target, answer)
+        return answer
     }
 
     func raw(

@@ -11,133 +11,27 @@ import Threshold
 
 /// Keys that exist and are dealt anew, by holders with their real stores.
 @Suite(.serialized) struct `Holders that deal a key anew` {
-    /// Five holders: the main group is of the first three.
-    private final class Scene {
-        let quorum: SimulatedQuorum
-        let scheme: SignatureScheme
-        let main = GroupID(unchecked: [UInt8](repeating: 9, count: 16))
-        var certificates: [GroupID: KeyCertificate] = [:]
-        private var request: UInt8 = 100
-
-        init(_ seed: String, _ scheme: SignatureScheme = .ecdsaSecp256k1) throws {
-            quorum = try SimulatedQuorum(SigningThreshold(2, of: 5)!, seed: seed)
-            self.scheme = scheme
-            try run(.keyGeneration, main, 1, holders([0, 1, 2]), confirmedBy: [0, 1, 2])
+    /// Each member proves that its share of the group's active key is whole.
+    private func proofs(
+        _ scene: CeremonyScene, _ group: GroupID, by members: [Int]
+    ) throws -> [Bool] {
+        let quorum = scene.quorum
+        let challenge = [UInt8](repeating: 3, count: 32)
+        let before = quorum.proofs.count
+        for member in members {
+            quorum.post(.checkUp(group: group, challenge: challenge), to: member)
         }
-
-        func holders(_ members: [Int], places: [Int]? = nil) -> Roster {
-            let places = places ?? Array(1...members.count)
-            return Roster(
-                members.map { quorum.members[$0].identity },
-                places.map { ParticipantIndex($0)! })!
-        }
-
-        func intent(
-            _ occasion: KeyCeremony.Occasion, _ group: GroupID, _ epoch: UInt64, _ holders: Roster,
-            kind: GroupKind = .main, from source: GroupID? = nil
-        ) throws -> Intent {
-            request += 1
-            let certificate = source.flatMap { certificates[$0] }
-            let ceremony = try #require(
-                KeyCeremony(
-                    occasion: occasion, scheme: scheme, kind: kind,
-                    threshold: SigningThreshold(2, of: holders.identities.count)!,
-                    holders: holders,
-                    source: certificate.flatMap { certificate in
-                        certificate.claimed().map { claim in
-                            KeyCeremony.Source(
-                                group: certificate.descriptor.group,
-                                epoch: certificate.descriptor.epoch, certificate: claim.digest,
-                                publicKey: claim.key.publicKey)
-                        }
-                    }))
-            return quorum.intent(
-                .keyCeremony(ceremony), epoch: epoch, request: request, group: group)
-        }
-
-        func confirm(_ intent: Intent, by members: [Int]) throws {
-            guard case .keyCeremony(let ceremony) = intent.purpose else { return }
-            for member in members {
-                let database = quorum.members[member].database
-                try database.commit {
-                    try database.confirm(
-                        fingerprint: ceremony.fingerprint(of: intent.group),
-                        request: intent.request)
-                }
-            }
-        }
-
-        func propose(_ intent: Intent, dealers: [Int]? = nil) throws {
-            guard case .keyCeremony(let ceremony) = intent.purpose else { return }
-            var source: SharingPlan.Source?
-            let certificate = ceremony.source.flatMap { certificates[$0.group] }
-            if let dealers, let named = ceremony.source, let certificate {
-                let group = try #require(certificate.descriptor.plan?.holders)
-                let identities = dealers.map { quorum.members[$0].identity }
-                source = SharingPlan.Source(
-                    group: named.group, epoch: named.epoch, certificate: named.certificate,
-                    dealers: Roster(
-                        identities,
-                        identities.map { group.index(at: group.position(of: $0)!)! })!)
-            }
-            quorum.propose(
-                intent,
-                .keyCeremony(
-                    SharingPlan(
-                        kind: ceremony.kind, threshold: ceremony.threshold,
-                        holders: ceremony.holders, source: source)!),
-                source: certificate?.bytes ?? [], scheme: scheme)
-        }
-
-        /// A whole ceremony without faults.
-        func run(
-            _ occasion: KeyCeremony.Occasion, _ group: GroupID, _ epoch: UInt64, _ holders: Roster,
-            kind: GroupKind = .main, from source: GroupID? = nil, dealers: [Int]? = nil,
-            confirmedBy members: [Int] = []
-        ) throws {
-            let intent = try intent(
-                occasion, group, epoch, holders, kind: kind, from: source)
-            try confirm(intent, by: members)
-            let before = quorum.certificates.count
-            quorum.offer(intent)
-            try quorum.run()
-            try propose(intent, dealers: dealers)
-            try quorum.run()
-            let made = quorum.certificates.dropFirst(before).map(\.certificate)
-            if let certificate = made.first { certificates[group] = certificate }
-            try #require(made.count == holders.identities.count, "\(quorum.reports.last as Any)")
-        }
-
-        func states(_ group: GroupID) throws -> [[String]] {
-            try quorum.members.map { member in
-                try member.database.commit {
-                    try member.database.keys(of: group).sorted { $0.epoch < $1.epoch }
-                        .map { "\($0.epoch) \($0.state.rawValue)" }
-                }
-            }
-        }
-
-        func publicKey(_ group: GroupID) -> [UInt8]? { certificates[group]?.publicKey }
-
-        /// Each member proves that its share of the group's active key is whole.
-        func proofs(_ group: GroupID, by members: [Int]) throws -> [Bool] {
-            let challenge = [UInt8](repeating: 3, count: 32)
-            let before = quorum.proofs.count
-            for member in members {
-                quorum.post(.checkUp(group: group, challenge: challenge), to: member)
-            }
-            try quorum.run()
-            let certificate = try #require(certificates[group])
-            let (key, digest) = try #require(certificate.verified())
-            let holders = try #require(certificate.descriptor.plan?.holders)
-            return quorum.proofs.dropFirst(before).map { member, proof in
-                let position = holders.position(of: quorum.members[member].identity)!
-                return ShareCheck.verifies(
-                    proof,
-                    of: ShareCheck.Statement(
-                        group: group, epoch: certificate.descriptor.epoch, certificate: digest,
-                        index: holders.index(at: position)!, challenge: challenge), under: key)
-            }
+        try quorum.run()
+        let certificate = try #require(scene.certificate(of: group))
+        let (key, digest) = try #require(certificate.verified())
+        let holders = try #require(certificate.descriptor.plan?.holders)
+        return quorum.proofs.dropFirst(before).map { member, proof in
+            let position = holders.position(of: quorum.members[member].identity)!
+            return ShareCheck.verifies(
+                proof,
+                of: ShareCheck.Statement(
+                    group: group, epoch: certificate.descriptor.epoch, certificate: digest,
+                    index: holders.index(at: position)!, challenge: challenge), under: key)
         }
     }
 
@@ -147,7 +41,7 @@ import Threshold
     @Test(arguments: SignatureScheme.allCases)
     func `refresh, give to groups and recover, and the key stays`(_ scheme: SignatureScheme) throws
     {
-        let scene = try Scene("all \(scheme.name)", scheme)
+        let scene = try CeremonyScene("all \(scheme.name)", scheme)
         let (main, first) = (scene.main, scene.publicKey(scene.main))
         // A refresh needs nobody's confirmation; the old shares are destroyed.
         try scene.run(
@@ -170,12 +64,12 @@ import Threshold
         for group in [main, Self.signing, Self.recovery] {
             #expect(scene.publicKey(group) == first)
         }
-        #expect(try scene.proofs(main, by: [1, 2, 3]) == [true, true, true])
-        #expect(try scene.proofs(Self.recovery, by: [2, 4]) == [true, true])
+        #expect(try proofs(scene, main, by: [1, 2, 3]) == [true, true, true])
+        #expect(try proofs(scene, Self.recovery, by: [2, 4]) == [true, true])
     }
 
     @Test func `34 nobody is given shares without a person's word at every holder`() throws {
-        let scene = try Scene("unconfirmed reshare")
+        let scene = try CeremonyScene("unconfirmed reshare")
         let intent = try scene.intent(
             .fromKeyGroup, Self.signing, 1, scene.holders([3, 4]), kind: .signing,
             from: scene.main)
@@ -200,7 +94,7 @@ import Threshold
 
     /// Held back until a newer epoch is active, a lower one neither signs nor hides it.
     @Test func `an epoch that is confirmed late does not take a newer one's place`() throws {
-        let scene = try Scene("late", .ed25519)
+        let scene = try CeremonyScene("late", .ed25519)
         var held: [SimulatedQuorum.Transit] = []
         scene.quorum.relay = { transit in
             if case .testimony = transit.input {
@@ -222,12 +116,12 @@ import Threshold
         for states in try scene.states(scene.main).prefix(3) {
             #expect(states.filter { $0.hasSuffix("active") } == ["3 active"], "\(states)")
         }
-        #expect(try scene.proofs(scene.main, by: [0, 1, 2]) == [true, true, true])
+        #expect(try proofs(scene, scene.main, by: [0, 1, 2]) == [true, true, true])
     }
 
     /// What asked for a key is never closed, and is not talked about for ever either.
     @Test func `a ceremony that gave a key is quiet after its end`() throws {
-        let scene = try Scene("quiet", .ed25519)
+        let scene = try CeremonyScene("quiet", .ed25519)
         try scene.quorum.tick(5000)
         let before = scene.quorum.verdicts.count
         for _ in 0..<3 { try scene.quorum.tick() }
@@ -236,7 +130,7 @@ import Threshold
 
     /// The same holders again, months later, are asked about again.
     @Test func `34 a person's yes is for one request`() throws {
-        let scene = try Scene("used up", .ed25519)
+        let scene = try CeremonyScene("used up", .ed25519)
         let pair = scene.holders([1, 3])
         try scene.run(
             .fromKeyGroup, Self.signing, 1, pair, kind: .signing, from: scene.main,
@@ -251,7 +145,7 @@ import Threshold
     }
 
     @Test func `shares of different epochs never meet, and the error names both`() throws {
-        let scene = try Scene("epochs")
+        let scene = try CeremonyScene("epochs")
         try scene.run(
             .refresh, scene.main, 2, scene.holders([0, 1, 2]), from: scene.main, dealers: [0, 1])
         let stale = try scene.intent(
@@ -282,7 +176,7 @@ import Threshold
         throws
     {
         for cut in stride(from: 0, to: 44, by: 4) {
-            let scene = try Scene("cut", .ed25519)
+            let scene = try CeremonyScene("cut", .ed25519)
             let intent = try scene.intent(
                 .refresh, scene.main, 2, scene.holders([0, 1, 2]), from: scene.main)
             scene.quorum.offer(intent)
@@ -324,23 +218,93 @@ import Threshold
         }
     }
 
+    /// The same at every eighth message of an ECDSA recovery: 0 is lost, 3 takes its place.
+    @Test func `19 and 33 a recovery killed at any message leaves the old epoch, or is finished`()
+        throws
+    {
+        let original = try CeremonyScene("cut recovery")
+        try original.run(
+            .fromKeyGroup, Self.recovery, 1, original.holders([2, 4]), kind: .recovery,
+            from: original.main, dealers: [0, 1], confirmedBy: [0, 1, 2, 4])
+        var (cut, isOver) = (1, false)
+        var ends: Set<String> = []
+        while !isOver {
+            let scene = original.copy(with: try SimulatedQuorum(copying: original.quorum))
+            let quorum = scene.quorum
+            quorum.stop(0)
+            var count = 0
+            quorum.relay = { transit in
+                if case .offer = transit.input { return [transit] }
+                count += 1
+                if count == cut { quorum.handleAndDrop(transit.input, by: transit.to) }
+                return count == cut ? [] : [transit]
+            }
+            try beginRecovery(scene, epoch: 2)
+            isOver = count < cut
+            quorum.relay = { [$0] }
+            // Whatever is unfinished, the holders that are left have one epoch, which signs.
+            for member in 1...4 { quorum.restart(member) }
+            for member in 1...4 { quorum.post(.connected, to: member) }
+            try quorum.run()
+            let active = try scene.states(scene.main)[1...2].map { states in
+                states.filter { $0.hasSuffix(" active") }
+            }
+            #expect(active[0] == active[1] && active[0].count == 1, "cut \(cut): \(active)")
+            ends.formUnion(active[0])
+            #expect(try signs(scene), "cut \(cut)")
+            if active[0] == ["1 active"] {
+                try beginRecovery(scene, epoch: 3)
+                #expect(try scene.states(scene.main)[3].last == "3 active", "cut \(cut)")
+                #expect(try signs(scene), "cut \(cut), again")
+            }
+            #expect(scene.publicKey(scene.main) == original.publicKey(original.main))
+            cut += 8
+        }
+        #expect(ends == ["1 active", "2 active"])
+    }
+
+    private func beginRecovery(_ scene: CeremonyScene, epoch: UInt64) throws {
+        let intent = try scene.intent(
+            .recovery, scene.main, epoch, scene.holders([1, 2, 3], places: [2, 3, 1]),
+            from: Self.recovery)
+        try scene.confirm(intent, by: [1, 2, 3, 4])
+        scene.quorum.offer(intent)
+        try scene.quorum.run()
+        try scene.propose(intent, dealers: [2, 4])
+        try scene.quorum.run()
+    }
+
+    /// Whether the two who had the key before sign under the group's newest epoch.
+    private func signs(_ scene: CeremonyScene) throws -> Bool {
+        let certificate = try #require(scene.certificate(of: scene.main))
+        let epoch = certificate.descriptor.epoch
+        let order = scene.quorum.order(nonce: epoch, certificate: certificate)
+        let intent = scene.quorum.intent(
+            .transfer(order), epoch: epoch, request: UInt8(10 + epoch))
+        scene.quorum.offer(intent, to: [1, 2])
+        try scene.quorum.run()
+        try scene.proposeSigning(intent, order, [1, 2], under: certificate)
+        try scene.quorum.run()
+        return scene.quorum.signatures[intent.digest]?.count == 2
+    }
+
     @Test func `a share that is damaged cannot prove that it is whole`() throws {
-        let scene = try Scene("damage", .ed25519)
+        let scene = try CeremonyScene("damage", .ed25519)
         let database = scene.quorum.members[1].database
         try database.commit {
             let sealed = try #require(try database.sealedShare(of: scene.main, epoch: 1))
             try database.replaceSealedShare(
                 of: scene.main, epoch: 1, with: sealed.dropLast() + [sealed.last! ^ 1])
         }
-        #expect(try scene.proofs(scene.main, by: [0, 1, 2]) == [true, false, true])
+        #expect(try proofs(scene, scene.main, by: [0, 1, 2]) == [true, false, true])
     }
 
     @Test func `who is given a share of a used key counts its limits as full for a day`() throws {
-        let scene = try Scene("joined")
+        let scene = try CeremonyScene("joined")
         try scene.run(
             .fromKeyGroup, Self.signing, 1, scene.holders([1, 3]), kind: .signing,
             from: scene.main, dealers: [0, 1], confirmedBy: [0, 1, 2, 3])
-        let order = scene.quorum.order(certificate: scene.certificates[Self.signing])
+        let order = scene.quorum.order(certificate: scene.certificate(of: Self.signing))
         let intent = scene.quorum.intent(.transfer(order), request: 9, group: Self.signing)
         scene.quorum.offer(intent, to: [1, 3])
         try scene.quorum.run()

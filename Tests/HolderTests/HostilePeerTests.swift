@@ -1,12 +1,12 @@
 import Algebra
 import Canonical
-import Holder
 import HolderStorage
 import Intents
 import KeyGroups
 import TestKit
 import Testing
 
+@testable import Holder
 @testable import Threshold
 
 /// A member that cheats in a run, and what the honest holder has stored when it answers.
@@ -209,5 +209,36 @@ import Testing
         let reasons = scene.quorum.reports.filter { $0.member == 0 }.map(\.report.reason)
         #expect(reasons == ["multiplicationCheck", "endedByPeer"])
         #expect(scene.lastMessages.isEmpty)
+    }
+
+    /// Of each reason, whichever protocol gives it.
+    @Test func `leaves the signed messages that show who contradicted itself`() throws {
+        let quorum = try SimulatedQuorum(SigningThreshold(2, of: 3)!, seed: "evidence")
+        try quorum.generateKey()
+        var kept: Set<Abort.Reason> = []
+        for (number, reason) in Abort.Reason.allCases.enumerated() {
+            let copy = try SimulatedQuorum(copying: quorum)
+            let order = copy.order(nonce: UInt64(number))
+            let intent = copy.intent(.transfer(order))
+            copy.offer(intent)
+            try copy.run()
+            // The others' Readys never come: the run goes on.
+            copy.relay = { transit in
+                if case .envelope = transit.input { return [] }
+                return [transit]
+            }
+            copy.proposeSigning(intent, order, [0, 1])
+            try copy.run()
+            let core = try #require(copy.members[0].core)
+            let run = try #require(core.runs.values.first)
+            let database = copy.members[0].database
+            try database.commit { try core.end(run, Abort(reason)) }
+            if try database.rowCount(of: "evidence") > 0 { kept.insert(reason) }
+        }
+        #expect(
+            kept == [
+                .equivocation, .transcriptMismatch, .echoMismatch, .commitmentsDiffer,
+                .transferCheck, .multiplicationCheck, .nonceCheck, .keyCheck,
+            ])
     }
 }

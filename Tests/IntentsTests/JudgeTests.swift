@@ -20,13 +20,20 @@ import Testing
         now: UInt64 = SimulatedQuorum.start, spent: UInt64 = 0, spentTokens: UInt64 = 0,
         isFrozen: Bool = false,
         knowsKey: Bool = true, kind: GroupKind = .main, isUnfinished: Bool = false,
+        scheme: SignatureScheme? = nil,
         _ change: (SimulatedQuorum) -> Intent
     ) throws -> Judge.Finding {
         let quorum = try Self.quorum.get()
         let (key, digest) = quorum.certificate!.verified()!
+        // On the same curve a key of another scheme has the same points.
+        let other = scheme.map {
+            AnySharedKey(
+                $0, threshold: key.threshold, publicKey: key.publicKey, chainCode: key.chainCode,
+                verifyingShares: key.verifyingShares)!
+        }
         let held = HeldKey(
             group: quorum.group, epoch: 1, kind: kind, holders: quorum.roster,
-            certificate: digest, key: key)
+            certificate: digest, key: other ?? key)
         return Judge(rules: rules).judge(
             change(quorum),
             knowing: HolderKnowledge(
@@ -101,6 +108,8 @@ import Testing
             ("refuse unknown_group", try judge(knowsKey: false) { order($0) }),
             ("wait unknown_group", try judge(knowsKey: false, isUnfinished: true) { order($0) }),
             ("refuse wrong_epoch", try judge { $0.intent(.transfer($0.order()), epoch: 2) }),
+            ("refuse wrong_scheme", try judge(kind: .recovery) { order($0) }),
+            ("refuse wrong_scheme", try judge(scheme: .bip340Secp256k1) { order($0) }),
             (
                 "wait wrong_epoch",
                 try judge(isUnfinished: true) { $0.intent(.transfer($0.order()), epoch: 2) }
@@ -109,7 +118,6 @@ import Testing
                 "refuse wrong_epoch",
                 try judge(isUnfinished: true) { $0.intent(.transfer($0.order()), epoch: 0) }
             ),
-            ("refuse wrong_scheme", try judge(kind: .recovery) { order($0) }),
             (
                 "refuse wrong_source",
                 try judge { order($0, path: AccountPath(coin: 60, vaultIndex: 5, number: 1)) }

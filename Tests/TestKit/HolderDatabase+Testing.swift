@@ -1,4 +1,8 @@
+import Algebra
+import Canonical
+import Foundation
 import GRDB
+import Holder
 import KeyGroups
 
 @testable import HolderStorage
@@ -28,13 +32,38 @@ extension HolderDatabase {
 
     /// The epochs whose shares can sign.
     public func activeEpochs() throws -> [UInt64] {
+        try storedKeys().filter { $0.state == .active && $0.hasShare }.map(\.epoch)
+    }
+
+    /// What is stored of a key, but for its points.
+    public struct StoredKey: Hashable {
+        public let group: GroupID
+        public let epoch: UInt64
+        public let state: KeyRecord.State
+        public let certificate: Digest
+        public let publicKey: [UInt8]
+        public let chainCode: [UInt8]
+        public let hasShare: Bool
+    }
+
+    public func storedKeys() throws -> [StoredKey] {
         try queue.read { db in
-            try Int64.fetchAll(
+            let rows = try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT epoch FROM keys WHERE state = 'active' AND sealed_share IS NOT NULL
-                    """
-            ).map { UInt64($0) }
+                    SELECT group_id, epoch, state, certificate_digest, public_key, chain_code,
+                    sealed_share IS NOT NULL AS has_share FROM keys
+                    """)
+            return rows.compactMap { row in
+                guard let group = GroupID(Array(row["group_id"] as Data)),
+                    let certificate = Digest(Array(row["certificate_digest"] as Data)),
+                    let state = KeyRecord.State(rawValue: row["state"])
+                else { return nil }
+                return StoredKey(
+                    group: group, epoch: UInt64(row["epoch"] as Int64), state: state,
+                    certificate: certificate, publicKey: Array(row["public_key"] as Data),
+                    chainCode: Array(row["chain_code"] as Data), hasShare: row["has_share"])
+            }
         }
     }
 

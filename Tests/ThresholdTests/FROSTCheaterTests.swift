@@ -248,4 +248,83 @@ import Testing
         let long = [UInt8](repeating: 0, count: SchnorrItem.messageMost + 1)
         #expect(SchnorrItem(path: Self.path, message: long) == nil)
     }
+
+    private func rigged<Scheme: SchnorrScheme>(
+        _ scheme: Scheme.Type, _ shares: [ParticipantIndex: SecretBox<SecretBytes>]
+    ) throws -> LocalNetwork<SchnorrSigning<Scheme>> {
+        let network = LocalNetwork<SchnorrSigning<Scheme>>()
+        for me in TestKeys.indices(2) {
+            var random = TestRandom("rigged/\(me)")
+            network.add(
+                try SchnorrSigning(
+                    ClaimedRun(RunID(.sha256([7])), in: MemoryRegistry()),
+                    items: [SchnorrItem(path: Self.path, message: message)!],
+                    members: TestKeys.indices(2),
+                    share: shares[me]!.with { try KeyShare<Scheme>(stored: $0) }, random: &random),
+                me)
+        }
+        return network
+    }
+
+    /// What no honest hash lets happen.
+    @Test func `nonces that cancel out, and a signature that none is: nobody is blamed`() throws {
+        let shares = try TestKeys.shares("rigged", Self.two, of: Rigged.self)
+        for isSum in [false, true] {
+            let network = try rigged(Rigged.self, shares)
+            var honest: [Ed25519.Point] = []
+            network.run { transit in
+                guard transit.round == 1 else { return transit }
+                let points = [transit.bytes.prefix(32), transit.bytes.suffix(32)].map {
+                    Ed25519.Point(compressed: $0)!
+                }
+                if transit.from == victim { honest = points }
+                guard transit.from == cheater else { return transit }
+                // D + E is nothing, or what the honest member's is but for the sign.
+                let all = isSum ? honest + [points[1]] : [points[1]]
+                var transit = transit
+                transit.bytes = (-Ed25519.Point.sum(all)!).compressed + points[1].compressed
+                return transit
+            }
+            let abort = network.aborts[victim]
+            #expect(abort?.reason == .identityNonce)
+            #expect(abort?.culprits == [] && abort?.consequence == Abort.Consequence.none)
+            #expect(!network.gaveLast.contains(victim))
+        }
+        let network = try rigged(Rigged.self, shares)
+        network.run()
+        for index in TestKeys.indices(2) {
+            let abort = network.aborts[index]
+            #expect(abort?.reason == .invalidSignature)
+            #expect(abort?.culprits == [] && abort?.consequence == Abort.Consequence.none)
+        }
+    }
+}
+
+/// Ed25519 whose binding factor is one, and whose signatures never verify.
+private enum Rigged: SchnorrScheme {
+    typealias Group = Ed25519
+
+    static var scheme: SignatureScheme { .ed25519 }
+    static var multiplies: Bool { false }
+    static func serialized(_ publicKey: Ed25519.Point) -> [UInt8] { EdDSA.serialized(publicKey) }
+    static func offset(_ left: [UInt8]) -> Ed25519.Scalar? { EdDSA.offset(left) }
+    static func bindingFactor(_ input: [UInt8]) -> Ed25519.Scalar { .one }
+    static func challenge(
+        _ nonce: Ed25519.Point, _ key: Ed25519.Point, _ message: [UInt8]
+    ) -> Ed25519.Scalar { EdDSA.challenge(nonce, key, message) }
+    static func nonce(_ input: borrowing SecretBytes) -> Ed25519.SecretScalar {
+        EdDSA.nonce(input)
+    }
+    static func messageHash(_ message: [UInt8]) -> [UInt8] { EdDSA.messageHash(message) }
+    static func commitmentHash(_ commitments: [UInt8]) -> [UInt8] {
+        EdDSA.commitmentHash(commitments)
+    }
+    static func encoded(nonce: Ed25519.Point) -> [UInt8] { nonce.compressed }
+    static func negates(nonce: Ed25519.Point) -> Bool { false }
+    static func tweak(_ derived: DerivedKey<Rigged>) -> KeyTweak<Rigged>? {
+        KeyTweak(isNegated: false, offset: derived.offset, publicKey: derived.publicKey)
+    }
+    static func verifies(_ signature: [UInt8], of message: [UInt8], under key: Ed25519.Point)
+        -> Bool
+    { false }
 }

@@ -238,4 +238,78 @@ import Testing
         let none = damaged.proof(of: statement(1))
         #expect(none == nil)
     }
+
+    /// No dealer can bring this about that does not know another's polynomial; the test does.
+    @Test(arguments: [true, false])
+    func `a sum of shares, or a key, that is zero: nobody is named`(_ isShare: Bool) throws {
+        let run = TestKeys.ceremonyName("zero")
+        var stream = TestRandom("zero/dkg/1")
+        let first = SecretPolynomial<Ed25519>(degree: 1, constant: nil, random: &stream)
+        // What the honest dealer has at the first holder's place, or at zero.
+        let constant = first.withConstant { $0.copy().published() }
+        let atFirst = first.share(for: ParticipantIndex(1)!).published()
+        let network = LocalNetwork<KeySharing<EdDSA>>()
+        for me in TestKeys.indices(2) {
+            var random = Scripted(TestRandom("zero/dkg/\(me)"))
+            if me.raw == 2 {
+                let due = isShare ? -(atFirst + Ed25519.Scalar(5)) : -constant
+                random.first = [due.bytes, Ed25519.Scalar(5).bytes]
+            }
+            network.add(
+                try KeySharing(
+                    ClaimedRun(run, in: MemoryRegistry()), plan: TestKeys.plan(Self.pair), me: me,
+                    source: nil, share: nil, zeroSeeds: [:], random: &random), me)
+        }
+        network.run()
+        for index in TestKeys.indices(2) {
+            let abort = network.aborts[index]
+            #expect(abort?.reason == .zeroShare)
+            #expect(abort?.culprits == [] && abort?.consequence == Abort.Consequence.none)
+        }
+    }
+
+    @Test func `a source whose shares are not of its key gives no other`() throws {
+        let main = try TestKeys.shares("sharing/ed25519", Self.two, of: EdDSA.self)
+        let certified = try key(main, EdDSA.self)
+        let other = try #require(certified.publicKey.variableTimeAdding(generatorTimes: .one))
+        let source = try #require(
+            SharedKey<EdDSA>(
+                threshold: certified.threshold, publicKey: other, chainCode: certified.chainCode,
+                verifyingShares: certified.verifyingShares))
+        let plan = Self.plan(
+            Self.two, receivers: [(1, 1), (2, 2), (3, 3)], dealers: [(1, 1), (2, 2)])
+        let network = LocalNetwork<KeySharing<EdDSA>>()
+        for me in plan.participants.indices {
+            var random = TestRandom("mismatch/\(me)")
+            var share: KeyShare<EdDSA>?
+            if me.raw < 3 {
+                let honest = try main[me]!.with { try KeyShare<EdDSA>(stored: $0) }
+                share = KeyShare(key: source, me: me, secret: honest.secret.copy(), pairs: [:])
+            }
+            network.add(
+                try KeySharing(
+                    ClaimedRun(TestKeys.ceremonyName("mismatch"), in: MemoryRegistry()),
+                    plan: plan, me: me, source: source, share: share, zeroSeeds: [:],
+                    random: &random), me)
+        }
+        network.run()
+        for seat in plan.participants.indices {
+            let abort = network.aborts[seat]
+            #expect(abort?.reason == .publicKeyMismatch)
+            #expect(abort?.culprits == [] && abort?.consequence == Abort.Consequence.none)
+        }
+    }
+}
+
+/// Gives some draws of a test's own before those of a stream.
+private struct Scripted: RandomSource {
+    var first: [[UInt8]] = []
+    private var stream: TestRandom
+
+    init(_ stream: TestRandom) { self.stream = stream }
+
+    mutating func fill(_ out: UnsafeMutableRawBufferPointer) {
+        if first.isEmpty { return stream.fill(out) }
+        out.copyBytes(from: first.removeFirst())
+    }
 }

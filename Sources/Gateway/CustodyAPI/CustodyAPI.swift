@@ -7,224 +7,64 @@ import Identity
 import Intents
 import Logging
 import NIOCore
+import Synchronization
 
-/// The custody REST face: each route names its scope, reads its fields, calls one verb of the books
-/// and shows what comes back. It owns no rule.
+/// The custody REST face: a table of endpoints, each with its scope, its fields and the one verb of
+/// the books that it calls. It owns no rule.
 struct CustodyAPI: Sendable {
+    static let endpoints =
+        Endpoint.vaults + Endpoint.wallets + Endpoint.transactions + Endpoint.addressBook
+        + Endpoint.webhooks
+
     let custody: Bookkeeper
-    let log: Logger
+    private let underWay = UnderWay()
+
+    init(custody: Bookkeeper) { self.custody = custody }
 
     func add(to router: RouterGroup<GatewayContext>) {
-        addVaults(to: router)
-        addTransactions(to: router)
-        addAddressBook(to: router)
-        addWebhooks(to: router)
-    }
-
-    private func addVaults(to router: RouterGroup<GatewayContext>) {
-        router.post("vaults") { request, context in
-            try await change(request, context, .vaultsWrite) { books, tenant in
-                var fields = try RequestFields(context.body)
-                let draft = VaultDraft(
-                    externalID: fields.string("externalId"), name: fields.string("name"),
-                    metadata: fields.strings("metadata"))
-                try fields.finish()
-                return (201, Resource.vault(try books.openVault(draft, for: tenant)))
+        for endpoint in Self.endpoints {
+            router.on(RouterPath(endpoint.route), method: endpoint.method) { request, context in
+                try await answer(endpoint, request, context)
             }
         }
-        router.get("vaults") { request, context in
-            let page = try PageRequest(request)
-            return try await read(request, context, .vaultsRead) { books, tenant in
-                Resource.page(try books.store.vaults(of: tenant, page), Resource.vault)
-            }
-        }
-        router.get("vaults/:vault") { request, context in
-            let id = try context.id("vault", VaultID.self)
-            return try await read(request, context, .vaultsRead) { books, tenant in
-                Resource.vault(try books.vault(id, of: tenant))
-            }
-        }
-        router.post("vaults/:vault/wallets") { request, context in
-            let id = try context.id("vault", VaultID.self)
-            return try await change(request, context, .walletsCreate) { books, tenant in
-                var fields = try RequestFields(context.body)
-                let draft = WalletDraft(
-                    asset: fields.string("assetId"), label: fields.string("label"))
-                try fields.finish()
-                return (201, try show(try books.createWallet(draft, in: id, of: tenant), books))
-            }
-        }
-        router.get("vaults/:vault/wallets") { request, context in
-            let id = try context.id("vault", VaultID.self)
-            let page = try PageRequest(request)
-            return try await read(request, context, .walletsRead) { books, tenant in
-                let vault = try books.vault(id, of: tenant)
-                return try Resource.page(try books.store.wallets(in: vault.id, page)) {
-                    try show($0, books)
+        for (route, endpoints) in Dictionary(grouping: Self.endpoints, by: \.route) {
+            let allowed = endpoints.map(\.method)
+            for method in Self.methods where !allowed.contains(method) {
+                router.on(RouterPath(route), method: method) { _, _ -> Response in
+                    throw Problem.methodNotAllowed(allowed)
                 }
             }
         }
-        router.get("wallets/:wallet") { request, context in
-            let id = try context.id("wallet", WalletID.self)
-            return try await read(request, context, .walletsRead) { books, tenant in
-                try show(try books.wallet(id, of: tenant), books)
-            }
-        }
-        router.get("assets") { request, context in
-            try await read(request, context, .assetsRead) { books, _ in
-                .object([
-                    "items": .array(books.settings.assets.map(Resource.asset)), "next": .null,
-                ])
-            }
-        }
     }
 
-    private func addTransactions(to router: RouterGroup<GatewayContext>) {
-        router.post("transactions/transfer") { request, context in
-            try await change(request, context, .transactionsTransfer) { books, tenant in
-                var fields = try RequestFields(context.body)
-                let draft = TransferDraft(
-                    sourceWallet: fields.id("sourceWalletId"),
-                    destinationWallet: fields.id("destinationWalletId"),
-                    amount: fields.string("amount"), note: fields.string("note"),
-                    externalID: fields.string("externalId"))
-                try fields.finish()
-                return (201, try show(try books.transfer(draft, for: tenant), books))
-            }
-        }
-        router.post("transactions/withdraw") { request, context in
-            try await change(request, context, .transactionsWithdraw) { books, tenant in
-                var fields = try RequestFields(context.body)
-                let draft = WithdrawalDraft(
-                    sourceWallet: fields.id("sourceWalletId"),
-                    addressBookEntry: fields.id("addressBookEntryId"),
-                    destinationAddress: fields.string("destinationAddress"),
-                    destinationTag: fields.string("destinationTag"),
-                    amount: fields.string("amount"), feeLevel: fields.choice("feeLevel") ?? .medium,
-                    maxFee: fields.string("maxFee"), note: fields.string("note"),
-                    externalID: fields.string("externalId"))
-                try fields.finish()
-                return (202, try show(try books.withdraw(draft, for: tenant), books))
-            }
-        }
-        router.get("transactions") { request, context in
-            let page = try PageRequest(request, filters: TransactionFilter.parameters)
-            let filter = try TransactionFilter(request)
-            return try await read(request, context, .transactionsRead) { books, tenant in
-                try Resource.page(
-                    try books.transactions(of: tenant, matching: filter, page)
-                ) { try show($0, books) }
-            }
-        }
-        router.get("transactions/:transaction") { request, context in
-            let id = try context.id("transaction", TransactionID.self)
-            return try await read(request, context, .transactionsRead) { books, tenant in
-                try show(try books.transaction(id, of: tenant), books)
-            }
-        }
-    }
+    /// Methods that are answered with what a path has instead.
+    private static let methods: [HTTPRequest.Method] = [.get, .post, .put, .patch, .delete]
 
-    private func addAddressBook(to router: RouterGroup<GatewayContext>) {
-        router.post("address-book") { request, context in
-            try await change(request, context, .addressBookWrite) { books, tenant in
-                var fields = try RequestFields(context.body)
-                let draft = AddressBookDraft(
-                    network: fields.string("network"), address: fields.string("address"),
-                    tag: fields.string("tag"), label: fields.string("label"),
-                    externalID: fields.string("externalId"))
-                try fields.finish()
-                return (201, Resource.entry(try books.addAddress(draft, for: tenant)))
-            }
-        }
-        router.get("address-book") { request, context in
-            let page = try PageRequest(request)
-            return try await read(request, context, .addressBookRead) { books, tenant in
-                Resource.page(try books.store.addressBook(of: tenant, page), Resource.entry)
-            }
-        }
-        router.get("address-book/:entry") { request, context in
-            let id = try context.id("entry", AddressBookEntryID.self)
-            return try await read(request, context, .addressBookRead) { books, tenant in
-                Resource.entry(try books.addressBookEntry(id, of: tenant))
-            }
-        }
-        router.patch("address-book/:entry") { request, context in
-            let id = try context.id("entry", AddressBookEntryID.self)
-            return try await change(request, context, .addressBookWrite) { books, tenant in
-                var fields = try RequestFields(context.body)
-                let label = fields.string("label")
-                try fields.finish()
-                return (200, Resource.entry(try books.relabel(id, label, of: tenant)))
-            }
-        }
-        router.delete("address-book/:entry") { request, context in
-            let id = try context.id("entry", AddressBookEntryID.self)
-            return try await change(request, context, .addressBookWrite) { books, tenant in
-                try books.removeAddress(id, of: tenant)
-                return (204, nil)
-            }
-        }
-    }
-
-    private func addWebhooks(to router: RouterGroup<GatewayContext>) {
-        router.put("webhooks/outbound") { request, context in
-            try await change(request, context, .webhooksManage) { books, tenant in
-                var fields = try RequestFields(context.body)
-                let url = fields.string("url")
-                try fields.finish()
-                let (endpoint, secret) = try books.setWebhook(url: url, for: tenant)
-                return (200, Resource.webhook(endpoint, secret: secret))
-            }
-        }
-        router.get("webhooks/outbound") { request, context in
-            try await read(request, context, .webhooksManage) { books, tenant in
-                Resource.webhook(try books.webhook(of: tenant), secret: nil)
-            }
-        }
-        router.delete("webhooks/outbound") { request, context in
-            try await change(request, context, .webhooksManage) { books, tenant in
-                try books.removeWebhook(of: tenant)
-                return (204, nil)
-            }
-        }
-    }
-}
-
-// What all routes share.
-extension CustodyAPI {
-    private func show(_ wallet: Wallet, _ books: Books) throws -> JSONValue {
-        guard let asset = books.settings.asset(wallet.asset) else {
-            throw LedgerFault.impossible("asset of \(wallet.id)")
-        }
-        return Resource.wallet(wallet, try books.balance(of: wallet), asset)
-    }
-
-    private func show(_ transaction: Transaction, _ books: Books) throws -> JSONValue {
-        try show(try books.view(transaction), books)
-    }
-
-    private func show(_ view: TransactionView, _ books: Books) throws -> JSONValue {
-        guard let asset = books.settings.asset(view.transaction.asset) else {
-            throw LedgerFault.impossible("asset of \(view.transaction.id)")
-        }
-        return Resource.transaction(view, asset)
-    }
-
-    private func read(
-        _ request: Request, _ context: GatewayContext, _ scope: Scope,
-        _ show: @escaping @Sendable (Books, TenantID) throws -> JSONValue
+    private func answer(
+        _ endpoint: Endpoint, _ request: Request, _ context: GatewayContext
     ) async throws -> Response {
-        let caller = try context.caller(with: scope)
-        let value = try await custody.read { books in try show(books, caller.tenant) }
-        return Self.response(200, value.bytes)
+        guard let caller = context.caller else { throw Problem.internal }
+        try caller.require(endpoint.scope)
+        let parameters = Dictionary(
+            context.parameters.map { (String($0.key), String($0.value)) }
+        ) { first, _ in first }
+        let query = request.uri.queryParameters.map { (String($0.key), String($0.value)) }
+        let body = context.body
+        let work: @Sendable (Books) throws -> Endpoint.Answer = { books in
+            try endpoint.work(
+                Call(
+                    endpoint, books, caller, parameters: parameters, query: query, body: body))
+        }
+        guard endpoint.isRead else { return try await change(request, context, caller, work) }
+        let answer = try await custody.read(work)
+        return Self.response(answer.status, answer.body?.bytes ?? [])
     }
 
     /// A request that changes something: done once per idempotency key, and once per signature.
     private func change(
-        _ request: Request, _ context: GatewayContext, _ scope: Scope,
-        _ work: @escaping @Sendable (Books, TenantID) throws -> (status: Int, body: JSONValue?)
+        _ request: Request, _ context: GatewayContext, _ caller: Caller,
+        _ work: @escaping @Sendable (Books) throws -> Endpoint.Answer
     ) async throws -> Response {
-        let caller = try context.caller(with: scope)
         guard let claim = context.claim else { throw Problem.internal }
         // Idempotency is for POST; what else changes something is the same when repeated.
         let key = request.method == .post ? request.headers[.idempotencyKey] : nil
@@ -233,10 +73,13 @@ extension CustodyAPI {
             if !context.body.isEmpty { try request.requireJSON() }
             let asked = try Once(key: key, fingerprint: request.fingerprint(context.body))
             once = asked
+            let isFirst = key.map { underWay.begin($0, of: caller.key) } ?? true
+            guard isFirst else { throw Problem.stillRunning }
+            defer { if let key { underWay.end(key, of: caller.key) } }
             let answer = try await custody.write { books in
                 try books.once(asked, by: caller.key, claiming: claim) { books in
-                    let result = try work(books, caller.tenant)
-                    return (result.status, result.body?.bytes ?? [])
+                    let answer = try work(books)
+                    return (answer.status, answer.body?.bytes ?? [])
                 }
             }
             return Self.response(answer.status, answer.body)
@@ -276,19 +119,22 @@ extension CustodyAPI {
     }
 }
 
-extension GatewayContext {
-    func caller(with scope: Scope) throws -> Caller {
-        guard let caller else { throw Problem.internal }
-        try caller.require(scope)
-        return caller
+/// The idempotency keys whose first request is being answered: a second is told so in place of
+/// waiting for it. Only a courtesy: that a thing is done once is for `Books.once`.
+private final class UnderWay: Sendable {
+    private struct Name: Hashable {
+        let caller: APIKeyID
+        let key: String
     }
 
-    /// The id in the path. What is no id names nothing, so it is as if it were not there.
-    func id<ID: EntityID>(_ name: String, _ type: ID.Type) throws -> ID {
-        guard let text = parameters.get(name), let id = ID(text: text.lowercased()) else {
-            throw Refusal.notFound(name == "entry" ? "address-book entry" : name)
-        }
-        return id
+    private let names = Mutex<Set<Name>>([])
+
+    func begin(_ key: String, of caller: APIKeyID) -> Bool {
+        names.withLock { $0.insert(Name(caller: caller, key: key)).inserted }
+    }
+
+    func end(_ key: String, of caller: APIKeyID) {
+        names.withLock { _ = $0.remove(Name(caller: caller, key: key)) }
     }
 }
 
@@ -305,43 +151,5 @@ extension Request {
     /// Hash over what the request asks for: method, path with query, and body.
     func fingerprint(_ body: [UInt8]) -> Digest {
         .sha256(Array("\(method.rawValue) \(head.path ?? "")\n".utf8) + body)
-    }
-
-    func query<Value>(_ name: String, _ read: (String) -> Value?) throws(Refusal) -> Value? {
-        guard let text = uri.queryParameters[Substring(name)] else { return nil }
-        guard let value = read(String(text)) else {
-            throw Refusal(.invalid, field: name, "'\(name)' has no value that it can have.")
-        }
-        return value
-    }
-
-    /// Refuses a query parameter that is not among these: a misspelt filter must not show all.
-    func allowQuery(_ names: [String]) throws(Refusal) {
-        for parameter in uri.queryParameters where !names.contains(String(parameter.key)) {
-            let name = String(parameter.key.prefix(64))
-            throw Refusal(.invalid, field: name, "'\(name)' is not known here.")
-        }
-    }
-}
-
-extension PageRequest {
-    /// - Parameter filters: the other parameters that the list takes.
-    init(_ request: Request, filters: [String] = []) throws(Refusal) {
-        try request.allowQuery(["limit", "after"] + filters)
-        try self.init(
-            limit: try request.query("limit") { Int($0) },
-            after: try request.query("after") { PageCursor(text: $0) })
-    }
-}
-
-extension TransactionFilter {
-    fileprivate static let parameters = ["walletId", "vaultId", "type", "status"]
-
-    init(_ request: Request) throws(Refusal) {
-        self.init(
-            wallet: try request.query("walletId") { WalletID(text: $0.lowercased()) },
-            vault: try request.query("vaultId") { VaultID(text: $0.lowercased()) },
-            kind: try request.query("type") { Transaction.Kind(rawValue: $0) },
-            status: try request.query("status") { Transaction.Status(rawValue: $0) })
     }
 }

@@ -5,11 +5,19 @@ import Intents
 
 /// Custody's things as the REST face shows them: contract `custody-rest`.
 enum Resource {
+    static let vaultShape = Shape.named(
+        "Vault",
+        [
+            Member("id", .uuid), Member("externalId", .text()), Member("name", .text()),
+            Member("metadata", .texts), Member("status", .choice(Vault.Status.self)),
+            Member("createdAt", .time),
+        ])
+
     static func vault(_ vault: Vault) -> JSONValue {
         .object([
             "id": .string(vault.id.text), "externalId": .string(vault.externalID),
             "name": .string(vault.name), "metadata": metadata(vault.metadata),
-            "status": .string("Active"), "createdAt": .string(vault.createdAt.text),
+            "status": .string(vault.status.rawValue), "createdAt": .string(vault.createdAt.text),
         ])
     }
 
@@ -20,16 +28,37 @@ enum Resource {
             })
     }
 
-    static func asset(_ asset: Asset) -> JSONValue {
+    static let assetShape = Shape.named(
+        "Asset",
+        [
+            Member("id", .text()), Member("symbol", .text()), Member("name", .text()),
+            Member("network", .text(), "CAIP-2"), Member("decimals", .integer(0...18)),
+            Member("contract", .nullable(.text())),
+            Member("confirmations", .integer(), "blocks after which a transaction is final"),
+            Member("minWithdrawal", .amount), Member("status", .choice(["Enabled", "Disabled"])),
+        ])
+
+    static func asset(_ asset: Asset, isEnabled: Bool = true) -> JSONValue {
         .object([
             "id": .string(asset.id), "symbol": .string(asset.symbol), "name": .string(asset.name),
             "network": .string(asset.asset.chain.text), "decimals": .integer(asset.decimals),
             "contract": .optional(asset.asset.contract?.text),
             "confirmations": .integer(asset.confirmations),
             "minWithdrawal": .string(asset.minimumWithdrawal.text(decimals: asset.decimals)),
-            "status": .string("Enabled"),
+            "status": .string(isEnabled ? "Enabled" : "Disabled"),
         ])
     }
+
+    static let walletShape = Shape.named(
+        "Wallet",
+        [
+            Member("id", .uuid), Member("vaultId", .uuid), Member("assetId", .text()),
+            Member("assetName", .text()), Member("assetSymbol", .text()),
+            Member("network", .text()), Member("label", .nullable(.text())),
+            Member("depositAddress", .text()), Member("depositTag", .nullable(.text())),
+            Member("status", .choice(Wallet.Status.self)), Member("createdAt", .time),
+            Member("balance", balanceShape),
+        ])
 
     static func wallet(_ wallet: Wallet, _ balance: Balance, _ asset: Asset) -> JSONValue {
         .object([
@@ -42,6 +71,14 @@ enum Resource {
         ])
     }
 
+    static let balanceShape = Shape.named(
+        "Balance",
+        [
+            Member("total", .amount), Member("available", .amount, "what can be spent"),
+            Member("pending", .amount, "on its way in"),
+            Member("reserved", .amount, "for withdrawals that are on their way"),
+        ])
+
     static func balance(_ balance: Balance, _ asset: Asset) -> JSONValue {
         func text(_ amount: Amount) -> JSONValue { .string(amount.text(decimals: asset.decimals)) }
         return .object([
@@ -49,6 +86,45 @@ enum Resource {
             "pending": text(balance.pending), "reserved": text(balance.reserved),
         ])
     }
+
+    static let assetBalanceShape = Shape.named(
+        "AssetBalance",
+        [
+            Member("assetId", .text()), Member("total", .amount), Member("available", .amount),
+            Member("pending", .amount), Member("reserved", .amount),
+        ])
+
+    static func assetBalance(_ balance: Balance, _ asset: Asset) -> JSONValue {
+        guard case .object(let members) = self.balance(balance, asset) else { return .null }
+        return .object([.init(name: "assetId", value: .string(asset.id))] + members)
+    }
+
+    static let feesShape = Shape.named(
+        "Fees",
+        [
+            Member("slow", .amount), Member("medium", .amount), Member("fast", .amount),
+            Member("assetId", .text(), "the coin that fees are paid in"),
+        ])
+
+    static func fees(_ fees: [FeeLevel: Amount], _ asset: Asset) -> JSONValue {
+        func text(_ level: FeeLevel) -> JSONValue {
+            .optional(fees[level]?.text(decimals: asset.decimals))
+        }
+        return .object([
+            "slow": text(.slow), "medium": text(.medium), "fast": text(.fast),
+            "assetId": .string(asset.id),
+        ])
+    }
+
+    static let entryShape = Shape.named(
+        "AddressBookEntry",
+        [
+            Member("id", .uuid), Member("network", .text()), Member("address", .text()),
+            Member("tag", .nullable(.text())), Member("label", .text()),
+            Member("externalId", .nullable(.text())),
+            Member("status", .choice(AddressBookEntry.Status.self)),
+            Member("activatesAt", .time), Member("createdAt", .time),
+        ])
 
     static func entry(_ entry: AddressBookEntry) -> JSONValue {
         .object([
@@ -60,6 +136,14 @@ enum Resource {
         ])
     }
 
+    static let webhookShape = Shape.named(
+        "Webhook",
+        [
+            Member("url", .nullable(.text())),
+            Member("signingSecret", .nullable(.text()), "base64; only when it is new"),
+            Member("subscribedEventTypes", .list(.text())), Member("isConfigured", .boolean),
+        ])
+
     static func webhook(_ endpoint: WebhookEndpoint?, secret: String?) -> JSONValue {
         let types = DomainEventTypes.all.map { JSONValue.string($0) }
         return .object([
@@ -67,6 +151,51 @@ enum Resource {
             "subscribedEventTypes": .array(types), "isConfigured": .bool(endpoint != nil),
         ])
     }
+
+    static let transactionShape = Shape.named(
+        "Transaction",
+        [
+            Member("id", .uuid), Member("type", .choice(Transaction.Kind.self)),
+            Member("status", .choice(Transaction.Status.self)),
+            Member("subStatus", .nullable(.choice(Waiting.Cause.self)), "what is awaited"),
+            Member("vaultId", .uuid), Member("walletId", .uuid),
+            Member("destinationWalletId", .nullable(.uuid)), Member("assetId", .text()),
+            Member("amount", .amount), Member("fee", .nullable(.amount), "what was paid"),
+            Member("feeAssetId", .nullable(.text()), "the coin that the fee is paid in"),
+            Member("maxFee", .nullable(.amount), "what was reserved for the fee"),
+            Member("sourceAddress", .nullable(.text())),
+            Member("destinationAddress", .nullable(.text())),
+            Member("txHash", .nullable(.text())), Member("confirmations", .integer()),
+            Member("requiredConfirmations", .integer()),
+            Member("waitingFor", .nullable(waitingShape)),
+            Member("failure", .nullable(failureShape)), Member("refusals", .list(refusalShape)),
+            Member("note", .nullable(.text())), Member("externalId", .nullable(.text())),
+            Member("createdAt", .time), Member("updatedAt", .time),
+            Member(
+                "timeline",
+                .list(
+                    .object([
+                        Member("status", .choice(Transaction.Status.self)), Member("at", .time),
+                    ]))),
+        ])
+
+    private static let waitingShape = Shape.named(
+        "WaitingFor",
+        [
+            Member("what", .choice(Waiting.Cause.self)), Member("who", .list(.text())),
+            Member("since", .time), Member("next", .text(), "what happens next, or what to do"),
+        ])
+
+    private static let failureShape = Shape.named(
+        "Failure",
+        [Member("code", .choice(Failure.Code.self)), Member("message", .text())])
+
+    private static let refusalShape = Shape.named(
+        "HolderRefusal",
+        [
+            Member("holder", .text()), Member("code", .text()), Member("reason", .text()),
+            Member("at", .time),
+        ])
 
     static func transaction(_ view: TransactionView, _ asset: Asset) -> JSONValue {
         let transaction = view.transaction
@@ -77,7 +206,7 @@ enum Resource {
         return .object([
             "id": .string(transaction.id.text), "type": .string(transaction.kind.rawValue),
             "status": .string(transaction.status.rawValue),
-            "subStatus": .optional(transaction.waiting?.cause.rawValue),
+            "subStatus": .optional(view.waiting?.cause.rawValue),
             "vaultId": .string(transaction.vault.text),
             "walletId": .string(transaction.wallet.text),
             "destinationWalletId": .optional(transaction.destinationWallet?.text),
@@ -91,7 +220,7 @@ enum Resource {
             "txHash": .optional(transaction.hash.map { "0x" + $0.hex }),
             "confirmations": .integer(view.confirmations),
             "requiredConfirmations": .integer(view.requiredConfirmations),
-            "waitingFor": waiting(transaction.waiting), "failure": failure(transaction.failure),
+            "waitingFor": waiting(view.waiting), "failure": failure(transaction.failure),
             "refusals": .array(view.refusals.map(refusal)), "note": .optional(transaction.note),
             "externalId": .optional(transaction.externalID),
             "createdAt": .string(transaction.createdAt.text),
@@ -139,7 +268,7 @@ enum Resource {
 enum DomainEventTypes {
     static let all = [
         "transaction.created", "transaction.status.updated", "wallet.created", "balance.updated",
-        "addressbook.entry.created", "addressbook.entry.deleted",
+        "vault.status.updated", "addressbook.entry.created", "addressbook.entry.deleted",
     ]
 }
 
@@ -168,6 +297,7 @@ public struct CustodyEventWriter: EventWriter {
         case .walletCreated(let wallet, let balance, let asset),
             .balanceUpdated(let wallet, let balance, let asset):
             return Resource.wallet(wallet, balance, asset)
+        case .vaultStatusUpdated(let vault): return Resource.vault(vault)
         case .addressBookEntryCreated(let entry), .addressBookEntryDeleted(let entry):
             return Resource.entry(entry)
         }

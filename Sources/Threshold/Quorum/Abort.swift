@@ -86,5 +86,19 @@ public struct Abort: Error, Equatable, Sendable {
                 .ban
             }
         }
+
+        /// Whether signed messages that we hold may show a third person who contradicted itself.
+        public var leavesEvidence: Bool {
+            switch self {
+            case .equivocation, .transcriptMismatch, .echoMismatch, .commitmentsDiffer: true
+            case .wrongQuorum, .runNameUsed, .malformedMessage, .undecryptableMessage,
+                .openingContradictsCommitment, .proofOfPossession, .constantContradictsSource,
+                .shareContradictsCommitment, .zeroShare, .baseTransfer, .transferTree,
+                .differentSetup, .transferCheck, .multiplicationCheck, .nonceCheck, .keyCheck,
+                .publicKeyMismatch, .signatureShare, .identityNonce, .invalidSignature,
+                .notAdmitted, .endedByPeer, .timeout:
+                consequence == .ban
+            }
+        }
     }
 }

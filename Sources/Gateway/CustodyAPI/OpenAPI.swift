@@ -1,0 +1,231 @@
+import Canonical
+import Custody
+import HTTPTypes
+import Identity
+import Intents
+
+/// The face's OpenAPI 3.1 document, written from the table of endpoints.
+enum OpenAPI {
+    static func document(_ endpoints: [Endpoint]) -> JSONValue {
+        .object([
+            "openapi": .string("3.1.0"),
+            "info": .object([
+                "title": .string("Quorumkeep custody API"), "version": .string("1"),
+                "description": .string(
+                    "Vaults, wallets, deposits, transfers, withdrawals. Every request is signed; "
+                        + "see docs/api in the project."),
+            ]),
+            "security": .array([.object(["apiKey": .array([]), "signature": .array([])])]),
+            "paths": paths(endpoints),
+            "components": .object([
+                "securitySchemes": securitySchemes,
+                "schemas": .object(
+                    schemas(endpoints).sorted { $0.key < $1.key }.map {
+                        JSONValue.Member(name: $0.key, value: $0.value)
+                    }),
+            ]),
+        ])
+    }
+
+    private static let securitySchemes: JSONValue = {
+        func header(_ name: String, _ says: String) -> JSONValue {
+            .object([
+                "type": .string("apiKey"), "in": .string("header"), "name": .string(name),
+                "description": .string(says),
+            ])
+        }
+        return .object([
+            "apiKey": header("X-API-Key", "The key's id; X-Timestamp and X-Signature go with it."),
+            "signature": header(
+                "X-Signature",
+                "HMAC-SHA256 of time, method, path, hash of the body and X-Nonce, hexadecimal."
+            ),
+        ])
+    }()
+
+    private static func paths(_ endpoints: [Endpoint]) -> JSONValue {
+        var order: [String] = []
+        var byPath: [String: [Endpoint]] = [:]
+        for endpoint in endpoints {
+            if byPath[endpoint.path] == nil { order.append(endpoint.path) }
+            byPath[endpoint.path, default: []].append(endpoint)
+        }
+        return .object(
+            order.map { path in
+                .init(
+                    name: "/v1/\(path)",
+                    value: .object(
+                        byPath[path, default: []].map {
+                            .init(name: $0.method.rawValue.lowercased(), value: operation($0))
+                        }))
+            })
+    }
+
+    private static func operation(_ endpoint: Endpoint) -> JSONValue {
+        var members: [JSONValue.Member] = [
+            .init(name: "operationId", value: .string(endpoint.name)),
+            .init(name: "summary", value: .string(endpoint.says)),
+            .init(
+                name: "description",
+                value: .string("Needs the scope `\(endpoint.scope.rawValue)`.")),
+            .init(
+                name: "tags",
+                value: .array([.string(String(endpoint.path.prefix { $0 != "/" }))])),
+            .init(name: "parameters", value: .array(parameters(endpoint))),
+        ]
+        if let body = endpoint.body {
+            members.append(
+                .init(
+                    name: "requestBody",
+                    value: .object([
+                        "required": .bool(true),
+                        "content": content(schema(.object(body), strict: true)),
+                    ])))
+        }
+        members.append(.init(name: "responses", value: responses(endpoint)))
+        return .object(members)
+    }
+
+    private static func parameters(_ endpoint: Endpoint) -> [JSONValue] {
+        func parameter(_ name: String, _ place: String, _ required: Bool, _ shape: Shape)
+            -> JSONValue
+        {
+            .object([
+                "name": .string(name), "in": .string(place), "required": .bool(required),
+                "schema": schema(shape),
+            ])
+        }
+        var found = endpoint.parameters.map { parameter($0, "path", true, .uuid) }
+        found += endpoint.query.map { parameter($0.name, "query", !$0.isOptional, $0.shape) }
+        if endpoint.isPaged {
+            found.append(
+                parameter("limit", "query", false, .integer(1...PageRequest.limitMost)))
+            found.append(parameter("after", "query", false, .text()))
+        }
+        if endpoint.method == .post {
+            found.append(parameter("Idempotency-Key", "header", false, .text(most: Once.keyMost)))
+        }
+        return found
+    }
+
+    private static func responses(_ endpoint: Endpoint) -> JSONValue {
+        var answer: [JSONValue.Member] = [
+            .init(name: "description", value: .string("Done."))
+        ]
+        if let shape = endpoint.answer.shape {
+            answer.append(.init(name: "content", value: content(schema(shape))))
+        }
+        var members: [JSONValue.Member] = [
+            .init(name: String(endpoint.answer.status), value: .object(answer))
+        ]
+        if let also = endpoint.answer.also {
+            members.append(.init(name: String(also), value: .object(answer)))
+        }
+        for (status, codes) in Problem.codes(of: endpoint).sorted(by: { $0.key < $1.key }) {
+            members.append(
+                .init(
+                    name: String(status),
+                    value: .object([
+                        "description": .string(
+                            codes.map { "`\($0)`" }.joined(separator: ", ")),
+                        "content": content(reference("Error")),
+                    ])))
+        }
+        return .object(members)
+    }
+
+    private static func content(_ schema: JSONValue) -> JSONValue {
+        .object(["application/json": .object(["schema": schema])])
+    }
+
+    private static func reference(_ name: String) -> JSONValue {
+        .object(["$ref": .string("#/components/schemas/\(name)")])
+    }
+
+    /// Every named shape that an endpoint mentions, and the form of errors.
+    private static func schemas(_ endpoints: [Endpoint]) -> [String: JSONValue] {
+        var found: [String: JSONValue] = ["Error": schema(Problem.shape)]
+        func gather(_ shape: Shape) {
+            switch shape {
+            case .named(let name, let members):
+                found[name] = schema(.object(members))
+                members.forEach { gather($0.shape) }
+            case .object(let members): members.forEach { gather($0.shape) }
+            case .list(let item), .page(let item), .nullable(let item): gather(item)
+            case .text, .uuid, .time, .amount, .integer, .boolean, .choice, .texts: break
+            }
+        }
+        for endpoint in endpoints { if let shape = endpoint.answer.shape { gather(shape) } }
+        return found
+    }
+}
+
+// JSON Schema.
+extension OpenAPI {
+    /// - Parameter strict: whether members that are not named are refused, as in requests.
+    private static func schema(_ shape: Shape, strict: Bool = false) -> JSONValue {
+        switch shape {
+        case .text(let most):
+            guard let most else { return .object(["type": .string("string")]) }
+            return .object(["type": .string("string"), "maxLength": .integer(most)])
+        case .uuid: return .object(["type": .string("string"), "format": .string("uuid")])
+        case .time: return .object(["type": .string("string"), "format": .string("date-time")])
+        case .amount:
+            return .object(["type": .string("string"), "pattern": .string(#"^[0-9]+(\.[0-9]+)?$"#)])
+        case .integer(let range):
+            guard let range else { return .object(["type": .string("integer")]) }
+            return .object([
+                "type": .string("integer"), "minimum": .integer(range.lowerBound),
+                "maximum": .integer(range.upperBound),
+            ])
+        case .boolean: return .object(["type": .string("boolean")])
+        case .choice(let values):
+            return .object([
+                "type": .string("string"), "enum": .array(values.map { .string($0) }),
+            ])
+        case .texts:
+            return .object([
+                "type": .string("object"),
+                "additionalProperties": .object(["type": .string("string")]),
+            ])
+        case .list(let item):
+            return .object(["type": .string("array"), "items": schema(item, strict: strict)])
+        case .named(let name, _): return reference(name)
+        case .object(let members): return object(members, strict: strict)
+        case .page(let item):
+            return object(
+                [Member("items", .list(item)), Member("next", .nullable(.text()))], strict: false)
+        case .nullable(let inner):
+            return .object([
+                "oneOf": .array([schema(inner), .object(["type": .string("null")])])
+            ])
+        }
+    }
+
+    private static func object(_ members: [Member], strict: Bool) -> JSONValue {
+        var parts: [JSONValue.Member] = [
+            .init(name: "type", value: .string("object")),
+            .init(
+                name: "properties",
+                value: .object(
+                    members.map {
+                        .init(
+                            name: $0.name,
+                            value: described(
+                                schema(
+                                    strict && $0.isOptional ? .nullable($0.shape) : $0.shape,
+                                    strict: strict), $0.says))
+                    })),
+            .init(
+                name: "required",
+                value: .array(members.filter { !$0.isOptional }.map { .string($0.name) })),
+        ]
+        if strict { parts.append(.init(name: "additionalProperties", value: .bool(false))) }
+        return .object(parts)
+    }
+
+    private static func described(_ schema: JSONValue, _ says: String) -> JSONValue {
+        guard !says.isEmpty, case .object(let members) = schema else { return schema }
+        return .object(members + [.init(name: "description", value: .string(says))])
+    }
+}
