@@ -33,6 +33,14 @@ public struct CustodySettings: Sendable {
     }
 
     public func asset(_ id: String) -> Asset? { assets.first { $0.id == id } }
+
+    /// The asset that is kept here of a coin or token; nil if it is none of ours.
+    public func asset(_ id: AssetID) -> Asset? { assets.first { $0.asset == id } }
+
+    /// The contracts of the tokens that are kept here.
+    public func tokens(on chain: ChainID) -> [EVMAddress] {
+        assets.filter { $0.asset.chain == chain }.compactMap(\.asset.contract)
+    }
 }
 
 /// The key under which the platform keeps API and webhook secrets: apart from the database.

@@ -134,15 +134,10 @@ extension Books {
 
     /// Ends a withdrawal that has not left, and frees what was reserved for it.
     func fail(_ transaction: inout Transaction, _ failure: Failure) throws {
-        guard let wallet = try store.wallet(transaction.wallet),
-            let total = transaction.amount.adding(transaction.feeLimit)
-        else { throw LedgerFault.impossible("withdrawal \(transaction.id)") }
-        try post(
-            "release:\(transaction.id)", debit: wallet.account(.reserved),
-            credit: wallet.account(.available), total, for: transaction.id)
+        try release(transaction)
         if failure.code != .cancelled { transaction.failure = failure }
         try move(&transaction, to: failure.code == .cancelled ? .cancelled : .failed)
-        try recordBalance(of: wallet)
+        for purse in try purses(of: transaction) { try recordBalance(of: purse.wallet) }
     }
 
     /// Writes down for whom a transaction waits, for people who ask why nothing happens.

@@ -268,7 +268,7 @@ extension Books {
         switch intent.purpose {
         case .transfer(let order):
             guard let (_, digest) = asked.certificate?.claimed(),
-                let transaction = Self.transaction(order)
+                let transaction = order.transaction
             else { return nil }
             let item = SigningItem(
                 path: order.sourcePath.derivation, digest: transaction.signingDigest)
@@ -295,16 +295,6 @@ extension Books {
             group: request.group, epoch: intent.epoch, scheme: scheme, purpose: purpose,
             expires: UInt64(now.adding(seconds: settings.runSeconds).seconds), isFresh: isFresh)
         return (descriptor, asked.source?.bytes ?? [])
-    }
-
-    private static func transaction(_ order: TransferOrder) -> EVMTransaction? {
-        guard let to = try? EVMAddress(text: order.output.address) else { return nil }
-        switch order.chain {
-        case .eip155(let id):
-            return EVMTransaction(
-                chainID: id, nonce: order.nonce, fee: order.fee, to: to,
-                value: order.output.amount)
-        }
     }
 
     /// A run has ended without a result for one of its members, so for all of them.
@@ -340,13 +330,13 @@ extension Books {
         guard var request = try store.signingRequest(digest), request.state != .done,
             let id = request.transaction, var transaction = try store.transaction(id),
             let intent = try? Intent(request.bytes), case .transfer(let order) = intent.purpose,
-            let unsigned = Self.transaction(order)
+            let unsigned = order.transaction
         else { return false }
         let (_, key) = try activeKey(of: transaction.tenant)
         guard let derived = DerivedKey(order.sourcePath.derivation, of: key),
             signature.verifies(unsigned.signingDigest, under: derived.publicKey),
             signature.recoveryID < 2,
-            var source = try store.address(order.sourceAddress, on: order.chain)
+            let source = try store.address(order.sourceAddress, on: order.chain)
         else { return false }
         let signed = unsigned.signed(signature)
         request.state = .done
@@ -363,8 +353,7 @@ extension Books {
                 chain: order.chain, hash: signed.hash, transaction: id,
                 source: order.sourceAddress, nonce: order.nonce, raw: signed.raw,
                 state: .broadcasting, nextBroadcast: now, broadcasts: 0))
-        source.nextNonce = max(source.nextNonce, order.nonce + 1)
-        try store.updateFunds(of: source)
+        try store.setNextNonce(max(source.nextNonce, order.nonce + 1), of: source)
         transaction.hash = signed.hash
         try move(&transaction, to: .broadcasting)
         stirred.broadcasting = true

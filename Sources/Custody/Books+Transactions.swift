@@ -167,7 +167,9 @@ extension Books {
             transaction: transaction, timeline: try store.timeline(of: transaction.id),
             refusals: try refusals(of: transaction), confirmations: confirmations,
             requiredConfirmations: required,
-            waiting: waiting(of: transaction, confirmations, of: required))
+            waiting: waiting(of: transaction, confirmations, of: required),
+            feeAsset: transaction.kind == .withdrawal
+                ? asset.flatMap { settings.asset($0.asset.feeAsset) } : nil)
     }
 
     /// What is noted, or else what is usual for the status.

@@ -233,10 +233,13 @@ public struct Asset: Equatable, Sendable {
     /// Blocks, its own included, after which a transaction is final for us.
     public let confirmations: UInt64
     public let minimumWithdrawal: Amount
+    /// The gas that one withdrawal may use.
+    public let gasLimit: UInt64
 
+    /// - Parameter tokenGas: the gas limit of a token's transfer; what is usual if it is nil.
     public init(
         id: String, symbol: String, name: String, asset: AssetID, decimals: Int,
-        confirmations: UInt64, minimumWithdrawal: Amount
+        confirmations: UInt64, minimumWithdrawal: Amount, tokenGas: UInt64? = nil
     ) {
         self.id = id
         self.symbol = symbol
@@ -245,6 +248,8 @@ public struct Asset: Equatable, Sendable {
         self.decimals = decimals
         self.confirmations = confirmations
         self.minimumWithdrawal = minimumWithdrawal
+        gasLimit =
+            asset.contract == nil ? EVMFeeLimit.transferGas : tokenGas ?? ERC20Transfer.usualGas
     }
 }
 
@@ -282,28 +287,25 @@ public struct Wallet: Equatable, Sendable {
     }
 }
 
-/// A derived place on a chain that belongs to a wallet.
+/// A derived place on a chain: a vault's, where the wallets of all its assets on the chain receive.
 public struct WalletAddress: Equatable, Sendable {
     public let chain: ChainID
     public let text: String
     public let tenant: TenantID
-    public let wallet: WalletID
+    public let vault: VaultID
     public let path: AccountPath
-    /// What the chain says it holds of the chain's own coin.
-    public var funds: Amount
     /// The next nonce that has not been given to a signed transaction.
     public var nextNonce: UInt64
 
     public init(
-        chain: ChainID, text: String, tenant: TenantID, wallet: WalletID, path: AccountPath,
-        funds: Amount, nextNonce: UInt64
+        chain: ChainID, text: String, tenant: TenantID, vault: VaultID, path: AccountPath,
+        nextNonce: UInt64
     ) {
         self.chain = chain
         self.text = text
         self.tenant = tenant
-        self.wallet = wallet
+        self.vault = vault
         self.path = path
-        self.funds = funds
         self.nextNonce = nextNonce
     }
 }

@@ -29,6 +29,7 @@ public struct Refusal: Error, Equatable, Sendable {
         case differentAssets = "different_assets"
         case frozen
         case feeTooHigh = "fee_too_high"
+        case insufficientGas = "insufficient_gas"
         case vaultNotEmpty = "vault_not_empty"
         case needsConsolidation = "needs_consolidation"
         case notInAddressBook = "not_in_address_book"

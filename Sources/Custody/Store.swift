@@ -90,8 +90,16 @@ public protocol CustodyStore {
     func nextAddressNumber(of vault: VaultID, coin: UInt32) throws -> UInt32
     func insert(_ address: WalletAddress) throws
     func address(_ text: String, on chain: ChainID) throws -> WalletAddress?
-    func addresses(of tenant: TenantID, on chain: ChainID) throws -> [WalletAddress]
-    func updateFunds(of address: WalletAddress) throws
+    /// The vault's address that its wallets on the chain show.
+    func firstAddress(of vault: VaultID, on chain: ChainID) throws -> WalletAddress?
+    /// The tenant's addresses, or the vault's, that hold as much; the fullest of the asset first.
+    func addresses(
+        of tenant: TenantID, in vault: VaultID?, holding need: SourceNeed, most: Int
+    ) throws -> [WalletAddress]
+    func setNextNonce(_ nonce: UInt64, of address: WalletAddress) throws
+    /// What the chain says that an address holds.
+    func funds(of address: String, asset: AssetID) throws -> Amount
+    func setFunds(_ funds: Amount, of address: WalletAddress, asset: AssetID) throws
 
     // Ledger.
     /// False if an entry with this key stands already.
@@ -192,7 +200,8 @@ public protocol CustodyStore {
     func insert(_ effect: ChainEffect) throws
     func effects(ofBlock hash: Digest, on chain: ChainID) throws -> [ChainEffect]
     func removeEffects(ofBlock hash: Digest, on chain: ChainID) throws
-    func deposit(of hash: Digest, on chain: ChainID) throws -> TransactionID?
+    func insert(deposit transaction: TransactionID, _ place: PaymentPlace) throws
+    func deposit(at place: PaymentPlace) throws -> TransactionID?
 
     // Idempotency and replay.
     func storedAnswer(_ key: String, of caller: APIKeyID) throws -> StoredAnswer?

@@ -198,4 +198,6 @@ public struct TransactionView: Equatable, Sendable {
     public let requiredConfirmations: UInt64
     /// What it waits for; nil if it has ended.
     public let waiting: Waiting?
+    /// What the fee is counted in; nil of what has none.
+    public let feeAsset: Asset?
 }

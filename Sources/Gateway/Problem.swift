@@ -39,8 +39,8 @@ struct Problem: Error {
     private static func status(_ code: Refusal.Code) -> HTTPResponse.Status {
         switch code {
         case .invalid, .unknownAsset, .unknownNetwork, .insufficientFunds, .belowMinimum,
-            .sameWallet, .differentAssets, .frozen, .feeTooHigh, .needsConsolidation,
-            .vaultNotEmpty:
+            .sameWallet, .differentAssets, .frozen, .feeTooHigh, .insufficientGas,
+            .needsConsolidation, .vaultNotEmpty:
             .badRequest
         case .notInAddressBook, .vaultNotAllowed, .exceedsOwnRights: .forbidden
         case .notFound: .notFound

@@ -179,9 +179,10 @@ extension HolderCore {
         switch intent.purpose {
         case .transfer(let order):
             if let root = key?.key.publicKey {
-                spent[order.output.asset] = try store.spent(
-                    of: order.output.asset, under: root,
-                    since: now - min(now, Self.window), except: digest)
+                for asset in order.assets {
+                    spent[asset] = try store.spent(
+                        of: asset, under: root, since: now - min(now, Self.window), except: digest)
+                }
                 countersFullUntil = try store.joined(root: root).map { $0 + Self.window }
                 destination = try store.announced(
                     order.output.address, on: order.chain, under: root)

@@ -71,7 +71,8 @@ public enum TaggedHash {
     }
 }
 
-/// A payment from one derived address of an account chain.
+/// A payment from one derived address of an account chain: of its own coin, or of a token, which
+/// the output's asset says.
 public struct TransferOrder: Equatable, Sendable {
     public let chain: ChainID
     public let sourcePath: AccountPath
@@ -123,6 +124,41 @@ public struct Announcement: Equatable, Sendable {
         self.change = change
         self.chain = chain
         self.address = address
+    }
+}
+
+extension TransferOrder {
+    /// The one transaction that carries the order out, which platform and holders build alike.
+    ///
+    /// Nil where the destination is no address of the chain, or is the token's own contract, from
+    /// which nobody gets anything back; or the asset is of another chain.
+    public var transaction: EVMTransaction? {
+        guard output.asset.chain == chain,
+            let to = try? EVMAddress(text: output.address), to != output.asset.contract
+        else { return nil }
+        let payment: EVMPayment =
+            switch output.asset {
+            case .native: .coins(output.amount, to: to)
+            case .erc20(_, let contract):
+                .tokens(
+                    ERC20Transfer(recipient: to, amount: output.amount), contract: contract)
+            }
+        switch chain {
+        case .eip155(let id):
+            return EVMTransaction(chainID: id, nonce: nonce, fee: fee, payment: payment)
+        }
+    }
+
+    /// The assets that it takes from its source: what it moves, and the coin of the fee.
+    public var assets: Set<AssetID> { [output.asset, output.asset.feeAsset] }
+
+    /// What it takes of each at most; nil where that is more than an amount can be.
+    var spending: [AssetID: Amount]? {
+        guard let most = fee.most else { return nil }
+        guard output.asset == output.asset.feeAsset else {
+            return [output.asset: output.amount, output.asset.feeAsset: most]
+        }
+        return output.amount.adding(most).map { [output.asset: $0] }
     }
 }
 

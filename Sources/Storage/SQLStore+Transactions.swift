@@ -29,21 +29,6 @@ extension SQLStore {
                 transaction.note, transaction.externalID, transaction.createdAt.milliseconds,
                 transaction.updatedAt.milliseconds,
             ])
-        if transaction.kind == .deposit, let hash = transaction.hash {
-            try run(
-                "INSERT INTO deposits (chain, hash, movement) VALUES (?, ?, ?)",
-                [try chain(of: transaction), hash.data, transaction.id.data])
-        }
-    }
-
-    /// The chain of a deposit's address.
-    private func chain(of transaction: Transaction) throws -> String {
-        guard
-            let row = try row(
-                "SELECT chain FROM addresses WHERE text = ? AND wallet = ?",
-                [transaction.destinationAddress, transaction.wallet.data])
-        else { throw CorruptRow(description: "a deposit to no address of its wallet") }
-        return row["chain"]
     }
 
     func update(_ transaction: Transaction) throws {

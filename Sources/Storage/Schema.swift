@@ -16,6 +16,7 @@ enum Schema {
         migrator.registerMigration("vault status") { db in try db.execute(sql: vaultStatus) }
         migrator.registerMigration("callers") { db in try db.execute(sql: callers) }
         migrator.registerMigration("announcements") { db in try db.execute(sql: announcements) }
+        migrator.registerMigration("tokens") { db in try db.execute(sql: tokens) }
         return migrator
     }
 

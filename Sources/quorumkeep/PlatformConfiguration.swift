@@ -77,6 +77,8 @@ struct PlatformConfiguration: Codable {
         var confirmations: UInt64
         /// In whole coins.
         var minWithdrawal: String
+        /// Gas that a token's withdrawal may use; left out for 100,000.
+        var gasLimit: UInt64?
     }
 
     struct Webhooks: Codable {
@@ -114,17 +116,29 @@ struct PlatformConfiguration: Codable {
             throw CommandFailure("platform.json: intentLifetimeSeconds is from 60 to 86400")
         }
         let assets = try self.assets.map { entry in
+            let gas = entry.gasLimit ?? ERC20Transfer.usualGas
             guard let asset = AssetID(entry.asset), (0...18).contains(entry.decimals),
+                (EVMFeeLimit.transferGas...ERC20Transfer.gasMost).contains(gas),
+                asset.contract != nil || entry.gasLimit == nil,
                 let least = try? Amount(text: entry.minWithdrawal, decimals: entry.decimals),
                 entry.confirmations >= 1, entry.confirmations < Books.blocksKept
             else { throw CommandFailure("platform.json: asset \(entry.id) is impossible") }
             return Asset(
                 id: entry.id, symbol: entry.symbol, name: entry.name, asset: asset,
                 decimals: entry.decimals, confirmations: entry.confirmations,
-                minimumWithdrawal: least)
+                minimumWithdrawal: least, tokenGas: entry.gasLimit)
         }
         guard Set(assets.map(\.id)).count == assets.count else {
             throw CommandFailure("platform.json: an asset's id stands twice")
+        }
+        let kept = Set(assets.map(\.asset))
+        guard kept.count == assets.count else {
+            throw CommandFailure("platform.json: two assets are the same coin or token")
+        }
+        for asset in assets where !kept.contains(asset.asset.feeAsset) {
+            throw CommandFailure(
+                "platform.json: \(asset.id) needs \(asset.asset.feeAsset.text) as an asset too, "
+                    + "which pays its fees")
         }
         if environment == .production {
             guard !webhooks.allowLocal, custody.plainPort == nil,

@@ -21,6 +21,13 @@ extension Decoders {
             amount: Amount(baseUnits: "20000000000000000000")!),
         nonce: 7, fee: EVMFeeLimit(gasLimit: 21_000, maxFeePerGas: 5, maxPriorityFeePerGas: 1)!)
 
+    private static let tokenOrder = TransferOrder(
+        chain: order.chain, sourcePath: order.sourcePath, sourceAddress: order.sourceAddress,
+        output: .init(
+            asset: .erc20(.eip155(1), EVMAddress(unchecked: random("token", 20))),
+            address: order.output.address, amount: Amount(UInt32(7))),
+        nonce: 8, fee: order.fee)
+
     private static func intent(_ purpose: Intent.Purpose) -> Intent {
         Intent(
             environment: .sandbox, tenant: TenantID(unchecked: random("t", 16)),
@@ -31,7 +38,7 @@ extension Decoders {
     }
 
     private static let intentBytes: [[UInt8]] = [
-        intent(.transfer(order)).bytes,
+        intent(.transfer(order)).bytes, intent(.transfer(tokenOrder)).bytes,
         intent(
             .keyCeremony(
                 KeyCeremony(

@@ -21,6 +21,13 @@ import Testing
         }
     }
 
+    private var tokenTransfer: Intent {
+        get throws {
+            let quorum = try Self.quorum.get()
+            return quorum.intent(.transfer(quorum.tokenOrder()))
+        }
+    }
+
     private var ceremony: Intent {
         get throws {
             let quorum = try Self.quorum.get()
@@ -40,7 +47,7 @@ import Testing
     }
 
     @Test func `are read as they are written, and no other way`() throws {
-        for intent in [try transfer, try ceremony, try announcement] {
+        for intent in [try transfer, try tokenTransfer, try ceremony, try announcement] {
             #expect(try Intent(intent.bytes) == intent)
             var random = TestRandom("intents")
             for _ in 0..<3000 {

@@ -52,6 +52,9 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
     public static let start: UInt64 = 1_800_000_000
     public static let asset = AssetID.native(.eip155(31337))
 
+    public static let token = AssetID.erc20(
+        .eip155(31337), EVMAddress(unchecked: [UInt8](repeating: 0x70, count: 20)))
+
     public private(set) var members: [Member] = []
     public let threshold: SigningThreshold
     public let group: GroupID
@@ -359,13 +362,23 @@ extension SimulatedQuorum {
                 gasLimit: gas, maxFeePerGas: maxFee, maxPriorityFeePerGas: priorityFee)!)
     }
 
+    /// A payment of the token.
+    public func tokenOrder(
+        amount: UInt64 = 1000, asset: AssetID = SimulatedQuorum.token, to: String? = nil,
+        gas: UInt64 = 100_000
+    ) -> TransferOrder {
+        let coins = order(gas: gas)
+        return TransferOrder(
+            chain: coins.chain, sourcePath: coins.sourcePath, sourceAddress: coins.sourceAddress,
+            output: .init(
+                asset: asset, address: to ?? coins.output.address,
+                amount: Amount(UInt128(amount))!),
+            nonce: coins.nonce, fee: coins.fee)
+    }
+
     /// What an honest holder signs for the order.
     public func items(_ order: TransferOrder) -> [SigningItem] {
-        guard case .eip155(let chain) = order.chain,
-            let to = try? EVMAddress(text: order.output.address)
-        else { return [] }
-        let transaction = EVMTransaction(
-            chainID: chain, nonce: order.nonce, fee: order.fee, to: to, value: order.output.amount)
+        guard let transaction = order.transaction else { return [] }
         return [
             SigningItem(path: order.sourcePath.derivation, digest: transaction.signingDigest)
         ]

@@ -33,7 +33,8 @@ extension Endpoint {
             status: 202, answer: Resource.transactionShape,
             refusals: [
                 .notFound, .externalIDReused, .notInAddressBook, .frozen, .belowMinimum,
-                .feeTooHigh, .insufficientFunds, .needsConsolidation, .keyNotReady,
+                .feeTooHigh, .insufficientFunds, .insufficientGas, .needsConsolidation,
+                .keyNotReady,
                 .chainUnavailable,
             ]
         ) { call in
