@@ -24,7 +24,7 @@ struct Endpoint: Sendable {
     let answer: Promise
     /// What its verb may refuse beyond what every endpoint may, in order of precedence.
     let refusals: [Refusal.Code]
-    /// Whether it leaves something behind, and so a line in the audit trail; a POST may only compute.
+    /// Whether it leaves something behind, and so a line in the audit trail.
     var isChange = true
     let work: Work
 
@@ -68,7 +68,10 @@ struct Endpoint: Sendable {
 
     /// What a call was about, for the audit trail: the ids in the path, and of what it answers.
     func subjects(of answer: Answer, _ values: [String: String]) -> [String] {
-        var found = parameters.compactMap { values[$0] }
+        var found = parameters.compactMap { name in
+            // Ids in their one spelling.
+            values[name].map { VaultID(text: $0.lowercased())?.text ?? $0 }
+        }
         if case .string(let id)? = answer.body?["id"], !found.contains(id) { found.append(id) }
         return found
     }
