@@ -30,6 +30,7 @@ import Testing
                     network: TestCustody.chain.text, address: address, tag: nil, label: "x",
                     externalID: nil), for: tenant)
         }
+        try await scene.test.announceAddresses()
     }
 
     private func withdraw(

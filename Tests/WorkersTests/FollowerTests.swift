@@ -208,7 +208,7 @@ private final class ScriptedNode: Sendable {
     private func reach(
         _ number: UInt64, _ custody: Bookkeeper, _ hash: Digest? = nil
     ) async throws {
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(120)
         while ContinuousClock.now < deadline {
             let state = try await custody.read { try $0.store.chainState(TestCustody.chain) }
             if state?.number == number, hash == nil || state?.hash == hash { return }
