@@ -9,6 +9,8 @@ public enum DomainEvent: Sendable {
     case vaultStatusUpdated(Vault)
     case addressBookEntryCreated(AddressBookEntry)
     case addressBookEntryDeleted(AddressBookEntry)
+    /// A tenant tries its endpoint; a resource of its own, so that it waits for nothing.
+    case webhookTest(EventID)
 
     public var type: String {
         switch self {
@@ -19,6 +21,7 @@ public enum DomainEvent: Sendable {
         case .vaultStatusUpdated: "vault.status.updated"
         case .addressBookEntryCreated: "addressbook.entry.created"
         case .addressBookEntryDeleted: "addressbook.entry.deleted"
+        case .webhookTest: "webhook.test"
         }
     }
 
@@ -31,6 +34,7 @@ public enum DomainEvent: Sendable {
         case .vaultStatusUpdated(let vault): vault.id.bytes
         case .addressBookEntryCreated(let entry), .addressBookEntryDeleted(let entry):
             entry.id.bytes
+        case .webhookTest(let id): id.bytes
         }
     }
 }
@@ -50,26 +54,4 @@ public struct EventFrame: Sendable {
 /// event, so that every try of a delivery sends the same.
 public protocol EventWriter: Sendable {
     func body(of event: DomainEvent, in frame: EventFrame) -> [UInt8]
-}
-
-/// An event on its way to its tenant's endpoint.
-public struct Delivery: Equatable, Sendable {
-    /// Pauses after each failed try, in seconds; after the last the delivery is dead.
-    public static let pauses: [Int64] = [
-        5, 30, 120, 600, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600,
-    ]
-
-    public let event: EventID
-    public let type: String
-    public let tenant: TenantID
-    public let body: [UInt8]
-    public let attempts: Int
-
-    public init(event: EventID, type: String, tenant: TenantID, body: [UInt8], attempts: Int) {
-        self.event = event
-        self.type = type
-        self.tenant = tenant
-        self.body = body
-        self.attempts = attempts
-    }
 }

@@ -44,6 +44,7 @@ struct Problem: Error {
         case .notInAddressBook: .forbidden
         case .notFound: .notFound
         case .walletExists, .externalIDReused, .addressExists, .tooLate: .conflict
+        case .noWebhook: .conflict
         case .idempotencyKeyReused: .unprocessableContent
         case .keyNotReady, .chainUnavailable: .badGateway
         }

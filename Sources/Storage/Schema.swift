@@ -14,6 +14,7 @@ enum Schema {
         }
         migrator.registerMigration("cancellation") { db in try db.execute(sql: cancellation) }
         migrator.registerMigration("vault status") { db in try db.execute(sql: vaultStatus) }
+        migrator.registerMigration("webhook-attempts") { try $0.execute(sql: webhookAttempts) }
         return migrator
     }
 

@@ -1,16 +1,20 @@
 import Custody
 import Logging
 
-/// Forgets what is too old to matter: answers to idempotency keys, and signatures past their
-/// window.
+/// Forgets what is too old to matter: answers to idempotency keys, signatures past their window,
+/// and events whose delivery has ended.
 public struct Janitor: Sendable {
     private static let pause = Duration.seconds(600)
+    /// Events of one commit: others want to write too.
+    private static let eventsAtOnce = 500
 
     private let custody: Bookkeeper
+    private let eventsKeptDays: Int
     private let log: Logger
 
-    public init(custody: Bookkeeper, log: Logger) {
+    public init(custody: Bookkeeper, eventsKeptDays: Int, log: Logger) {
         self.custody = custody
+        self.eventsKeptDays = eventsKeptDays
         self.log = log
     }
 
@@ -22,10 +26,22 @@ public struct Janitor: Sendable {
                         answersBefore: books.now.adding(seconds: -Once.keptSeconds),
                         signaturesBefore: books.now)
                 }
+                try await forgetEvents()
             } catch {
                 log.error("purging failed: \(error)")
             }
             try? await Task.sleep(for: Self.pause)
+        }
+    }
+    /// Forgets events that are older than they are kept.
+    func forgetEvents() async throws {
+        let seconds = Int64(eventsKeptDays) * 24 * 3600
+        var last = Self.eventsAtOnce
+        while last == Self.eventsAtOnce, !Task.isCancelled {
+            last = try await custody.write { books in
+                try books.store.purgeEvents(
+                    before: books.now.adding(seconds: -seconds), most: Self.eventsAtOnce)
+            }
         }
     }
 }

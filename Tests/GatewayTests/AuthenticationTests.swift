@@ -161,6 +161,11 @@ import Testing
             ("PUT", "/v1/webhooks/outbound", .webhooksManage),
             ("GET", "/v1/webhooks/outbound", .webhooksManage),
             ("DELETE", "/v1/webhooks/outbound", .webhooksManage),
+            ("POST", "/v1/webhooks/outbound/secret-rotation", .webhooksManage),
+            ("POST", "/v1/webhooks/test-event", .webhooksManage),
+            ("GET", "/v1/webhooks/events", .webhooksManage),
+            ("GET", "/v1/webhooks/events/\(id)", .webhooksManage),
+            ("POST", "/v1/webhooks/events/\(id)/redelivery", .webhooksManage),
         ]
         for (method, target, scope) in rows {
             var parts = Face.Parts(method == "GET" || method == "DELETE" ? "" : "{}")

@@ -141,6 +141,9 @@ enum Resource {
             Member("url", .nullable(.text())),
             Member("signingSecret", .nullable(.text()), "base64; only when it is new"),
             Member("subscribedEventTypes", .list(.text())), Member("isConfigured", .boolean),
+            Member(
+                "previousSecretValidUntil", .nullable(.time),
+                "while the secret before the last rotation signs too"),
         ])
 
     static func webhook(_ endpoint: WebhookEndpoint?, secret: String?) -> JSONValue {
@@ -148,6 +151,7 @@ enum Resource {
         return .object([
             "url": .optional(endpoint?.url), "signingSecret": .optional(secret),
             "subscribedEventTypes": .array(types), "isConfigured": .bool(endpoint != nil),
+            "previousSecretValidUntil": .optional(endpoint?.previous?.until.text),
         ])
     }
 
@@ -264,6 +268,7 @@ enum DomainEventTypes {
     static let all = [
         "transaction.created", "transaction.status.updated", "wallet.created", "balance.updated",
         "vault.status.updated", "addressbook.entry.created", "addressbook.entry.deleted",
+        "webhook.test",
     ]
 }
 
@@ -295,6 +300,8 @@ public struct CustodyEventWriter: EventWriter {
         case .vaultStatusUpdated(let vault): return Resource.vault(vault)
         case .addressBookEntryCreated(let entry), .addressBookEntryDeleted(let entry):
             return Resource.entry(entry)
+        case .webhookTest:
+            return .object(["message": .string("Deliveries reach you.")])
         }
     }
 }
