@@ -66,7 +66,7 @@ import Testing
                     #expect(sequence == Array(1...Int64(Self.perResource)))
                 }
                 print(
-                    "vectors: \(Self.events) events in \(took), \(end.failed) failures, "
+                    "webhooks: \(Self.events) events in \(took), \(end.failed) failures, "
                         + "\(end.hung) silences, \(receiver.got.count) tries")
             }
         }
