@@ -138,6 +138,15 @@ public struct SealingKey: ~Copyable, Sendable {
         return nonce + seal(plain, nonce: nonce, authenticating: header)
     }
 
+    /// Of what is secret only as a whole, such as an answer with a secret in it.
+    public borrowing func sealForStorage(
+        _ plain: [UInt8], authenticating header: [UInt8]
+    ) -> [UInt8] {
+        var random = SystemRandom()
+        let nonce = random.bytes(Self.nonceBytes)
+        return nonce + seal(plain, nonce: nonce, authenticating: header)
+    }
+
     public borrowing func openStored(
         _ stored: [UInt8], authenticating header: [UInt8]
     ) -> SecretBytes? {

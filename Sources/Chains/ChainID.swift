@@ -40,23 +40,45 @@ public enum ChainID: Hashable, Sendable {
 public enum AssetID: Hashable, Sendable {
     /// A chain's own coin, by SLIP-44.
     case native(ChainID)
+    /// A token, by its contract with the address's EIP-55 checksum.
+    case erc20(ChainID, EVMAddress)
+
+    private static let tokenPrefix = "erc20:"
 
     public init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, let chain = ChainID(String(parts[0])) else { return nil }
-        self = .native(chain)
+        if parts[1].hasPrefix(Self.tokenPrefix),
+            let contract = try? EVMAddress(text: String(parts[1].dropFirst(Self.tokenPrefix.count)))
+        {
+            self = .erc20(chain, contract)
+        } else {
+            self = .native(chain)
+        }
         guard self.text == text else { return nil }
     }
 
     public var text: String {
         switch self {
         case .native(let chain): "\(chain.text)/slip44:\(chain.coinType)"
+        case .erc20(let chain, let contract): "\(chain.text)/\(Self.tokenPrefix)\(contract.text)"
         }
     }
 
     public var chain: ChainID {
         switch self {
-        case .native(let chain): chain
+        case .native(let chain), .erc20(let chain, _): chain
         }
     }
+
+    /// A token's contract; nil of a chain's own coin.
+    public var contract: EVMAddress? {
+        switch self {
+        case .native: nil
+        case .erc20(_, let contract): contract
+        }
+    }
+
+    /// The coin in which the chain takes its fees.
+    public var feeAsset: AssetID { .native(chain) }
 }

@@ -43,7 +43,19 @@ struct Asked {
 extension Books {
     /// Whom a request is offered to.
     public func everyone(asked request: SigningRequest) throws -> [IdentityPublicKey] {
-        try asked(request).everyone
+        try offered(request, among: try asked(request).everyone)
+    }
+
+    /// To whom of these a request is offered: a withdrawal to those who know its destination, for
+    /// the others would refuse it for good.
+    func offered(
+        _ request: SigningRequest, among holders: [IdentityPublicKey]
+    ) throws -> [IdentityPublicKey] {
+        guard let id = request.transaction, let transaction = try store.transaction(id) else {
+            return holders
+        }
+        let knowing = try notices(of: transaction).filter(\.isTold).map(\.holder)
+        return holders.filter(knowing.contains)
     }
 
     func asked(_ request: SigningRequest) throws -> Asked {

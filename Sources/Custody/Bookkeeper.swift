@@ -33,6 +33,14 @@ public struct CustodySettings: Sendable {
     }
 
     public func asset(_ id: String) -> Asset? { assets.first { $0.id == id } }
+
+    /// The asset that is kept here of a coin or token; nil if it is none of ours.
+    public func asset(_ id: AssetID) -> Asset? { assets.first { $0.asset == id } }
+
+    /// The contracts of the tokens that are kept here.
+    public func tokens(on chain: ChainID) -> [EVMAddress] {
+        assets.filter { $0.asset.chain == chain }.compactMap(\.asset.contract)
+    }
 }
 
 /// The key under which the platform keeps API and webhook secrets: apart from the database.
@@ -67,23 +75,25 @@ public struct Bookkeeper: Sendable {
     public var now: Timestamp { clock() }
 
     public func read<Result: Sendable>(
-        _ body: @escaping @Sendable (Books) throws -> Result
+        as actor: Actor = .worker, _ body: @escaping @Sendable (Books) throws -> Result
     ) async throws -> Result {
         let (settings, vaultKey, events, now) = (settings, vaultKey, events, clock())
         return try await database.read { store in
             try body(
                 Books(
-                    store: store, settings: settings, vaultKey: vaultKey, events: events, now: now))
+                    store: store, actor: actor, settings: settings, vaultKey: vaultKey,
+                    events: events, now: now))
         }
     }
 
     public func write<Result: Sendable>(
-        _ body: @escaping @Sendable (Books) throws -> Result
+        as actor: Actor = .worker, _ body: @escaping @Sendable (Books) throws -> Result
     ) async throws -> Result {
         let (settings, vaultKey, events, clock) = (settings, vaultKey, events, clock)
         let (result, signing, broadcasting, deliveries) = try await database.write { store in
             let books = Books(
-                store: store, settings: settings, vaultKey: vaultKey, events: events, now: clock())
+                store: store, actor: actor, settings: settings, vaultKey: vaultKey, events: events,
+                now: clock())
             let result = try body(books)
             let stirred = books.stirred
             return (result, stirred.signing, stirred.broadcasting, stirred.deliveries)
@@ -118,16 +128,18 @@ public struct Bell: Sendable {
 /// Custody's verbs within one transaction.
 public struct Books {
     public let store: any CustodyStore
+    let actor: Actor
     public let settings: CustodySettings
     let vaultKey: PlatformVaultKey
     let events: any EventWriter
     public let now: Timestamp
-    /// Which workers have something to do when this is committed.
+    /// Which workers have something to do when this is committed, and which vaults it touched.
     let stirred = Stirred()
 
     final class Stirred {
         var signing = false
         var broadcasting = false
+        var vaults: [VaultID] = []
         var deliveries = false
     }
 

@@ -45,7 +45,7 @@ extension Books {
             let existing = try store.addressBookEntry(externalID: externalID, of: tenant)
         {
             guard existing.network == network, existing.address == address,
-                existing.label == draft.label, existing.status == .active
+                existing.label == draft.label, existing.status != .removed
             else {
                 throw Refusal(
                     .externalIDReused, field: "externalId",
@@ -58,11 +58,14 @@ extension Books {
             throw Refusal(
                 .addressExists, field: "address", "The address book has this address already.")
         }
+        let cooling = try store.tenant(tenant)?.coolingSeconds ?? 0
         let entry = AddressBookEntry(
             id: newID(), tenant: tenant, network: network, address: address,
-            label: draft.label ?? "", externalID: draft.externalID, status: .active,
-            activatesAt: now, createdAt: now)
+            label: draft.label ?? "", externalID: draft.externalID,
+            status: cooling == 0 ? .active : .pending, activatesAt: now.adding(seconds: cooling),
+            createdAt: now)
         try store.insert(entry)
+        try tellHolders(of: entry)
         try record(.addressBookEntryCreated(entry), of: tenant)
         return entry
     }
@@ -92,9 +95,56 @@ extension Books {
     public func addressBookEntry(
         _ id: AddressBookEntryID, of tenant: TenantID
     ) throws -> AddressBookEntry {
-        guard let entry = try store.addressBookEntry(id, of: tenant), entry.status != .removed
-        else { throw Refusal.notFound("address-book entry") }
+        guard let entry = try store.addressBookEntry(id, of: tenant) else {
+            throw Refusal.notFound("address-book entry")
+        }
         return entry
+    }
+
+    private func standingEntry(
+        _ id: AddressBookEntryID, of tenant: TenantID
+    ) throws -> AddressBookEntry {
+        let entry = try addressBookEntry(id, of: tenant)
+        guard entry.status != .removed else { throw Refusal.notFound("address-book entry") }
+        return entry
+    }
+
+    /// Refuses an entry that is not there, was removed, or still cools.
+    func mustBeActive(_ found: AddressBookEntry?, field: String) throws {
+        guard let entry = found, entry.status != .removed else {
+            throw Refusal(
+                .notInAddressBook, field: field,
+                "The address is not in the address book: add it there first.")
+        }
+        guard entry.status == .pending else { return }
+        guard entry.activatesAt <= now else {
+            throw Refusal(
+                .notInAddressBook, field: field,
+                "The address is in its cooling period and becomes active at "
+                    + "\(entry.activatesAt.text).")
+        }
+        try activate(entry)
+    }
+
+    /// Whether the cooling of an entry is over that is still Pending.
+    public func hasEntriesToActivate() throws -> Bool {
+        try !store.entriesToActivate(at: now, most: 1).isEmpty
+    }
+
+    /// Ends the cooling of entries whose time has come, of so many at once.
+    public func activateEntries() throws {
+        for entry in try store.entriesToActivate(at: now, most: Self.activationsMost) {
+            try activate(entry)
+        }
+    }
+
+    private static let activationsMost = 200
+
+    private func activate(_ pending: AddressBookEntry) throws {
+        var entry = pending
+        entry.status = .active
+        try store.update(entry)
+        try record(.addressBookEntryActivated(entry), of: entry.tenant)
     }
 
     public func relabel(
@@ -103,18 +153,27 @@ extension Books {
         var validation = Validation()
         validation.text("label", label, most: AddressBookEntry.labelMost)
         try validation.finish()
-        var entry = try addressBookEntry(id, of: tenant)
+        var entry = try standingEntry(id, of: tenant)
         entry.label = label ?? entry.label
         try store.update(entry)
         return entry
     }
 
-    /// Removes an entry: no withdrawal is accepted for it from now on. One that was accepted before
-    /// goes on.
+    /// Removes an entry, while it cools or later: no withdrawal is accepted for it from now on, and
+    /// one that was accepted ends unless it is signed.
     public func removeAddress(_ id: AddressBookEntryID, of tenant: TenantID) throws {
-        var entry = try addressBookEntry(id, of: tenant)
+        var entry = try standingEntry(id, of: tenant)
         entry.status = .removed
         try store.update(entry)
+        try tellHolders(of: entry)
         try record(.addressBookEntryDeleted(entry), of: tenant)
+        for var withdrawal in try store.unsignedWithdrawals(to: entry.address, of: tenant)
+        where settings.asset(withdrawal.asset)?.asset.chain.text == entry.network {
+            guard try !mayBeSigned(withdrawal) else { continue }
+            _ = try stop(&withdrawal, because: Self.addressRemoved)
+        }
     }
+
+    static let addressRemoved = Failure(
+        .addressRemoved, "Its destination was removed from the address book before it was signed.")
 }

@@ -35,6 +35,7 @@ extension Books {
         group.threshold = plan.threshold
         try store.update(group)
         try store.removeBannedPairs(in: group.id)
+        try tellBook(to: group)
         ceremony.state = .done
         try store.update(ceremony)
         var orders: [HolderOrder] = []

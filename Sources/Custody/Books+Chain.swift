@@ -34,11 +34,17 @@ extension Books {
     /// How many blocks back a reorganisation is followed.
     public static let blocksKept: UInt64 = 512
 
-    /// Whether a transaction of a block is to or from an address of ours.
-    public func concerns(_ transaction: EVMBlock.Transaction, on chain: ChainID) throws -> Bool {
-        if try store.address(transaction.from.text, on: chain) != nil { return true }
-        guard let to = transaction.to else { return false }
-        return try store.address(to.text, on: chain) != nil
+    /// Whether a transaction of a block, or a token that moves in it, has to do with an address of
+    /// ours.
+    public func concerns(
+        _ transaction: EVMBlock.Transaction, moving tokens: [ERC20Log], on chain: ChainID
+    ) throws -> Bool {
+        var accounts = Set(tokens.flatMap { [$0.from, $0.to] })
+        accounts.insert(transaction.from)
+        if let to = transaction.to { accounts.insert(to) }
+        return try accounts.contains {
+            try store.address($0.text, on: chain) != nil
+        }
     }
 
     /// Takes in the next block.
@@ -53,8 +59,9 @@ extension Books {
             try store.forgetBlocks(on: chain, below: block.number - Self.blocksKept)
         }
         for transfer in observed.transfers {
-            try applyOutgoing(transfer, block, chain)
-            try applyDeposit(transfer, block, chain)
+            let own = try applyOutgoing(transfer, block, chain)
+            try applyCoins(transfer, block, chain)
+            try applyTokens(transfer, except: own, block, chain)
         }
         try completeWhatIsDeepEnough(chain, tip: block.number)
     }
@@ -98,12 +105,12 @@ extension Books {
     }
 
     func changeFunds(
-        of text: String, on chain: ChainID, by amount: Amount, up: Bool
+        of text: String, _ asset: AssetID, by amount: Amount, up: Bool
     ) throws {
-        guard var address = try store.address(text, on: chain) else { return }
-        guard let funds = up ? address.funds.adding(amount) : address.funds.subtracting(amount)
+        guard !amount.isZero, let address = try store.address(text, on: asset.chain) else { return }
+        let before = try store.funds(of: text, asset: asset)
+        guard let funds = up ? before.adding(amount) : before.subtracting(amount)
         else { throw LedgerFault.impossible("funds of \(text)") }
-        address.funds = funds
-        try store.updateFunds(of: address)
+        try store.setFunds(funds, of: address, asset: asset)
     }
 }

@@ -93,8 +93,7 @@ extension Books {
             try fail(&transaction, failure)
             return true
         case .pendingSignature:
-            let requests = try store.signingRequests(of: transaction.id)
-            guard !requests.contains(where: { $0.state == .unclear || $0.state == .done }) else {
+            guard try !mayBeSigned(transaction) else {
                 throw Refusal(
                     .tooLate, "A holder has signed already: it cannot be kept from the chain.")
             }
@@ -110,15 +109,20 @@ extension Books {
         }
     }
 
+    /// Whether a signature of the withdrawal exists, or may exist.
+    func mayBeSigned(_ transaction: Transaction) throws -> Bool {
+        try store.signingRequests(of: transaction.id).contains {
+            $0.state == .unclear || $0.state == .done
+        }
+    }
+
     /// Cancels a withdrawal that is not signed.
     ///
     /// - Returns: whether it is cancelled now; if not, the holders are being asked.
     public func cancel(
         _ id: TransactionID, of tenant: TenantID
     ) throws -> (TransactionView, isDone: Bool) {
-        guard var transaction = try store.transaction(id, of: tenant) else {
-            throw Refusal.notFound("transaction")
-        }
+        var transaction = try found(id, of: tenant)
         guard transaction.kind == .withdrawal else {
             throw Refusal(.tooLate, "Only a withdrawal can be cancelled.")
         }
@@ -130,15 +134,10 @@ extension Books {
 
     /// Ends a withdrawal that has not left, and frees what was reserved for it.
     func fail(_ transaction: inout Transaction, _ failure: Failure) throws {
-        guard let wallet = try store.wallet(transaction.wallet),
-            let total = transaction.amount.adding(transaction.feeLimit)
-        else { throw LedgerFault.impossible("withdrawal \(transaction.id)") }
-        try post(
-            "release:\(transaction.id)", debit: wallet.account(.reserved),
-            credit: wallet.account(.available), total, for: transaction.id)
+        try release(transaction)
         if failure.code != .cancelled { transaction.failure = failure }
         try move(&transaction, to: failure.code == .cancelled ? .cancelled : .failed)
-        try recordBalance(of: wallet)
+        for purse in try purses(of: transaction) { try recordBalance(of: purse.wallet) }
     }
 
     /// Writes down for whom a transaction waits, for people who ask why nothing happens.

@@ -9,21 +9,73 @@ import Intents
 extension Books {
     private static let secondsUntilGone: Int64 = 3600
 
-    func applyDeposit(
+    /// A payment to an address of ours.
+    private struct Payment {
+        let asset: Asset
+        let amount: Amount
+        let from: EVMAddress
+        let to: WalletAddress
+        let place: PaymentPlace
+    }
+
+    /// The coins that a transaction carries to an address of ours.
+    func applyCoins(
         _ transfer: ObservedBlock.Transfer, _ block: FollowedBlock, _ chain: ChainID
     ) throws {
         guard transfer.receipt.succeeded, let to = transfer.transaction.to,
             let amount = transfer.transaction.value, !amount.isZero,
             let address = try store.address(to.text, on: chain),
-            let wallet = try store.wallet(address.wallet)
+            let asset = settings.asset(.native(chain))
         else { return }
-        try changeFunds(of: address.text, on: chain, by: amount, up: true)
-        var transaction = try deposit(transfer, amount, wallet, chain, address)
+        try credit(
+            Payment(
+                asset: asset, amount: amount, from: transfer.transaction.from, to: address,
+                place: PaymentPlace(
+                    chain: chain, hash: transfer.transaction.hash, text: PaymentPlace.coins)),
+            block)
+    }
+
+    /// The tokens that a transaction moves to addresses of ours, or away from them. Only contracts
+    /// of the configuration count, and nobody can make anything of a transfer of zero, which
+    /// anybody can write in our name.
+    ///
+    /// - Parameter own: the transfer that a withdrawal of ours is, which is booked already.
+    func applyTokens(
+        _ transfer: ObservedBlock.Transfer, except own: ERC20Log?, _ block: FollowedBlock,
+        _ chain: ChainID
+    ) throws {
+        guard transfer.receipt.succeeded else { return }
+        var seen: [ERC20Log: Int] = [:]
+        for log in transfer.receipt.tokenTransfers where !log.amount.isZero {
+            guard let asset = settings.asset(.erc20(chain, log.contract)) else { continue }
+            let before = seen[log, default: 0]
+            seen[log] = before + 1
+            let place = PaymentPlace(
+                chain: chain, hash: transfer.transaction.hash,
+                text: "\(log.contract):\(log.from):\(log.to):\(log.amount.baseUnits):\(before)")
+            let isOwn = log == own && before == 0
+            if !isOwn, let source = try store.address(log.from.text, on: chain) {
+                try applyForeign(log, asset, from: source, place, block)
+            }
+            if let to = try store.address(log.to.text, on: chain) {
+                try credit(
+                    Payment(
+                        asset: asset, amount: log.amount, from: log.from, to: to, place: place),
+                    block)
+            }
+        }
+    }
+
+    private func credit(_ payment: Payment, _ block: FollowedBlock) throws {
+        let (amount, asset, chain) = (payment.amount, payment.asset.asset, payment.place.chain)
+        let wallet = try wallet(for: payment.asset, at: payment.to)
+        try changeFunds(of: payment.to.text, asset, by: amount, up: true)
+        var transaction = try deposit(payment, wallet)
         transaction.blockNumber = block.number
         transaction.updatedAt = now
         try store.update(transaction)
         // A chain may leave a block and come back to it: one credit for each time.
-        let place = "\(chain.text):\(transfer.transaction.hash):0:\(block.hash)"
+        let place = Self.key(payment.place, block.hash)
         let round = try store.entryCount(of: transaction.id, prefix: "reverse:\(place)")
         try post(
             "credit:\(place):\(round)",
@@ -31,19 +83,19 @@ extension Books {
             for: transaction.id)
         try store.insert(
             ChainEffect(
-                chain: chain, block: block.hash, hash: transfer.transaction.hash, kind: .deposit,
-                address: address.text, transaction: transaction.id, amount: amount, fee: .zero))
+                chain: chain, block: block.hash, hash: payment.place.hash, kind: .deposit,
+                place: payment.place.text, address: payment.to.text, transaction: transaction.id,
+                asset: asset, amount: amount, fee: .zero))
         try recordBalance(of: wallet)
     }
 
+    private static func key(_ place: PaymentPlace, _ block: Digest) -> String {
+        "\(place.chain.text):\(place.hash):\(place.text):\(block)"
+    }
+
     /// The deposit's transaction: a new one, or that of a deposit which a reorganisation moved.
-    private func deposit(
-        _ transfer: ObservedBlock.Transfer, _ amount: Amount, _ wallet: Wallet, _ chain: ChainID,
-        _ address: WalletAddress
-    ) throws -> Transaction {
-        if let id = try store.deposit(of: transfer.transaction.hash, on: chain),
-            var known = try store.transaction(id)
-        {
+    private func deposit(_ payment: Payment, _ wallet: Wallet) throws -> Transaction {
+        if let id = try store.deposit(at: payment.place), var known = try store.transaction(id) {
             known.failure = nil
             known.waiting = nil
             if known.status != .confirming { try move(&known, to: .confirming) }
@@ -51,10 +103,11 @@ extension Books {
         }
         let transaction = Transaction(
             id: newID(), tenant: wallet.tenant, kind: .deposit, status: .confirming,
-            vault: wallet.vault, wallet: wallet.id, asset: wallet.asset, amount: amount,
-            sourceAddress: transfer.transaction.from.text, destinationAddress: address.text,
-            hash: transfer.transaction.hash, createdAt: now, updatedAt: now)
+            vault: wallet.vault, wallet: wallet.id, asset: wallet.asset, amount: payment.amount,
+            sourceAddress: payment.from.text, destinationAddress: payment.to.text,
+            hash: payment.place.hash, createdAt: now, updatedAt: now)
         try store.insert(transaction)
+        try store.insert(deposit: transaction.id, payment.place)
         try store.append(TimelineEntry(status: .confirming, at: now), to: transaction.id)
         try record(.transactionCreated(try view(transaction)), of: wallet.tenant)
         return transaction
@@ -88,8 +141,9 @@ extension Books {
         guard var transaction = try store.transaction(effect.transaction),
             let wallet = try store.wallet(transaction.wallet)
         else { throw LedgerFault.impossible("deposit \(effect.transaction)") }
-        try changeFunds(of: effect.address, on: effect.chain, by: effect.amount, up: false)
-        let place = "\(effect.chain.text):\(effect.hash):0:\(effect.block)"
+        try changeFunds(of: effect.address, effect.asset, by: effect.amount, up: false)
+        let place = Self.key(
+            PaymentPlace(chain: effect.chain, hash: effect.hash, text: effect.place), effect.block)
         let round = try store.entryCount(of: transaction.id, prefix: "credit:\(place)")
         let key = "reverse:\(place):\(round)"
         if transaction.status == .completed {

@@ -94,19 +94,10 @@ extension Books {
             return nil
         }
         let group = try signingGroup(of: transaction.tenant)
-        guard let need = transaction.amount.adding(transaction.feeLimit) else {
-            throw LedgerFault.impossible("amount of \(transaction.id)")
-        }
-        let addresses = try store.addresses(of: transaction.tenant, on: asset.asset.chain)
-        let fitting = try addresses.filter { try spendable($0) >= need }
-        let free = fitting.filter { !busy.contains($0.text) }
-        // The wallet's own address first, then the fullest, so that change does not scatter.
-        let source = free.max { a, b in
-            (a.wallet == transaction.wallet ? 1 : 0, a.funds)
-                < (b.wallet == transaction.wallet ? 1 : 0, b.funds)
-        }
+        guard try isKnown(transaction, toEnoughOf: group.group) else { return nil }
+        let (source, isFunded) = try source(for: transaction, asset, busy)
         guard let source else {
-            try wait(&transaction, fitting.isEmpty ? .funds : .sourceAddress, who: [])
+            try wait(&transaction, isFunded ? .sourceAddress : .funds, who: [])
             return nil
         }
         busy.insert(source.text)
@@ -135,6 +126,14 @@ extension Books {
             let source = last.source, let nonce = last.nonce,
             !busy.contains(source)
         else { return nil }
+        guard try entry(of: transaction) != nil else {
+            // Removed since: it ends where it stands.
+            var removed = transaction
+            if requests.allSatisfy({ $0.state == .closed }) {
+                try fail(&removed, transaction.stopping ?? Self.addressRemoved)
+            }
+            return nil
+        }
         let asset = try asset(transaction.asset)
         guard let address = try store.address(source, on: asset.asset.chain),
             address.nextNonce == nonce
@@ -157,22 +156,59 @@ extension Books {
         }
     }
 
-    /// What of the address's funds no signed transfer is about to take.
-    private func spendable(_ address: WalletAddress) throws -> Amount {
-        var left = address.funds
+    /// How many addresses are looked at, beside those that are busy.
+    private static let sourcesMost = 64
+
+    /// The address that a withdrawal leaves: one of the vault's first, then the fullest of the
+    /// tenant's, so that change does not scatter.
+    ///
+    /// - Returns: nil with true where those that hold enough are busy.
+    private func source(
+        for transaction: Transaction, _ asset: Asset, _ busy: Set<String>
+    ) throws -> (WalletAddress?, isFunded: Bool) {
+        guard
+            let need = SourceNeed(
+                asset.asset, amount: transaction.amount, fee: transaction.feeLimit)
+        else { throw LedgerFault.impossible("amount of \(transaction.id)") }
+        var isFunded = false
+        for vault in [transaction.vault, nil] {
+            let holding = try store.addresses(
+                of: transaction.tenant, in: vault, holding: need,
+                most: Self.sourcesMost + busy.count)
+            for address in holding where try isSpendable(need, at: address) {
+                if !busy.contains(address.text) { return (address, true) }
+                isFunded = true
+            }
+        }
+        return (nil, isFunded)
+    }
+
+    /// Whether the address holds that much beside what signed transfers are about to take of it.
+    private func isSpendable(_ need: SourceNeed, at address: WalletAddress) throws -> Bool {
+        let coin = need.asset.feeAsset
+        var left: [AssetID: Amount] = [:]
+        for asset in [coin, need.asset] {
+            left[asset] = try store.funds(of: address.text, asset: asset)
+        }
         for transfer in try store.broadcasting(from: address.text, on: address.chain) {
             guard let signed = SignedEVMTransaction(raw: transfer.raw),
                 let most = signed.transaction.fee.most?.adding(signed.transaction.value)
             else { throw LedgerFault.impossible("transfer \(transfer.hash)") }
-            left = left.subtracting(most) ?? .zero
+            left[coin] = left[coin]?.subtracting(most) ?? .zero
+            if case .tokens(let moved, let contract) = signed.transaction.payment,
+                contract == need.asset.contract
+            {
+                left[need.asset] = left[need.asset]?.subtracting(moved.amount) ?? .zero
+            }
         }
-        return left
+        guard let asset = left[need.asset], let coins = left[coin] else { return false }
+        return asset >= need.amount && coins >= need.fee
     }
 
     private func order(
         _ transaction: Transaction, _ asset: Asset, _ source: WalletAddress, nonce: UInt64
     ) throws -> TransferOrder {
-        let gas = EVMFeeLimit.transferGas
+        let gas = asset.gasLimit
         let price = UInt64(transaction.feeLimit.baseUnits / UInt128(gas))
         let tip = try store.chainState(asset.asset.chain).map {
             FeePrices($0).tip(transaction.feeLevel ?? .medium)
@@ -227,6 +263,9 @@ extension Books {
                 "It follows the withdrawal that is being signed for the same source address."
             case .funds:
                 "No one address holds enough until other withdrawals are final or funds come in."
+            case .announcement:
+                "These holders must learn of the destination first; it goes on by itself when "
+                    + "enough of them are online."
             case .holders:
                 "Signing goes on by itself when enough of these holders answer; start them, or "
                     + "look at their logs."

@@ -24,60 +24,112 @@ extension Books {
         }
     }
 
-    /// A transfer from an address of ours is in a block: ours by its hash, or one that we do not
+    /// A transaction from an address of ours is in a block: ours by its hash, or one that we do not
     /// know, which is booked against the wallet and shown as a debt.
+    ///
+    /// - Returns: the token's transfer that it is, of a withdrawal of ours.
     func applyOutgoing(
         _ transfer: ObservedBlock.Transfer, _ block: FollowedBlock, _ chain: ChainID
-    ) throws {
-        guard var source = try store.address(transfer.transaction.from.text, on: chain) else {
-            return
+    ) throws -> ERC20Log? {
+        guard let source = try store.address(transfer.transaction.from.text, on: chain) else {
+            return nil
         }
-        let moved = transfer.receipt.succeeded ? transfer.transaction.value ?? .zero : .zero
-        guard let spent = moved.adding(transfer.receipt.fee) else {
-            throw LedgerFault.impossible("value of \(transfer.transaction.hash)")
-        }
-        source.nextNonce = max(source.nextNonce, transfer.transaction.nonce + 1)
-        try store.updateFunds(of: source)
-        try changeFunds(of: source.text, on: chain, by: spent, up: false)
-        let effect: ChainEffect
-        if var known = try store.outgoing(transfer.transaction.hash, on: chain),
+        let (sent, receipt) = (transfer.transaction, transfer.receipt)
+        try store.setNextNonce(max(source.nextNonce, sent.nonce + 1), of: source)
+        guard var known = try store.outgoing(sent.hash, on: chain),
             var transaction = try store.transaction(known.transaction),
-            transaction.status != .failed
-        {
-            known.state = .mined
-            try store.update(known)
-            transaction.hash = transfer.transaction.hash
-            transaction.blockNumber = block.number
-            transaction.fee = transfer.receipt.fee
-            transaction.failure =
-                transfer.receipt.succeeded
-                ? nil
-                : Failure(
-                    .rejectedByChain, "The chain mined the transfer but did not carry it out.")
-            try move(&transaction, to: .confirming)
-            effect = ChainEffect(
-                chain: chain, block: block.hash, hash: transfer.transaction.hash,
-                kind: .withdrawal, address: source.text, transaction: transaction.id,
-                amount: moved, fee: transfer.receipt.fee)
-        } else {
-            effect = try applyForeign(transfer, block, chain, source, moved, spent)
+            ![.failed, .cancelled].contains(transaction.status)
+        else {
+            try applyForeign(transfer, block, chain, source)
+            return nil
         }
-        try store.insert(effect)
+        let asset = try asset(transaction.asset).asset
+        let log = tokenTransfer(of: transaction, asset, transfer)
+        let isCarriedOut = receipt.succeeded && (asset.contract == nil || log != nil)
+        let moved = isCarriedOut ? transaction.amount : .zero
+        try changeFunds(of: source.text, asset, by: moved, up: false)
+        try changeFunds(of: source.text, asset.feeAsset, by: receipt.fee, up: false)
+        known.state = .mined
+        try store.update(known)
+        transaction.hash = sent.hash
+        transaction.blockNumber = block.number
+        transaction.fee = receipt.fee
+        transaction.failure =
+            isCarriedOut
+            ? nil
+            : Failure(.rejectedByChain, "The chain mined the transfer but did not carry it out.")
+        try move(&transaction, to: .confirming)
+        try store.insert(
+            ChainEffect(
+                chain: chain, block: block.hash, hash: sent.hash, kind: .withdrawal,
+                address: source.text, transaction: transaction.id, asset: asset, amount: moved,
+                fee: receipt.fee))
+        return log
     }
 
-    /// A transfer that we did not make, or had given up for good, left an address of ours.
+    /// The transfer that the token's contract says it made of the withdrawal; a contract may also
+    /// end well and move nothing.
+    private func tokenTransfer(
+        of transaction: Transaction, _ asset: AssetID, _ transfer: ObservedBlock.Transfer
+    ) -> ERC20Log? {
+        transfer.receipt.tokenTransfers.first {
+            $0.contract == asset.contract && $0.from == transfer.transaction.from
+                && $0.to.text == transaction.destinationAddress && $0.amount == transaction.amount
+        }
+    }
+
+    /// A transaction that we did not make, or had given up for good, is from an address of ours.
     private func applyForeign(
         _ transfer: ObservedBlock.Transfer, _ block: FollowedBlock, _ chain: ChainID,
-        _ source: WalletAddress, _ moved: Amount, _ spent: Amount
-    ) throws -> ChainEffect {
-        guard let wallet = try store.wallet(source.wallet) else {
-            throw LedgerFault.impossible("wallet of \(source.text)")
+        _ source: WalletAddress
+    ) throws {
+        let (sent, receipt) = (transfer.transaction, transfer.receipt)
+        guard let asset = settings.asset(.native(chain)) else { return }
+        let moved = receipt.succeeded ? sent.value ?? .zero : .zero
+        guard moved.adding(receipt.fee) != nil else {
+            throw LedgerFault.impossible("value of \(sent.hash)")
         }
+        try bookForeign(
+            Foreign(
+                asset: asset, amount: moved, fee: receipt.fee, source: source,
+                destination: sent.to,
+                place: PaymentPlace(chain: chain, hash: sent.hash, text: PaymentPlace.coins)),
+            block)
+    }
+
+    /// Tokens left an address of ours by a transaction that is no withdrawal of them.
+    func applyForeign(
+        _ log: ERC20Log, _ asset: Asset, from source: WalletAddress, _ place: PaymentPlace,
+        _ block: FollowedBlock
+    ) throws {
+        try bookForeign(
+            Foreign(
+                asset: asset, amount: log.amount, fee: .zero, source: source,
+                destination: log.to, place: place), block)
+    }
+
+    /// What left an address of ours and was not made here.
+    private struct Foreign {
+        let asset: Asset
+        let amount: Amount
+        let fee: Amount
+        let source: WalletAddress
+        let destination: EVMAddress?
+        let place: PaymentPlace
+    }
+
+    private func bookForeign(_ foreign: Foreign, _ block: FollowedBlock) throws {
+        let (asset, source) = (foreign.asset.asset, foreign.source)
+        guard let spent = foreign.amount.adding(foreign.fee) else {
+            throw LedgerFault.impossible("value of \(foreign.place.hash)")
+        }
+        try changeFunds(of: source.text, asset, by: spent, up: false)
+        let wallet = try wallet(for: foreign.asset, at: source)
         let transaction = Transaction(
             id: newID(), tenant: wallet.tenant, kind: .withdrawal, status: .failed,
-            vault: wallet.vault, wallet: wallet.id, asset: wallet.asset, amount: moved,
-            fee: transfer.receipt.fee, sourceAddress: source.text,
-            destinationAddress: transfer.transaction.to?.text, hash: transfer.transaction.hash,
+            vault: wallet.vault, wallet: wallet.id, asset: wallet.asset, amount: foreign.amount,
+            fee: foreign.fee, sourceAddress: source.text,
+            destinationAddress: foreign.destination?.text, hash: foreign.place.hash,
             failure: Failure(
                 .rejectedByChain,
                 "This transfer left the address and was not made here. The wallet is frozen."
@@ -91,32 +143,37 @@ extension Books {
             debit: wallet.account(.suspense), credit: wallet.account(.holdings), spent,
             for: transaction.id)
         try record(.transactionCreated(try view(transaction)), of: wallet.tenant)
-        return ChainEffect(
-            chain: chain, block: block.hash, hash: transfer.transaction.hash, kind: .foreign,
-            address: source.text, transaction: transaction.id, amount: moved,
-            fee: transfer.receipt.fee)
+        try store.insert(
+            ChainEffect(
+                chain: foreign.place.chain, block: block.hash, hash: foreign.place.hash,
+                kind: .foreign, place: foreign.place.text, address: source.text,
+                transaction: transaction.id, asset: asset, amount: foreign.amount,
+                fee: foreign.fee))
     }
 
     /// Books a withdrawal's true cost, frees the rest, and ends what had the same nonce.
     func complete(withdrawal transaction: inout Transaction, _ chain: ChainID) throws {
-        guard let wallet = try store.wallet(transaction.wallet), let fee = transaction.fee,
-            let reserved = transaction.amount.adding(transaction.feeLimit),
-            transaction.blockNumber != nil
-        else { throw LedgerFault.impossible("withdrawal \(transaction.id)") }
-        let moved = transaction.failure == nil ? transaction.amount : .zero
-        guard let spent = moved.adding(fee), let rest = reserved.subtracting(spent) else {
-            throw LedgerFault.impossible("cost of \(transaction.id)")
+        guard let fee = transaction.fee, transaction.blockNumber != nil else {
+            throw LedgerFault.impossible("withdrawal \(transaction.id)")
         }
+        let moved = transaction.failure == nil ? transaction.amount : .zero
         let round = try store.entryCount(of: transaction.id, prefix: "unspent:")
-        let key = "spent:\(transaction.id):\(round)"
-        try post(
-            key, debit: wallet.account(.reserved), credit: wallet.account(.holdings), spent,
-            for: transaction.id)
-        try post(
-            "\(key):rest", debit: wallet.account(.reserved), credit: wallet.account(.available),
-            rest, for: transaction.id)
+        let purses = try purses(of: transaction)
+        for purse in purses {
+            let spent = try purse.part(moved, fee)
+            guard let rest = try purse.reserved(for: transaction).subtracting(spent) else {
+                throw LedgerFault.impossible("cost of \(transaction.id)")
+            }
+            let (wallet, key) = (purse.wallet, "spent:\(transaction.id):\(round)\(purse.suffix)")
+            try post(
+                key, debit: wallet.account(.reserved), credit: wallet.account(.holdings), spent,
+                for: transaction.id)
+            try post(
+                "\(key):rest", debit: wallet.account(.reserved),
+                credit: wallet.account(.available), rest, for: transaction.id)
+        }
         try move(&transaction, to: transaction.failure == nil ? .completed : .failed)
-        try recordBalance(of: wallet)
+        for purse in purses { try recordBalance(of: purse.wallet) }
         if let source = transaction.sourceAddress, let hash = transaction.hash,
             let nonce = try store.outgoing(hash, on: chain)?.nonce
         {
@@ -155,34 +212,18 @@ extension Books {
     /// The block of a withdrawal is gone: the same bytes are broadcast again.
     func revertWithdrawal(_ effect: ChainEffect) throws {
         guard var transaction = try store.transaction(effect.transaction),
-            let wallet = try store.wallet(transaction.wallet),
-            var transfer = try store.outgoing(effect.hash, on: effect.chain),
-            let spent = effect.amount.adding(effect.fee),
-            let reserved = transaction.amount.adding(transaction.feeLimit)
+            var transfer = try store.outgoing(effect.hash, on: effect.chain)
         else { throw LedgerFault.impossible("withdrawal \(effect.transaction)") }
-        try changeFunds(of: effect.address, on: effect.chain, by: spent, up: true)
+        try changeFunds(of: effect.address, effect.asset, by: effect.amount, up: true)
+        try changeFunds(of: effect.address, effect.asset.feeAsset, by: effect.fee, up: true)
+        let purses = try purses(of: transaction)
         if transaction.status.isFinal {
-            // What was freed must be reserved again; where it was spent since, a debt is shown.
-            guard let rest = reserved.subtracting(spent) else {
-                throw LedgerFault.impossible("cost of \(transaction.id)")
-            }
-            let available = try store.balance(of: wallet.account(.available))
-            let taken = min(available, rest)
-            guard let missing = rest.subtracting(taken) else {
-                throw LedgerFault.impossible("reversal of \(transaction.id)")
-            }
             let round = try store.entryCount(of: transaction.id, prefix: "spent:")
-            let key = "unspent:\(transaction.id):\(round)"
-            try post(
-                key, debit: wallet.account(.holdings), credit: wallet.account(.reserved), spent,
-                for: transaction.id)
-            try post(
-                "\(key):rest", debit: wallet.account(.available),
-                credit: wallet.account(.reserved), taken, for: transaction.id)
-            try post(
-                "\(key):debt", debit: wallet.account(.suspense),
-                credit: wallet.account(.reserved), missing, for: transaction.id)
-            if !missing.isZero { try store.setStatus(.frozen, of: wallet.id) }
+            for purse in purses {
+                try reserveAgain(
+                    purse, of: transaction, spent: try purse.part(effect.amount, effect.fee),
+                    key: "unspent:\(transaction.id):\(round)\(purse.suffix)")
+            }
         }
         transfer.state = .broadcasting
         transfer.nextBroadcast = now
@@ -191,7 +232,31 @@ extension Books {
         transaction.fee = nil
         transaction.failure = nil
         try move(&transaction, to: .broadcasting)
-        try recordBalance(of: wallet)
+        for purse in purses { try recordBalance(of: purse.wallet) }
+    }
+
+    /// What was freed must be reserved again; where it was spent since, a debt is shown.
+    private func reserveAgain(
+        _ purse: Purse, of transaction: Transaction, spent: Amount, key: String
+    ) throws {
+        let wallet = purse.wallet
+        guard let rest = try purse.reserved(for: transaction).subtracting(spent) else {
+            throw LedgerFault.impossible("cost of \(transaction.id)")
+        }
+        let taken = min(try store.balance(of: wallet.account(.available)), rest)
+        guard let missing = rest.subtracting(taken) else {
+            throw LedgerFault.impossible("reversal of \(transaction.id)")
+        }
+        try post(
+            key, debit: wallet.account(.holdings), credit: wallet.account(.reserved), spent,
+            for: transaction.id)
+        try post(
+            "\(key):rest", debit: wallet.account(.available), credit: wallet.account(.reserved),
+            taken, for: transaction.id)
+        try post(
+            "\(key):debt", debit: wallet.account(.suspense), credit: wallet.account(.reserved),
+            missing, for: transaction.id)
+        if !missing.isZero { try store.setStatus(.frozen, of: wallet.id) }
     }
 
     func revertForeign(_ effect: ChainEffect) throws {
@@ -199,7 +264,7 @@ extension Books {
             let wallet = try store.wallet(transaction.wallet),
             let spent = effect.amount.adding(effect.fee)
         else { throw LedgerFault.impossible("transfer \(effect.transaction)") }
-        try changeFunds(of: effect.address, on: effect.chain, by: spent, up: true)
+        try changeFunds(of: effect.address, effect.asset, by: spent, up: true)
         // What a deposit has settled of the debt meanwhile belongs to the wallet again.
         let debt = min(try store.balance(of: wallet.account(.suspense)), spent)
         guard let settled = spent.subtracting(debt) else {

@@ -41,7 +41,8 @@ extension Books {
                 vault: wallet.vault, wallet: wallet.id, asset: asset.id, amount: amount,
                 destinationAddress: address, note: "Sample", createdAt: now, updatedAt: now),
             timeline: [TimelineEntry(status: .confirming, at: now)], refusals: [],
-            confirmations: 1, requiredConfirmations: asset.confirmations, waiting: nil)
+            confirmations: 1, requiredConfirmations: asset.confirmations, waiting: nil,
+            feeAsset: nil)
         return [
             .walletCreated(wallet, balance, asset), .balanceUpdated(wallet, balance, asset),
             .transactionCreated(deposit), .transactionStatusUpdated(deposit),

@@ -19,16 +19,19 @@ extension Books {
             uniquingKeysWith: { first, _ in first })
     }
 
-    /// What a holder that came online must be told: open intents, and orders to close.
+    /// What a holder that came online must be told: open intents, and orders to close. What it does
+    /// not know of the address book follows.
     public func orders(
         for holder: IdentityPublicKey, signer: any IntentSigner
     ) throws -> [HolderOrder] {
         var orders: [HolderOrder] = []
+        try store.hastenNotices(for: holder, at: now)
         for request in try store.signingRequests(in: [.open, .closing, .unclear]) {
             guard try asked(request).everyone.contains(holder) else { continue }
             if request.state == .open {
+                let holders = try offered(request, among: [holder])
                 orders.append(
-                    .offer(intent: request.bytes, signature: request.signature, to: [holder]))
+                    .offer(intent: request.bytes, signature: request.signature, to: holders))
             } else {
                 orders.append(try closeOrder(request, to: [holder], signer))
             }
@@ -48,12 +51,16 @@ extension Books {
     public func take(
         _ verdict: SignedVerdict, online: Set<IdentityPublicKey>, signer: any IntentSigner
     ) throws -> [HolderOrder] {
-        guard let request = try store.signingRequest(verdict.intent) else { return [] }
+        guard let request = try store.signingRequest(verdict.intent) else {
+            try takeAnnouncement(verdict)
+            return []
+        }
         let asked = try asked(request)
         guard asked.everyone.contains(verdict.holder) else { return [] }
         guard Self.supersedes(verdict.verdict, try standing(on: request.digest)[verdict.holder])
         else { return [] }
         try store.put(verdict)
+        try tellAgain(verdict, of: request)
         return try advance(request, asked, online: online, signer: signer)
     }
 
@@ -115,10 +122,12 @@ extension Books {
             case (.open, _), (.done, _), (.closed, _): return false
             }
         }
-        guard !undecided.isEmpty else { return [] }
-        return request.state == .open
-            ? [.offer(intent: request.bytes, signature: request.signature, to: undecided)]
-            : [try closeOrder(request, to: undecided, signer)]
+        guard request.state == .open else {
+            return undecided.isEmpty ? [] : [try closeOrder(request, to: undecided, signer)]
+        }
+        let holders = try offered(request, among: undecided)
+        return holders.isEmpty
+            ? [] : [.offer(intent: request.bytes, signature: request.signature, to: holders)]
     }
 
     /// Moves a request on by what is known of it.
@@ -259,7 +268,7 @@ extension Books {
         switch intent.purpose {
         case .transfer(let order):
             guard let (_, digest) = asked.certificate?.claimed(),
-                let transaction = Self.transaction(order)
+                let transaction = order.transaction
             else { return nil }
             let item = SigningItem(
                 path: order.sourcePath.derivation, digest: transaction.signingDigest)
@@ -279,22 +288,13 @@ extension Books {
                     source: source)
             else { return nil }
             purpose = .keyCeremony(plan)
+        case .announcement: return nil
         }
         let descriptor = RunDescriptor(
             request: intent.request, attempt: attempt, intent: request.digest,
             group: request.group, epoch: intent.epoch, scheme: scheme, purpose: purpose,
             expires: UInt64(now.adding(seconds: settings.runSeconds).seconds), isFresh: isFresh)
         return (descriptor, asked.source?.bytes ?? [])
-    }
-
-    private static func transaction(_ order: TransferOrder) -> EVMTransaction? {
-        guard let to = try? EVMAddress(text: order.output.address) else { return nil }
-        switch order.chain {
-        case .eip155(let id):
-            return EVMTransaction(
-                chainID: id, nonce: order.nonce, fee: order.fee, to: to,
-                value: order.output.amount)
-        }
     }
 
     /// A run has ended without a result for one of its members, so for all of them.
@@ -330,13 +330,13 @@ extension Books {
         guard var request = try store.signingRequest(digest), request.state != .done,
             let id = request.transaction, var transaction = try store.transaction(id),
             let intent = try? Intent(request.bytes), case .transfer(let order) = intent.purpose,
-            let unsigned = Self.transaction(order)
+            let unsigned = order.transaction
         else { return false }
         let (_, key) = try activeKey(of: transaction.tenant)
         guard let derived = DerivedKey(order.sourcePath.derivation, of: key),
             signature.verifies(unsigned.signingDigest, under: derived.publicKey),
             signature.recoveryID < 2,
-            var source = try store.address(order.sourceAddress, on: order.chain)
+            let source = try store.address(order.sourceAddress, on: order.chain)
         else { return false }
         let signed = unsigned.signed(signature)
         request.state = .done
@@ -353,8 +353,7 @@ extension Books {
                 chain: order.chain, hash: signed.hash, transaction: id,
                 source: order.sourceAddress, nonce: order.nonce, raw: signed.raw,
                 state: .broadcasting, nextBroadcast: now, broadcasts: 0))
-        source.nextNonce = max(source.nextNonce, order.nonce + 1)
-        try store.updateFunds(of: source)
+        try store.setNextNonce(max(source.nextNonce, order.nonce + 1), of: source)
         transaction.hash = signed.hash
         try move(&transaction, to: .broadcasting)
         stirred.broadcasting = true

@@ -128,16 +128,29 @@ extension Books {
     }
 
     public func transaction(_ id: TransactionID, of tenant: TenantID) throws -> TransactionView {
+        try view(try found(id, of: tenant))
+    }
+
+    /// The transaction; a key that is for some vaults sees it from either end.
+    func found(_ id: TransactionID, of tenant: TenantID) throws -> Transaction {
         guard let transaction = try store.transaction(id, of: tenant) else {
             throw Refusal.notFound("transaction")
         }
-        return try view(transaction)
+        let destination = try transaction.destinationWallet.flatMap { try store.wallet($0)?.vault }
+        if let destination, actor.vaults?.contains(destination) ?? false {
+            try admit(destination)
+        } else {
+            try admit(transaction.vault)
+        }
+        return transaction
     }
 
     public func transactions(
         of tenant: TenantID, matching filter: TransactionFilter, _ page: PageRequest
     ) throws -> Page<TransactionView> {
-        try store.transactions(of: tenant, matching: filter, page).map { try view($0) }
+        var filter = filter
+        filter.within = actor.vaults
+        return try store.transactions(of: tenant, matching: filter, page).map { try view($0) }
     }
 
     /// The transaction with its timeline, its refusals and how deep its block lies.
@@ -154,7 +167,9 @@ extension Books {
             transaction: transaction, timeline: try store.timeline(of: transaction.id),
             refusals: try refusals(of: transaction), confirmations: confirmations,
             requiredConfirmations: required,
-            waiting: waiting(of: transaction, confirmations, of: required))
+            waiting: waiting(of: transaction, confirmations, of: required),
+            feeAsset: transaction.kind == .withdrawal
+                ? asset.flatMap { settings.asset($0.asset.feeAsset) } : nil)
     }
 
     /// What is noted, or else what is usual for the status.

@@ -44,6 +44,7 @@ extension Books {
                     .externalIDReused, field: "externalId",
                     "Another vault has the external id '\(externalID)'.")
             }
+            try admit(existing.id)
             return existing
         }
         guard let keyVault = try keyVault(of: tenant, .ecdsaSecp256k1) else {
@@ -53,13 +54,19 @@ extension Books {
             id: newID(), tenant: tenant, keyVault: keyVault.id,
             index: try store.nextVaultIndex(under: keyVault.id), externalID: externalID,
             name: name, metadata: draft.metadata, createdAt: now)
+        try admit(vault.id)
         try store.insert(vault)
         return vault
     }
 
     public func vault(_ id: VaultID, of tenant: TenantID) throws -> Vault {
         guard let vault = try store.vault(id, of: tenant) else { throw Refusal.notFound("vault") }
+        try admit(vault.id)
         return vault
+    }
+
+    public func vaults(of tenant: TenantID, _ page: PageRequest) throws -> Page<Vault> {
+        try store.vaults(of: tenant, within: actor.vaults, page)
     }
 
     /// Changes what is not nil of a vault.
@@ -100,7 +107,8 @@ extension Books {
         }
     }
 
-    /// Creates the vault's wallet for an asset, with its first deposit address.
+    /// Creates the vault's wallet for an asset. Its deposit address is that of the vault on the
+    /// asset's chain, derived when the chain's first wallet is created.
     public func createWallet(
         _ draft: WalletDraft, in vaultID: VaultID, of tenant: TenantID
     ) throws -> Wallet {
@@ -129,14 +137,24 @@ extension Books {
                 .chainUnavailable,
                 "\(asset.asset.chain.text) has not been reached yet: no address is given out.")
         }
-        let id = newID(WalletID.self)
-        let address = try deriveAddress(of: vault, for: id, asset: asset, key)
+        var address = try store.firstAddress(of: vault.id, on: asset.asset.chain)
+        if address == nil {
+            let derived = try deriveAddress(of: vault, on: asset.asset.chain, key)
+            try store.insert(derived)
+            address = derived
+        }
+        guard let address else { throw LedgerFault.impossible("address of \(vault.id)") }
+        return try open(asset, at: address, label: draft.label)
+    }
+
+    private func open(
+        _ asset: Asset, at address: WalletAddress, label: String?
+    ) throws -> Wallet {
         let wallet = Wallet(
-            id: id, tenant: tenant, vault: vault.id, asset: asset.id, label: draft.label,
-            depositAddress: address.text, status: .active, createdAt: now)
+            id: newID(), tenant: address.tenant, vault: address.vault, asset: asset.id,
+            label: label, depositAddress: address.text, status: .active, createdAt: now)
         try store.insert(wallet)
-        try store.insert(address)
-        try record(.walletCreated(wallet, try balance(of: wallet), asset), of: tenant)
+        try record(.walletCreated(wallet, try balance(of: wallet), asset), of: wallet.tenant)
         return wallet
     }
 
@@ -148,15 +166,23 @@ extension Books {
     /// Lets the tenant open wallets for the asset, or no more; those that there are stay.
     public func set(_ id: String, enabled: Bool, for tenant: TenantID) throws -> Asset {
         guard let asset = settings.asset(id) else { throw Refusal.notFound("asset") }
+        try admitAll()
         try store.set(asset.id, enabled: enabled, for: tenant)
         return asset
     }
 
-    /// The next address of the vault on the asset's chain: m/44/coin/vault/0/n, never hardened.
+    /// The wallet of an asset that moved at an address of ours. It is opened if the vault has none:
+    /// what comes to a vault is never lost.
+    func wallet(for asset: Asset, at address: WalletAddress) throws -> Wallet {
+        if let wallet = try store.wallet(in: address.vault, asset: asset.id) { return wallet }
+        let shown = try store.firstAddress(of: address.vault, on: address.chain)
+        return try open(asset, at: shown ?? address, label: nil)
+    }
+
+    /// The next address of the vault on the chain: m/44/coin/vault/0/n, never hardened.
     private func deriveAddress(
-        of vault: Vault, for wallet: WalletID, asset: Asset, _ key: SharedKey<ECDSA>
+        of vault: Vault, on chain: ChainID, _ key: SharedKey<ECDSA>
     ) throws -> WalletAddress {
-        let chain = asset.asset.chain
         let number = try store.nextAddressNumber(of: vault.id, coin: chain.coinType)
         guard
             let path = AccountPath(
@@ -165,13 +191,14 @@ extension Books {
         else { throw Refusal(.keyNotReady, "There is no further address under this vault.") }
         return WalletAddress(
             chain: chain, text: EVMAddress(derived.publicKey).text, tenant: vault.tenant,
-            wallet: wallet, path: path, funds: .zero, nextNonce: 0)
+            vault: vault.id, path: path, nextNonce: 0)
     }
 
     public func wallet(_ id: WalletID, of tenant: TenantID) throws -> Wallet {
         guard let wallet = try store.wallet(id, of: tenant) else {
             throw Refusal.notFound("wallet")
         }
+        try admit(wallet.vault)
         return wallet
     }
 

@@ -52,25 +52,71 @@ public struct ChainEffect: Equatable, Sendable {
     public let block: Digest
     public let hash: Digest
     public let kind: Kind
+    /// Tells it from others of its kind in the same transaction of the chain.
+    public let place: String
     public let address: String
     public let transaction: TransactionID
+    public let asset: AssetID
     /// What left or came.
     public let amount: Amount
-    /// What the sender paid beside.
+    /// What the sender paid beside, in the chain's own coin.
     public let fee: Amount
 
     public init(
-        chain: ChainID, block: Digest, hash: Digest, kind: Kind, address: String,
-        transaction: TransactionID, amount: Amount, fee: Amount
+        chain: ChainID, block: Digest, hash: Digest, kind: Kind,
+        place: String = PaymentPlace.coins, address: String, transaction: TransactionID,
+        asset: AssetID, amount: Amount, fee: Amount
     ) {
         self.chain = chain
         self.block = block
         self.hash = hash
         self.kind = kind
+        self.place = place
         self.address = address
         self.transaction = transaction
+        self.asset = asset
         self.amount = amount
         self.fee = fee
+    }
+}
+
+/// Which of the payments that one transaction of a chain makes a deposit is.
+///
+/// A token's transfer is named by what it moved and not by its log's number, since another block
+/// may carry the same transaction out in another way.
+public struct PaymentPlace: Hashable, Sendable {
+    /// The transaction's own coins.
+    public static let coins = "0"
+
+    public let chain: ChainID
+    public let hash: Digest
+    public let text: String
+
+    public init(chain: ChainID, hash: Digest, text: String) {
+        self.chain = chain
+        self.hash = hash
+        self.text = text
+    }
+}
+
+/// What a withdrawal takes of its source address at most.
+public struct SourceNeed: Equatable, Sendable {
+    public let asset: AssetID
+    public let amount: Amount
+    /// Of a token: the fee, in the chain's own coin; of that coin it is in the amount.
+    public let fee: Amount
+
+    /// Nil where amount and fee are more than an amount can be.
+    public init?(_ asset: AssetID, amount: Amount, fee: Amount) {
+        self.asset = asset
+        if asset == asset.feeAsset {
+            guard let total = amount.adding(fee) else { return nil }
+            self.amount = total
+            self.fee = .zero
+        } else {
+            self.amount = amount
+            self.fee = fee
+        }
     }
 }
 

@@ -1,25 +1,31 @@
 import Algebra
 import Canonical
 import Chains
-import Identity
 import Intents
 import KeyGroups
 
 /// An organisation, in one environment.
 public struct Tenant: Equatable, Sendable {
     public static let nameMost = 100
+    /// Longest cooling period, 30 days, in seconds.
+    public static let coolingMost: Int64 = 30 * 24 * 3600
 
     public let id: TenantID
     public let name: String
     public let environment: CustodyEnvironment
+    /// How long a new entry of its address book waits before withdrawals may go to it, so that its
+    /// people can object.
+    public var coolingSeconds: Int64
     public let createdAt: Timestamp
 
     public init(
-        id: TenantID, name: String, environment: CustodyEnvironment, createdAt: Timestamp
+        id: TenantID, name: String, environment: CustodyEnvironment, coolingSeconds: Int64 = 0,
+        createdAt: Timestamp
     ) {
         self.id = id
         self.name = name
         self.environment = environment
+        self.coolingSeconds = coolingSeconds
         self.createdAt = createdAt
     }
 }
@@ -174,30 +180,6 @@ public struct RegisteredHolder: Equatable, Sendable {
     }
 }
 
-/// A key by which a tenant's back end calls. Its secret is kept sealed.
-public struct APIKey: Equatable, Sendable {
-    public let id: APIKeyID
-    public let tenant: TenantID
-    public let name: String
-    public let scopes: Set<Scope>
-    public let sealedSecret: [UInt8]
-    public let createdAt: Timestamp
-    public var revokedAt: Timestamp?
-
-    public init(
-        id: APIKeyID, tenant: TenantID, name: String, scopes: Set<Scope>, sealedSecret: [UInt8],
-        createdAt: Timestamp, revokedAt: Timestamp? = nil
-    ) {
-        self.id = id
-        self.tenant = tenant
-        self.name = name
-        self.scopes = scopes
-        self.sealedSecret = sealedSecret
-        self.createdAt = createdAt
-        self.revokedAt = revokedAt
-    }
-}
-
 /// One end customer's container: an account index under the tenant's key vault.
 public struct Vault: Equatable, Sendable {
     public static let externalIDMost = 128
@@ -251,10 +233,13 @@ public struct Asset: Equatable, Sendable {
     /// Blocks, its own included, after which a transaction is final for us.
     public let confirmations: UInt64
     public let minimumWithdrawal: Amount
+    /// The gas that one withdrawal may use.
+    public let gasLimit: UInt64
 
+    /// - Parameter tokenGas: the gas limit of a token's transfer; what is usual if it is nil.
     public init(
         id: String, symbol: String, name: String, asset: AssetID, decimals: Int,
-        confirmations: UInt64, minimumWithdrawal: Amount
+        confirmations: UInt64, minimumWithdrawal: Amount, tokenGas: UInt64? = nil
     ) {
         self.id = id
         self.symbol = symbol
@@ -263,6 +248,8 @@ public struct Asset: Equatable, Sendable {
         self.decimals = decimals
         self.confirmations = confirmations
         self.minimumWithdrawal = minimumWithdrawal
+        gasLimit =
+            asset.contract == nil ? EVMFeeLimit.transferGas : tokenGas ?? ERC20Transfer.usualGas
     }
 }
 
@@ -300,28 +287,25 @@ public struct Wallet: Equatable, Sendable {
     }
 }
 
-/// A derived place on a chain that belongs to a wallet.
+/// A derived place on a chain: a vault's, where the wallets of all its assets on the chain receive.
 public struct WalletAddress: Equatable, Sendable {
     public let chain: ChainID
     public let text: String
     public let tenant: TenantID
-    public let wallet: WalletID
+    public let vault: VaultID
     public let path: AccountPath
-    /// What the chain says it holds of the chain's own coin.
-    public var funds: Amount
     /// The next nonce that has not been given to a signed transaction.
     public var nextNonce: UInt64
 
     public init(
-        chain: ChainID, text: String, tenant: TenantID, wallet: WalletID, path: AccountPath,
-        funds: Amount, nextNonce: UInt64
+        chain: ChainID, text: String, tenant: TenantID, vault: VaultID, path: AccountPath,
+        nextNonce: UInt64
     ) {
         self.chain = chain
         self.text = text
         self.tenant = tenant
-        self.wallet = wallet
+        self.vault = vault
         self.path = path
-        self.funds = funds
         self.nextNonce = nextNonce
     }
 }
@@ -331,6 +315,8 @@ public struct AddressBookEntry: Equatable, Sendable {
     public static let labelMost = 100
 
     public enum Status: String, Sendable, CaseIterable {
+        /// It cools: no withdrawal goes there yet.
+        case pending = "Pending"
         case active = "Active"
         case removed = "Removed"
     }
@@ -358,6 +344,47 @@ public struct AddressBookEntry: Equatable, Sendable {
         self.status = status
         self.activatesAt = activatesAt
         self.createdAt = createdAt
+    }
+}
+
+/// What a holder is told of an entry: that it stands or, after its removal, that it does not.
+public struct AddressNotice: Equatable, Sendable {
+    public let entry: AddressBookEntryID
+    public let holder: IdentityPublicKey
+    /// Whether the holder has taken over what the entry's status says.
+    public var isTold: Bool
+    /// When it is said, or said again.
+    public var nextOffer: Timestamp
+    /// Why the holder did not take it over, in its own words.
+    public var answer: String?
+
+    public init(
+        entry: AddressBookEntryID, holder: IdentityPublicKey, isTold: Bool, nextOffer: Timestamp,
+        answer: String? = nil
+    ) {
+        self.entry = entry
+        self.holder = holder
+        self.isTold = isTold
+        self.nextOffer = nextOffer
+        self.answer = answer
+    }
+}
+
+/// An intent that announces an entry: whose verdicts say who knows it.
+public struct AddressAnnouncement: Equatable, Sendable {
+    public let digest: Digest
+    public let entry: AddressBookEntryID
+    public let change: Announcement.Change
+    public let expiresAt: Timestamp
+
+    public init(
+        digest: Digest, entry: AddressBookEntryID, change: Announcement.Change,
+        expiresAt: Timestamp
+    ) {
+        self.digest = digest
+        self.entry = entry
+        self.change = change
+        self.expiresAt = expiresAt
     }
 }
 

@@ -1,3 +1,4 @@
+import Identity
 import Intents
 
 /// Something that a tenant hears of, recorded in the same transaction as what happened.
@@ -8,7 +9,9 @@ public enum DomainEvent: Sendable {
     case balanceUpdated(Wallet, Balance, Asset)
     case vaultStatusUpdated(Vault)
     case addressBookEntryCreated(AddressBookEntry)
+    case addressBookEntryActivated(AddressBookEntry)
     case addressBookEntryDeleted(AddressBookEntry)
+    case securityAlert(SecurityAlert)
     /// A tenant tries its endpoint; a resource of its own, so that it waits for nothing.
     case webhookTest(EventID)
 
@@ -20,7 +23,9 @@ public enum DomainEvent: Sendable {
         case .balanceUpdated: "balance.updated"
         case .vaultStatusUpdated: "vault.status.updated"
         case .addressBookEntryCreated: "addressbook.entry.created"
+        case .addressBookEntryActivated: "addressbook.entry.activated"
         case .addressBookEntryDeleted: "addressbook.entry.deleted"
+        case .securityAlert: "security.alert"
         case .webhookTest: "webhook.test"
         }
     }
@@ -32,8 +37,10 @@ public enum DomainEvent: Sendable {
             view.transaction.id.bytes
         case .walletCreated(let wallet, _, _), .balanceUpdated(let wallet, _, _): wallet.id.bytes
         case .vaultStatusUpdated(let vault): vault.id.bytes
-        case .addressBookEntryCreated(let entry), .addressBookEntryDeleted(let entry):
+        case .addressBookEntryCreated(let entry), .addressBookEntryActivated(let entry),
+            .addressBookEntryDeleted(let entry):
             entry.id.bytes
+        case .securityAlert(let alert): Array(alert.key.text.utf8)
         case .webhookTest(let id): id.bytes
         }
     }

@@ -1,3 +1,4 @@
+import Algebra
 import Canonical
 import Identity
 import Intents
@@ -57,7 +58,7 @@ extension Books {
                     .idempotencyKeyReused, field: "Idempotency-Key",
                     "The idempotency key was used for another request.")
             }
-            return stored
+            return try opened(stored, key, caller)
         }
         guard try store.claim(signature: claim.signature, of: caller, until: claim.until) else {
             throw Replayed()
@@ -65,7 +66,53 @@ extension Books {
         let result = try work(self)
         let answer = StoredAnswer(
             fingerprint: once.fingerprint, status: result.status, body: result.body, at: now)
-        if let key = once.key { try store.insert(answer, key: key, of: caller) }
+        try keep(answer, once, caller)
         return answer
+    }
+
+    /// Notes a request that had no effect: its signature counts no more. With a failure of ours in
+    /// place of an answer, a repetition gets that too.
+    public func failed(
+        _ once: Once?, by caller: APIKeyID, claiming claim: SignatureClaim,
+        with failure: (status: Int, body: [UInt8])?
+    ) throws {
+        _ = try store.claim(signature: claim.signature, of: caller, until: claim.until)
+        guard let failure, let once, let key = once.key,
+            try store.storedAnswer(key, of: caller) == nil
+        else { return }
+        try keep(
+            StoredAnswer(
+                fingerprint: once.fingerprint, status: failure.status, body: failure.body, at: now),
+            once, caller)
+    }
+
+    /// Answers may hold secrets, so they are stored sealed.
+    private func keep(_ answer: StoredAnswer, _ once: Once, _ caller: APIKeyID) throws {
+        guard let key = once.key else { return }
+        let sealed =
+            answer.body.isEmpty
+            ? []
+            : vaultKey.key.sealForStorage(
+                answer.body, authenticating: Self.context(key, caller))
+        let stored = StoredAnswer(
+            fingerprint: answer.fingerprint, status: answer.status, body: sealed, at: answer.at)
+        try store.insert(stored, key: key, of: caller)
+    }
+
+    private func opened(
+        _ stored: StoredAnswer, _ key: String, _ caller: APIKeyID
+    ) throws -> StoredAnswer {
+        guard !stored.body.isEmpty else { return stored }
+        guard
+            let body = vaultKey.key.openStored(
+                stored.body, authenticating: Self.context(key, caller))
+        else { throw LedgerFault.impossible("answer to \(caller)") }
+        return StoredAnswer(
+            fingerprint: stored.fingerprint, status: stored.status,
+            body: body.withBytes { Array($0) }, at: stored.at)
+    }
+
+    private static func context(_ key: String, _ caller: APIKeyID) -> [UInt8] {
+        Array("quorumkeep/stored-answer/v1/\(caller)/\(key)".utf8)
     }
 }

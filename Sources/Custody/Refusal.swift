@@ -29,9 +29,13 @@ public struct Refusal: Error, Equatable, Sendable {
         case differentAssets = "different_assets"
         case frozen
         case feeTooHigh = "fee_too_high"
+        case insufficientGas = "insufficient_gas"
         case vaultNotEmpty = "vault_not_empty"
         case needsConsolidation = "needs_consolidation"
         case notInAddressBook = "not_in_address_book"
+        case vaultNotAllowed = "vault_not_allowed"
+        case exceedsOwnRights = "exceeds_own_rights"
+        case keyInactive = "key_inactive"
         case tooLate = "too_late"
         case notFound = "not_found"
         case walletExists = "wallet_exists"

@@ -23,6 +23,7 @@ public protocol CustodyDatabase: Sendable {
 public protocol CustodyStore {
     // Tenants and their keys.
     func insert(_ tenant: Tenant) throws
+    func update(_ tenant: Tenant) throws
     func tenant(_ id: TenantID) throws -> Tenant?
     func tenants() throws -> [Tenant]
     func insert(_ keyVault: KeyVault) throws
@@ -53,16 +54,30 @@ public protocol CustodyStore {
     /// At start nobody is online.
     func setAllOffline() throws
     func insert(_ key: APIKey) throws
-    func revoke(_ key: APIKeyID, at: Timestamp) throws -> Bool
+    /// Stores the key's secrets, and that it is revoked.
+    func update(_ key: APIKey) throws
     func apiKey(_ id: APIKeyID) throws -> APIKey?
-    func apiKeys(of tenant: TenantID) throws -> [APIKey]
+    func apiKeys(of tenant: TenantID, _ page: PageRequest) throws -> Page<APIKey>
+    func setUsed(_ key: APIKeyID, at: Timestamp) throws
+
+    // Audit and usage.
+    func insert(_ entry: AuditEntry) throws
+    func audit(
+        of tenant: TenantID, matching filter: AuditFilter, _ page: PageRequest
+    ) throws -> Page<AuditEntry>
+    /// Adds to the count of the day and endpoint.
+    func add(_ usage: UsageCount) throws
+    func usage(of tenant: TenantID, days: ClosedRange<Int64>) throws -> [UsageCount]
 
     // Vaults, wallets, addresses.
     func insert(_ vault: Vault) throws
     func update(_ vault: Vault) throws
     func vault(_ id: VaultID, of tenant: TenantID) throws -> Vault?
     func vault(externalID: String, of tenant: TenantID) throws -> Vault?
-    func vaults(of tenant: TenantID, _ page: PageRequest) throws -> Page<Vault>
+    /// - Parameter within: only these; nil for all.
+    func vaults(
+        of tenant: TenantID, within: Set<VaultID>?, _ page: PageRequest
+    ) throws -> Page<Vault>
     func disabledAssets(of tenant: TenantID) throws -> Set<String>
     func set(_ asset: String, enabled: Bool, for tenant: TenantID) throws
     func nextVaultIndex(under keyVault: KeyVaultID) throws -> UInt32
@@ -75,8 +90,16 @@ public protocol CustodyStore {
     func nextAddressNumber(of vault: VaultID, coin: UInt32) throws -> UInt32
     func insert(_ address: WalletAddress) throws
     func address(_ text: String, on chain: ChainID) throws -> WalletAddress?
-    func addresses(of tenant: TenantID, on chain: ChainID) throws -> [WalletAddress]
-    func updateFunds(of address: WalletAddress) throws
+    /// The vault's address that its wallets on the chain show.
+    func firstAddress(of vault: VaultID, on chain: ChainID) throws -> WalletAddress?
+    /// The tenant's addresses, or the vault's, that hold as much; the fullest of the asset first.
+    func addresses(
+        of tenant: TenantID, in vault: VaultID?, holding need: SourceNeed, most: Int
+    ) throws -> [WalletAddress]
+    func setNextNonce(_ nonce: UInt64, of address: WalletAddress) throws
+    /// What the chain says that an address holds.
+    func funds(of address: String, asset: AssetID) throws -> Amount
+    func setFunds(_ funds: Amount, of address: WalletAddress, asset: AssetID) throws
 
     // Ledger.
     /// False if an entry with this key stands already.
@@ -111,7 +134,34 @@ public protocol CustodyStore {
         network: String, address: String, of tenant: TenantID
     ) throws -> AddressBookEntry?
     func addressBookEntry(externalID: String, of tenant: TenantID) throws -> AddressBookEntry?
-    func addressBook(of tenant: TenantID, _ page: PageRequest) throws -> Page<AddressBookEntry>
+    func addressBookEntry(_ id: AddressBookEntryID) throws -> AddressBookEntry?
+    /// Entries of this status, or those that were not removed.
+    func addressBook(
+        of tenant: TenantID, status: AddressBookEntry.Status?, _ page: PageRequest
+    ) throws -> Page<AddressBookEntry>
+    /// Pending entries whose time has come, the oldest first.
+    func entriesToActivate(at: Timestamp, most: Int) throws -> [AddressBookEntry]
+    /// Withdrawals to the address that are not signed.
+    func unsignedWithdrawals(to address: String, of tenant: TenantID) throws -> [Transaction]
+
+    // What holders are told of the address book.
+    /// Takes the place of what the holder was told of the entry before.
+    func put(_ notice: AddressNotice) throws
+    /// Has the holder told of every entry that stands and that it was told nothing of.
+    func addNotices(of tenant: TenantID, for holder: IdentityPublicKey, at: Timestamp) throws
+    /// Has the holder told again of every entry that stands.
+    func repeatNotices(of tenant: TenantID, for holder: IdentityPublicKey, at: Timestamp) throws
+    /// Whatever the holder was not told yet is said now.
+    func hastenNotices(for holder: IdentityPublicKey, at: Timestamp) throws
+    /// What the holder is to be told now, at most so many with those that it has not answered since
+    /// they were said. An address that was removed and entered again is said in this order.
+    func dueNotices(
+        for holder: IdentityPublicKey, at: Timestamp, most: Int, unansweredUntil: Timestamp
+    ) throws -> [AddressNotice]
+    func notices(of entry: AddressBookEntryID) throws -> [AddressNotice]
+    func insert(_ announcement: AddressAnnouncement) throws
+    func addressAnnouncement(_ intent: Digest) throws -> AddressAnnouncement?
+    func forgetAnnouncements(before: Timestamp) throws
 
     // Signing.
     func insert(_ request: SigningRequest) throws
@@ -150,7 +200,8 @@ public protocol CustodyStore {
     func insert(_ effect: ChainEffect) throws
     func effects(ofBlock hash: Digest, on chain: ChainID) throws -> [ChainEffect]
     func removeEffects(ofBlock hash: Digest, on chain: ChainID) throws
-    func deposit(of hash: Digest, on chain: ChainID) throws -> TransactionID?
+    func insert(deposit transaction: TransactionID, _ place: PaymentPlace) throws
+    func deposit(at place: PaymentPlace) throws -> TransactionID?
 
     // Idempotency and replay.
     func storedAnswer(_ key: String, of caller: APIKeyID) throws -> StoredAnswer?
@@ -243,6 +294,8 @@ public struct TransactionFilter: Equatable, Sendable {
     public var vault: VaultID?
     public var kind: Transaction.Kind?
     public var status: Transaction.Status?
+    /// Only what leaves or reaches one of these vaults; nil for all.
+    public internal(set) var within: Set<VaultID>?
     /// Created at this time or later; and before that one.
     public var from: Timestamp?
     public var to: Timestamp?

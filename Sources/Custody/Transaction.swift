@@ -108,6 +108,7 @@ public struct Waiting: Equatable, Sendable {
     public enum Cause: String, Sendable, CaseIterable {
         case sourceAddress = "SourceAddressBusy"
         case funds = "FundsOnOneAddress"
+        case announcement = "AddressAnnouncement"
         case holders = "KeyShareHolders"
         case run = "SigningRun"
         /// What the platform does next by itself.
@@ -144,6 +145,7 @@ public struct Failure: Equatable, Sendable {
     public enum Code: String, Sendable, CaseIterable {
         case refusedByHolders = "RefusedByHolders"
         case expired = "Expired"
+        case addressRemoved = "AddressRemoved"
         /// The group's shares were replaced before it was signed: it is asked again.
         case keyChanged = "KeyChanged"
         case rejectedByChain = "RejectedByChain"
@@ -196,4 +198,6 @@ public struct TransactionView: Equatable, Sendable {
     public let requiredConfirmations: UInt64
     /// What it waits for; nil if it has ended.
     public let waiting: Waiting?
+    /// What the fee is counted in; nil of what has none.
+    public let feeAsset: Asset?
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Identity
 
 /// Where events may be sent. A tenant chooses the URL, so it must not reach what only our own
 /// network can reach (server-side request forgery).
@@ -63,14 +64,8 @@ public struct NetworkAddress: Equatable, Sendable {
     public let bytes: [UInt8]
 
     public init?(_ text: String) {
-        var (four, six) = (in_addr(), in6_addr())
-        if inet_pton(AF_INET, text, &four) == 1 {
-            bytes = withUnsafeBytes(of: &four) { Array($0) }
-        } else if inet_pton(AF_INET6, text, &six) == 1 {
-            bytes = withUnsafeBytes(of: &six) { Array($0) }
-        } else {
-            return nil
-        }
+        guard let address = IPAddress(text) else { return nil }
+        bytes = address.bytes
     }
 
     private init(bytes: [UInt8]) { self.bytes = bytes }

@@ -12,27 +12,28 @@ extension HTTPField.Name {
     static let signature = HTTPField.Name("X-Signature")!
     static let nonce = HTTPField.Name("X-Nonce")!
     static let idempotencyKey = HTTPField.Name("Idempotency-Key")!
+    static let forwardedFor = HTTPField.Name("X-Forwarded-For")!
     static let requestID = HTTPField.Name("X-Request-Id")!
 }
 
-/// Finds out who is asking: API key, HMAC signature, clock. In this order a request is refused:
-/// too large, too many from the address, credentials missing or wrong, clock, too many of the key.
+/// Finds out who is asking: API key, HMAC signature, clock, address. In this order a request is
+/// refused: too large, credentials missing or wrong, clock (or, in place of these, too many failed
+/// attempts from the address), not from an address of the key's list, too many of the key.
 struct Authenticator: RouterMiddleware {
     typealias Context = GatewayContext
 
-    /// Requests a second and burst of one API key; and failed attempts of one address.
-    private static let keyLimit = (perSecond: 2000.0, burst: 4000.0)
-    private static let failureLimit = (perSecond: 10.0, burst: 100.0)
-
     private let custody: Bookkeeper
-    private let keys = RateLimiter(perSecond: keyLimit.perSecond, burst: keyLimit.burst)
-    private let failures = RateLimiter(
-        perSecond: failureLimit.perSecond, burst: failureLimit.burst)
+    private let alarm: Alarm
+    private let keys: RateLimiter
+    private let failures: RateLimiter
     /// What an unknown key's signature is compared with, so that it takes as long as a known one's.
     private let decoy: SecretBox<APISecret>
 
-    init(custody: Bookkeeper) {
+    init(custody: Bookkeeper, settings: GatewaySettings, alarm: Alarm) {
         self.custody = custody
+        self.alarm = alarm
+        keys = RateLimiter(settings.keyLimit)
+        failures = RateLimiter(settings.failureLimit)
         var random = SystemRandom()
         decoy = SecretBox(APISecret(isLive: false, random: &random))
     }
@@ -53,14 +54,22 @@ struct Authenticator: RouterMiddleware {
         do {
             try await authenticate(request, &context)
         } catch let problem as Problem where problem.status == .unauthorized {
-            if let wait = failures.take(context.remoteAddress?.ipAddress ?? "") {
+            if let wait = failures.take(context.place) {
                 throw Problem(
                     .tooManyRequests, "rate_limited", "Too many failed attempts from this address.",
                     retryAfter: wait)
             }
             throw problem
         }
-        if let caller = context.caller, let wait = keys.take(caller.key.text) {
+        guard let caller = context.caller else { throw Problem.internal }
+        // Before the key's rate: a thief from elsewhere does not use up its owner's.
+        guard caller.apiKey.admits(context.client) else {
+            try await alarm.raise(.addressNotAllowed, caller)
+            throw Problem(
+                .forbidden, "address_not_allowed",
+                "This API key may not be used from this address.")
+        }
+        if let wait = keys.take(caller.key.text) {
             throw Problem(
                 .tooManyRequests, "rate_limited", "Too many requests with this API key.",
                 retryAfter: wait)
@@ -77,6 +86,10 @@ struct Authenticator: RouterMiddleware {
                 .unauthorized, "missing_credentials",
                 "X-API-Key, X-Timestamp and X-Signature are required.")
         }
+        for name in [HTTPField.Name.apiKey, .timestamp, .signature, .nonce]
+        where headers[values: name].count > 1 {
+            throw Problem(.unauthorized, "malformed_credentials", "\(name) stands twice.")
+        }
         let target = request.head.path ?? "/"
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let signed: SignedRequest
@@ -90,11 +103,17 @@ struct Authenticator: RouterMiddleware {
         }
         let found = try await open(keyText)
         let body = context.body
-        let isSigned = (found?.secret ?? decoy).with { signed.isSigned(with: $0, body: body) }
+        // Two secrets are tried always, so that nothing shows whether a key has two, or is known.
+        let isSigned = (found?.secret ?? decoy).with { secret in
+            (found?.previous ?? decoy).with { previous in
+                signed.isSigned(with: secret, or: previous, body: body)
+            }
+        }
         guard let found, isSigned else {
             throw Problem(
                 .unauthorized, "invalid_credentials",
-                "The API key is unknown or revoked, or the signature is not of this request.")
+                "The API key is unknown, expired or revoked, or the signature is not of this "
+                    + "request.")
         }
         guard signed.isTimely(at: custody.now.seconds) else {
             throw Problem(
@@ -103,7 +122,8 @@ struct Authenticator: RouterMiddleware {
                     + "says \(custody.now.seconds).")
         }
         context.caller = Caller(
-            key: found.key.id, tenant: found.key.tenant, scopes: found.key.scopes)
+            apiKey: found.key,
+            origin: .init(address: context.client, request: context.requestID))
         // The signature is worth something while its timestamp is in the window.
         let until = signed.timestamp + 2 * SignedRequest.windowSeconds
         context.claim = SignatureClaim(
@@ -112,7 +132,9 @@ struct Authenticator: RouterMiddleware {
 
     private func open(
         _ text: String
-    ) async throws -> (key: APIKey, secret: SecretBox<APISecret>)? {
+    ) async throws -> (
+        key: APIKey, secret: SecretBox<APISecret>, previous: SecretBox<APISecret>?
+    )? {
         guard let id = APIKeyID(text: text) else { return nil }
         return try await custody.read { books in try books.openAPIKey(id) }
     }
@@ -126,19 +148,38 @@ struct Authenticator: RouterMiddleware {
     }
 }
 
-/// Turns whatever was thrown into the contract's answer, and writes the request's one log line.
+/// Finds the address that a request comes from, and lets so many from each pass. Turns whatever was
+/// thrown into the contract's answer, and writes the request's one log line.
 struct Doorkeeper: RouterMiddleware {
     typealias Context = GatewayContext
 
-    let log: Logger
+    private let log: Logger
+    private let trusted: [AddressRange]
+    private let addresses: RateLimiter
+
+    init(settings: GatewaySettings, log: Logger) {
+        self.log = log
+        trusted = settings.trustedProxies
+        addresses = RateLimiter(settings.addressLimit)
+    }
 
     func handle(
         _ request: Request, context: GatewayContext,
         next: (Request, GatewayContext) async throws -> Response
     ) async throws -> Response {
         let start = ContinuousClock.now
+        var context = context
+        context.client = context.remoteAddress?.ipAddress.flatMap { IPAddress($0) }.flatMap {
+            IPAddress.client(
+                peer: $0, forwarded: request.headers[values: .forwardedFor], trusting: trusted)
+        }
         var response: Response
         do {
+            if let wait = addresses.take(context.place) {
+                throw Problem(
+                    .tooManyRequests, "rate_limited", "Too many requests from this address.",
+                    retryAfter: wait)
+            }
             response = try await next(request, context)
         } catch {
             let problem = Self.problem(error)

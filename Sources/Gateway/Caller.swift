@@ -1,3 +1,4 @@
+import Canonical
 import Custody
 import Hummingbird
 import Identity
@@ -6,12 +7,15 @@ import NIOCore
 
 /// Who is asking, once that is certain.
 struct Caller: Sendable {
-    let key: APIKeyID
-    let tenant: TenantID
-    let scopes: Set<Scope>
+    let apiKey: APIKey
+    let origin: Custody.Actor.Origin
+
+    var key: APIKeyID { apiKey.id }
+    var tenant: TenantID { apiKey.tenant }
+    var actor: Custody.Actor { .key(apiKey, from: origin) }
 
     func require(_ scope: Scope) throws(Problem) {
-        guard scopes.contains(scope) else {
+        guard apiKey.scopes.contains(scope) else {
             throw Problem(
                 .forbidden, "missing_scope", "This API key lacks the scope '\(scope.rawValue)'.")
         }
@@ -26,6 +30,8 @@ struct GatewayContext: RequestContext, RemoteAddressRequestContext {
     var coreContext: CoreRequestContextStorage
     let remoteAddress: SocketAddress?
     let requestID: String
+    /// Who sent it, behind trusted proxies; set by `Doorkeeper`, nil where it is not certain.
+    var client: IPAddress?
     /// Set by `Authenticator`; a route without it is a bug.
     var caller: Caller?
     var body: [UInt8] = []
@@ -35,6 +41,12 @@ struct GatewayContext: RequestContext, RemoteAddressRequestContext {
         coreContext = .init(source: source)
         remoteAddress = source.channel.remoteAddress
         requestID = RequestName.make()
+    }
+
+    /// Whom rates from one address are counted for: of IPv6 the /64, which is one customer's.
+    var place: String {
+        guard let client else { return remoteAddress?.ipAddress ?? "" }
+        return Hex.encode(client.bytes.prefix(8))
     }
 
     var maxUploadSize: Int { Self.bodyBytesMost }

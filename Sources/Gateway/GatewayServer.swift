@@ -18,20 +18,31 @@ public struct GatewayServer: Sendable {
     }
 
     private let custody: Bookkeeper
+    private let settings: GatewaySettings
     private let log: Logger
+    let meter = UsageMeter()
 
-    public init(custody: Bookkeeper, log: Logger) {
+    public init(custody: Bookkeeper, settings: GatewaySettings = .init(), log: Logger) {
         self.custody = custody
+        self.settings = settings
         self.log = log
+    }
+
+    /// Stores each second what the doors have counted, until it is cancelled. It must end after
+    /// they have.
+    public func keepUsage() async {
+        await meter.run(custody) { log.error("storing usage failed: \($0)") }
     }
 
     /// What answers requests, without a socket.
     var router: Router<GatewayContext> {
         let router = Router(context: GatewayContext.self)
-        router.add(middleware: Doorkeeper(log: log))
+        let alarm = Alarm(custody: custody)
+        router.add(middleware: Doorkeeper(settings: settings, log: log))
         CustodyAPI.addDocuments(to: router)
-        let version1 = router.group("v1").add(middleware: Authenticator(custody: custody))
-        CustodyAPI(custody: custody).add(to: version1)
+        let version1 = router.group("v1").add(
+            middleware: Authenticator(custody: custody, settings: settings, alarm: alarm))
+        CustodyAPI(custody: custody, meter: meter, alarm: alarm).add(to: version1)
         return router
     }
 

@@ -2,6 +2,7 @@ import Canonical
 import Custody
 import HTTPTypes
 import Hummingbird
+import Identity
 import NIOCore
 
 /// What a caller is told when a request is not carried out: one form for everything that can be
@@ -38,12 +39,12 @@ struct Problem: Error {
     private static func status(_ code: Refusal.Code) -> HTTPResponse.Status {
         switch code {
         case .invalid, .unknownAsset, .unknownNetwork, .insufficientFunds, .belowMinimum,
-            .sameWallet, .differentAssets, .frozen, .feeTooHigh, .needsConsolidation,
-            .vaultNotEmpty:
+            .sameWallet, .differentAssets, .frozen, .feeTooHigh, .insufficientGas,
+            .needsConsolidation, .vaultNotEmpty:
             .badRequest
-        case .notInAddressBook: .forbidden
+        case .notInAddressBook, .vaultNotAllowed, .exceedsOwnRights: .forbidden
         case .notFound: .notFound
-        case .walletExists, .externalIDReused, .addressExists, .tooLate: .conflict
+        case .walletExists, .externalIDReused, .addressExists, .tooLate, .keyInactive: .conflict
         case .noWebhook: .conflict
         case .idempotencyKeyReused: .unprocessableContent
         case .keyNotReady, .chainUnavailable: .badGateway
@@ -121,12 +122,15 @@ extension Problem {
             401: [
                 "missing_credentials", "malformed_credentials", "invalid_credentials", "clock",
             ],
-            403: ["missing_scope"],
+            403: ["address_not_allowed", "missing_scope"],
             413: ["too_large"],
             429: ["rate_limited"],
             500: ["internal"],
         ]
         if !endpoint.parameters.isEmpty { found[404] = ["not_found"] }
+        if !Scope.tenantWide.contains(endpoint.scope) {
+            found[403, default: []].append(Refusal.Code.vaultNotAllowed.rawValue)
+        }
         if !endpoint.isRead { found[401, default: []].append("replayed") }
         if endpoint.body != nil { found[415] = ["not_json"] }
         if endpoint.method == .post {

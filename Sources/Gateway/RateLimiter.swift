@@ -13,9 +13,9 @@ final class RateLimiter: Sendable {
     private let burst: Double
     private let buckets = Mutex<[String: Bucket]>([:])
 
-    init(perSecond: Double, burst: Double) {
-        self.perSecond = perSecond
-        self.burst = burst
+    init(_ limit: RateLimit) {
+        perSecond = Double(limit.perMinute) / 60
+        burst = Double(limit.burst)
     }
 
     /// Takes one token of the caller.

@@ -82,6 +82,42 @@ struct RequestFields {
         }
     }
 
+    /// A list of strings, each read as what it spells; nil where it is missing or null.
+    mutating func list<Item>(
+        _ name: String, _ what: String, _ read: (String) -> Item?
+    ) -> [Item]? {
+        switch take(name) {
+        case nil, .null: return nil
+        case .array(let items):
+            let found = items.compactMap { item -> Item? in
+                guard case .string(let text) = item else { return nil }
+                return read(text)
+            }
+            if found.count == items.count { return found }
+        case .string, .number, .bool, .object: break
+        }
+        reject(name, "'\(name)' must be a list of strings, each of them \(what).")
+        return nil
+    }
+
+    mutating func time(_ name: String) -> Timestamp? {
+        guard let text = string(name) else { return nil }
+        guard let time = Timestamp(text: text) else {
+            reject(name, "'\(name)' must be a time such as \"2026-01-31T12:00:00Z\".")
+            return nil
+        }
+        return time
+    }
+
+    /// A whole number in plain digits; nil where it is missing or null.
+    mutating func integer(_ name: String) -> Int64? {
+        let value = take(name)
+        if value == nil || value == .null { return nil }
+        if case .number(let text) = value, let number = Int64(text) { return number }
+        reject(name, "'\(name)' must be a whole number.")
+        return nil
+    }
+
     private mutating func take(_ name: String) -> JSONValue? {
         known.contains(name) ? members.removeValue(forKey: name) : nil
     }

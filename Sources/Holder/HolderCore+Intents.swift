@@ -5,7 +5,7 @@ import Intents
 import KeyGroups
 import Threshold
 
-/// Judging intents, and closing them.
+/// Judging intents, keeping what they announce, and closing them.
 extension HolderCore {
     /// Counters look back this far, in seconds.
     private static let window: UInt64 = 24 * 3600
@@ -27,6 +27,7 @@ extension HolderCore {
         switch judge.judge(intent, knowing: try knowledge(of: intent, digest)) {
         case .approve(let approved):
             try reserve(approved, intent, digest)
+            try note(announcedBy: intent)
             try keep(
                 .approved, .approval(digests: approved.items.map(\.digest)), digest, bytes,
                 expires: intent.expires)
@@ -41,6 +42,45 @@ extension HolderCore {
                     request: intent.request, of: ceremony.sentence)
             }
             _ = send(.waiting(reason), on: digest)
+        }
+    }
+
+    /// Takes over what an approved announcement says. Said twice, an address is no younger; said
+    /// after its removal, it counts anew.
+    private func note(announcedBy intent: Intent) throws {
+        guard case .announcement(let announcement) = intent.purpose,
+            let root = try heldKey(of: intent.group, epoch: intent.epoch)?.key.publicKey
+        else { return }
+        let (address, chain) = (announcement.address, announcement.chain)
+        let known = try store.announced(address, on: chain, under: root)
+        switch announcement.change {
+        case .add:
+            if let known, known.removedAt == nil { return }
+            let start = now + judge.rules.addressCooling
+            note("told of \(address) on \(chain.text), to be paid to from \(start) on")
+            try store.keep(AnnouncedAddress(firstSeen: now), of: address, on: chain, under: root)
+        case .remove:
+            note("told that \(address) on \(chain.text) may be paid to no more")
+            try store.keep(
+                AnnouncedAddress(
+                    firstSeen: known?.firstSeen ?? now, removedAt: known?.removedAt ?? now),
+                of: address, on: chain, under: root)
+            try closeTransfers(to: address, on: chain, under: root)
+        }
+    }
+
+    /// Closes what was approved for the address and is not signed, so that it counts against no
+    /// limit any more.
+    private func closeTransfers(
+        to address: String, on chain: ChainID, under root: [UInt8]
+    ) throws {
+        for record in try store.unsignedIntents(expiringAfter: now) {
+            guard let intent = try? Intent(record.bytes),
+                case .transfer(let order) = intent.purpose, order.chain == chain,
+                order.output.address == address,
+                try activeKey(of: intent)?.key.publicKey == root
+            else { continue }
+            try closeForGood(record)
         }
     }
 
@@ -85,11 +125,12 @@ extension HolderCore {
         }
     }
 
-    /// Why an approved intent is refused now: its time is over, or the rules have changed. Being
-    /// frozen or over a counter stops a run but takes nothing back.
+    /// Why an approved intent is refused now: its time is over, the rules have changed, or its
+    /// destination was removed. Being frozen or over a counter stops a run but takes nothing back,
+    /// and what was announced stays announced.
     private func refusalNow(_ record: IntentRecord) throws -> Verdict.Reason? {
         guard try !store.hasLast(for: record.digest), let intent = try? Intent(record.bytes),
-            try !hasKey(of: record.digest, in: intent.group),
+            !intent.isAnnouncement, try !hasKey(of: record.digest, in: intent.group),
             case .refuse(let reason) = judge.judge(
                 intent, knowing: try knowledge(of: intent, record.digest))
         else { return nil }
@@ -129,6 +170,7 @@ extension HolderCore {
     private func knowledge(of intent: Intent, _ digest: Digest) throws -> HolderKnowledge {
         var key = try heldKey(of: intent.group, epoch: intent.epoch)
         var spent: [AssetID: Amount] = [:]
+        var destination: AnnouncedAddress?
         var countersFullUntil: UInt64?
         var source: HeldKey?
         var isConfirmed = false
@@ -137,11 +179,15 @@ extension HolderCore {
         switch intent.purpose {
         case .transfer(let order):
             if let root = key?.key.publicKey {
-                spent[order.output.asset] = try store.spent(
-                    of: order.output.asset, under: root,
-                    since: now - min(now, Self.window), except: digest)
+                for asset in order.assets {
+                    spent[asset] = try store.spent(
+                        of: asset, under: root, since: now - min(now, Self.window), except: digest)
+                }
                 countersFullUntil = try store.joined(root: root).map { $0 + Self.window }
+                destination = try store.announced(
+                    order.output.address, on: order.chain, under: root)
             }
+        case .announcement: break
         case .keyCeremony(let ceremony):
             source = try ceremony.source.flatMap { try heldKey(of: $0.group, epoch: $0.epoch) }
             named = ceremony.source?.group ?? named
@@ -154,7 +200,8 @@ extension HolderCore {
         }
         return HolderKnowledge(
             identity: identity.publicKey, now: now, key: key, source: source, spent: spent,
-            countersFullUntil: countersFullUntil, isCeremonyConfirmed: isConfirmed,
+            destination: destination, countersFullUntil: countersFullUntil,
+            isCeremonyConfirmed: isConfirmed,
             isKeyUnfinished: try store.keys(of: named).contains {
                 [.pending, .certified].contains($0.state)
             }, isFrozen: try store.frozen() != nil)

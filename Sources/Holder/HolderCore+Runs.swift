@@ -67,7 +67,7 @@ extension HolderCore {
                 plan.source?.certificate == ceremony.source?.certificate
             else { throw NotJoined(why: "the ceremony is another than was approved") }
             run = try keyCeremony(descriptor, plan, ceremony, source)
-        case (.signing, .keyCeremony), (.keyCeremony, .transfer):
+        case (.signing, .keyCeremony), (.keyCeremony, .transfer), (_, .announcement):
             throw NotJoined(why: "the run is of another kind than the intent")
         }
         guard try store.use(descriptor: run.digest) else {

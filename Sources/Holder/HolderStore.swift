@@ -50,6 +50,15 @@ public protocol HolderStore: RunRegistry {
     func put(_ intent: IntentRecord) throws
     /// Intents that are not closed and expired before this time.
     func unclosedIntents(expiredBefore time: UInt64) throws -> [IntentRecord]
+    /// Approved intents of which no last message was made and that expire after this time.
+    func unsignedIntents(expiringAfter time: UInt64) throws -> [IntentRecord]
+
+    // Announced addresses, by root key.
+    func announced(_ address: String, on chain: ChainID, under root: [UInt8]) throws
+        -> AnnouncedAddress?
+    func keep(
+        _ announced: AnnouncedAddress, of address: String, on chain: ChainID, under root: [UInt8])
+        throws
 
     // Counters.
     func reserve(

@@ -350,6 +350,15 @@ extension HolderDatabase {
         ).map(Self.intent)
     }
 
+    public func unsignedIntents(expiringAfter time: UInt64) throws -> [IntentRecord] {
+        try rows(
+            """
+            SELECT * FROM intents WHERE state <> 'closed' AND expires > ? AND state = 'approved'
+            AND NOT EXISTS (SELECT 1 FROM last_messages WHERE intent = digest)
+            """, [Int64(clamping: time)]
+        ).map(Self.intent)
+    }
+
     public func reserve(
         _ amount: Amount, of asset: AssetID, under root: [UInt8], intent: Digest, at: UInt64
     ) throws {
@@ -382,6 +391,39 @@ extension HolderDatabase {
             sum = sum.adding(amount) ?? .most
         }
         return sum
+    }
+}
+
+// Announced addresses.
+extension HolderDatabase {
+    public func announced(
+        _ address: String, on chain: ChainID, under root: [UInt8]
+    ) throws -> AnnouncedAddress? {
+        try row(
+            """
+            SELECT first_seen, removed_at FROM announced
+            WHERE root = ? AND chain = ? AND address = ?
+            """, [root.data, chain.text, address]
+        ).map { row in
+            AnnouncedAddress(
+                firstSeen: try row.number("first_seen"),
+                removedAt: row["removed_at"] as Int64? == nil
+                    ? nil : try row.number("removed_at"))
+        }
+    }
+
+    public func keep(
+        _ announced: AnnouncedAddress, of address: String, on chain: ChainID, under root: [UInt8]
+    ) throws {
+        try run(
+            """
+            INSERT INTO announced VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+            SET first_seen = excluded.first_seen, removed_at = excluded.removed_at
+            """,
+            [
+                root.data, chain.text, address, Int64(clamping: announced.firstSeen),
+                announced.removedAt.map { Int64(clamping: $0) },
+            ])
     }
 }
 

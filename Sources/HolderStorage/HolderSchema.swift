@@ -7,6 +7,9 @@ enum HolderSchema {
         migrator.registerMigration("2") { db in
             try db.execute(sql: first)
         }
+        migrator.registerMigration("3-announced") { db in
+            try db.execute(sql: announced)
+        }
         return migrator
     }
 
@@ -59,5 +62,12 @@ enum HolderSchema {
             root BLOB PRIMARY KEY, at INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
         CREATE TABLE facts (name TEXT PRIMARY KEY, number INTEGER, text TEXT) STRICT;
+        """
+
+    private static let announced = """
+        CREATE TABLE announced (
+            root BLOB NOT NULL, chain TEXT NOT NULL, address TEXT NOT NULL,
+            first_seen INTEGER NOT NULL, removed_at INTEGER, PRIMARY KEY (root, chain, address)
+        ) STRICT, WITHOUT ROWID;
         """
 }

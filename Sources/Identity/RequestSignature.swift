@@ -54,13 +54,24 @@ public struct SignedRequest: Sendable {
         return !overflow && difference.magnitude <= Self.windowSeconds.magnitude
     }
 
-    /// Whether the signature is the secret's, over the path with or without the query. Takes the
-    /// same time for every wrong signature.
-    public func isSigned(with secret: borrowing APISecret, body: [UInt8]) -> Bool {
+    /// Whether the signature is one secret's or the other's, over the path with or without the
+    /// query. Takes the same time for every wrong signature, and for either secret.
+    public func isSigned(
+        with secret: borrowing APISecret, or other: borrowing APISecret, body: [UInt8]
+    ) -> Bool {
         let bodyHash = Digest.sha256(body).hex
         let plain = canonical(path, bodyHash)
-        let full = canonical(query.map { "\(path)?\($0)" } ?? path, bodyHash)
+        let full = query.map { canonical("\(path)?\($0)", bodyHash) }
+        let isFirst = matches(secret, plain, full)
+        let isSecond = matches(other, plain, full)
+        return isFirst || isSecond
+    }
+
+    private func matches(
+        _ secret: borrowing APISecret, _ plain: [UInt8], _ full: [UInt8]?
+    ) -> Bool {
         let matchesPlain = constantTimeEqual(secret.authenticate(plain), signature)
+        guard let full else { return matchesPlain }
         let matchesFull = constantTimeEqual(secret.authenticate(full), signature)
         return matchesPlain || matchesFull
     }

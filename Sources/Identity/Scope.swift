@@ -11,4 +11,12 @@ public enum Scope: String, CaseIterable, Sendable {
     case addressBookRead = "addressbook:read"
     case addressBookWrite = "addressbook:write"
     case webhooksManage = "webhooks:manage"
+    case keysManage = "keys:manage"
+    case usageRead = "usage:read"
+    case auditRead = "audit:read"
+
+    /// What is about a tenant as a whole: not for a key that is for some of its vaults.
+    public static let tenantWide: Set<Scope> = [
+        .webhooksManage, .keysManage, .usageRead, .auditRead,
+    ]
 }

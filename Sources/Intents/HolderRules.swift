@@ -15,6 +15,9 @@ public struct HolderRules: Equatable, Sendable {
     /// Whether it signs only in runs that make their own pair setups, so that it shares nothing
     /// with a peer that outlives a run.
     public let freshSetups: Bool
+    /// How long ago an address must have been announced here, by this holder's own clock, before a
+    /// transfer to it is signed, in seconds.
+    public let addressCooling: UInt64
     /// Tagged hash of the rules file's bytes, which every verdict carries.
     public let digest: Digest
 
@@ -35,13 +38,15 @@ public struct HolderRules: Equatable, Sendable {
 
     public init(
         environment: CustodyEnvironment, chains: Set<ChainID>, assets: [AssetID: Limits],
-        policy: Digest? = nil, freshSetups: Bool = false, digest: Digest
+        policy: Digest? = nil, freshSetups: Bool = false, addressCooling: UInt64 = 0,
+        digest: Digest
     ) {
         self.environment = environment
         self.chains = chains
         self.assets = assets
         self.policy = policy
         self.freshSetups = freshSetups
+        self.addressCooling = addressCooling
         self.digest = digest
     }
 }
@@ -50,6 +55,8 @@ public struct HolderRules: Equatable, Sendable {
 public struct HolderRulesFile: Codable, Sendable {
     public static let version = 1
     public static let byteLimit = 256 * 1024
+    /// Longest cooling of addresses, a year, in seconds.
+    public static let addressCoolingMost = 365 * 24 * 3600
 
     public let version: Int
     public let environment: String
@@ -57,6 +64,7 @@ public struct HolderRulesFile: Codable, Sendable {
     public let assets: [String: Limits]
     public let policyHash: String?
     public let freshSetups: Bool?
+    public let addressCoolingSeconds: Int?
 
     public struct Limits: Codable, Sendable {
         public let mostPerTransaction: String
@@ -71,7 +79,8 @@ public struct HolderRulesFile: Codable, Sendable {
     }
 
     public init(
-        environment: CustodyEnvironment, chains: [ChainID], assets: [AssetID: Limits]
+        environment: CustodyEnvironment, chains: [ChainID], assets: [AssetID: Limits],
+        addressCoolingSeconds: Int? = nil
     ) {
         version = Self.version
         self.environment = environment.name
@@ -79,11 +88,13 @@ public struct HolderRulesFile: Codable, Sendable {
         self.assets = Dictionary(uniqueKeysWithValues: assets.map { ($0.key.text, $0.value) })
         policyHash = nil
         freshSetups = nil
+        self.addressCoolingSeconds = addressCoolingSeconds
     }
 
     /// The keys that a file, and an asset's limits in it, may have.
     public static let keys: Set = [
         "version", "environment", "chains", "assets", "policyHash", "freshSetups",
+        "addressCoolingSeconds",
     ]
     public static let limitKeys: Set = ["mostPerTransaction", "mostPerDay", "mostFee"]
 
@@ -129,9 +140,14 @@ public struct HolderRulesFile: Codable, Sendable {
         if case .some(.none) = policy {
             throw Invalid("policyHash: 64 hexadecimal digits expected")
         }
+        let cooling = addressCoolingSeconds ?? 0
+        guard (0...Self.addressCoolingMost).contains(cooling) else {
+            throw Invalid("addressCoolingSeconds: 0 to \(Self.addressCoolingMost) expected")
+        }
         return HolderRules(
             environment: environment, chains: chains, assets: assets,
             policy: policy ?? nil, freshSetups: freshSetups ?? false,
+            addressCooling: UInt64(cooling),
             digest: TaggedHash.digest("quorumkeep/rules/v1", bytes))
     }
 }

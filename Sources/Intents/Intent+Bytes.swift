@@ -11,13 +11,14 @@ extension Intent {
         static let kind: UInt64 = 8, chain: UInt64 = 9, source: UInt64 = 10
         static let outputs: UInt64 = 11, inputs: UInt64 = 12, fee: UInt64 = 13
         static let notBefore: UInt64 = 15, expires: UInt64 = 16, policy: UInt64 = 17
-        /// A key ceremony's map, in place of 9 to 14.
-        static let ceremony: UInt64 = 9
+        /// A key ceremony's or an announcement's map, in place of 9 to 14.
+        static let ceremony: UInt64 = 9, announcement: UInt64 = 9
     }
 
     private enum Kind {
         static let transfer: UInt64 = 1
         static let keyCeremony: UInt64 = 5
+        static let announcement: UInt64 = 6
     }
 
     /// Longest address text; Bitcoin's longest has 90 characters.
@@ -57,6 +58,12 @@ extension Intent {
         case .keyCeremony(let ceremony):
             fields[Key.kind] = .unsigned(Kind.keyCeremony)
             fields[Key.ceremony] = ceremony.encoded
+        case .announcement(let announcement):
+            fields[Key.kind] = .unsigned(Kind.announcement)
+            fields[Key.announcement] = .map([
+                1: .unsigned(announcement.change.rawValue), 2: .text(announcement.chain.text),
+                3: .text(announcement.address),
+            ])
         }
         return CBOR.map(fields).encoded()
     }
@@ -84,6 +91,7 @@ extension Intent {
         case Kind.transfer: purpose = .transfer(try Self.order(&fields))
         case Kind.keyCeremony:
             purpose = .keyCeremony(try KeyCeremony(try fields.take(Key.ceremony)))
+        case Kind.announcement: purpose = .announcement(try Self.announcement(&fields))
         case let kind: throw MalformedBytes("intent of unknown kind \(kind)")
         }
         notBefore = try fields.unsigned(Key.notBefore)
@@ -123,6 +131,21 @@ extension Intent {
         return TransferOrder(
             chain: chain, sourcePath: path, sourceAddress: sourceAddress,
             output: .init(asset: asset, address: address, amount: amount), nonce: nonce, fee: limit)
+    }
+
+    private static func announcement(
+        _ fields: inout CBORFields
+    ) throws(MalformedBytes) -> Announcement {
+        var map = try CBORFields(try fields.take(Key.announcement), "announcement")
+        guard let change = Announcement.Change(rawValue: try map.unsigned(1)) else {
+            throw MalformedBytes("an announcement neither adds nor removes")
+        }
+        guard let chain = ChainID(try map.text(2, most: textMost)) else {
+            throw MalformedBytes("unknown chain, or another spelling of one")
+        }
+        let address = try map.text(3, most: textMost)
+        try map.finish()
+        return Announcement(change, address, on: chain)
     }
 
     private static func amount(_ value: CBOR) throws(MalformedBytes) -> Amount {

@@ -3,8 +3,8 @@ import Canonical
 import Chains
 import KeyGroups
 
-/// Everything that is needed to build one chain transaction or to hold one key ceremony, and
-/// nothing that is not judged: what platform, holders and audit log hash
+/// Everything that is needed to build one chain transaction, to hold one key ceremony or to
+/// announce one address, and nothing that is not judged: what platform, holders and audit log hash
 /// (docs/protocols/intent.md).
 public struct Intent: Equatable, Sendable {
     public static let version: UInt64 = 1
@@ -31,6 +31,7 @@ public struct Intent: Equatable, Sendable {
     public enum Purpose: Equatable, Sendable {
         case transfer(TransferOrder)
         case keyCeremony(KeyCeremony)
+        case announcement(Announcement)
     }
 
     public init(
@@ -56,6 +57,10 @@ public struct Intent: Equatable, Sendable {
     }
 
     public var digest: Digest { Self.digest(of: bytes) }
+
+    public var isAnnouncement: Bool {
+        if case .announcement = purpose { true } else { false }
+    }
 }
 
 /// SHA-256(tag || tag || bytes), where tag = SHA-256(name): BIP 340's tagged hash.
@@ -66,7 +71,8 @@ public enum TaggedHash {
     }
 }
 
-/// A payment from one derived address of an account chain.
+/// A payment from one derived address of an account chain: of its own coin, or of a token, which
+/// the output's asset says.
 public struct TransferOrder: Equatable, Sendable {
     public let chain: ChainID
     public let sourcePath: AccountPath
@@ -98,6 +104,61 @@ public struct TransferOrder: Equatable, Sendable {
         self.output = output
         self.nonce = nonce
         self.fee = fee
+    }
+}
+
+/// An outside address that transfers may go to from now on, or may not any more. It is announced
+/// when it is entered and not when it is used, so that a holder knows by its own clock how long
+/// people had to object.
+public struct Announcement: Equatable, Sendable {
+    public enum Change: UInt64, Sendable {
+        case add = 1
+        case remove = 2
+    }
+
+    public let change: Change
+    public let chain: ChainID
+    public let address: String
+
+    public init(_ change: Change, _ address: String, on chain: ChainID) {
+        self.change = change
+        self.chain = chain
+        self.address = address
+    }
+}
+
+extension TransferOrder {
+    /// The one transaction that carries the order out, which platform and holders build alike.
+    ///
+    /// Nil where the destination is no address of the chain, or is the token's own contract, from
+    /// which nobody gets anything back; or the asset is of another chain.
+    public var transaction: EVMTransaction? {
+        guard output.asset.chain == chain,
+            let to = try? EVMAddress(text: output.address), to != output.asset.contract
+        else { return nil }
+        let payment: EVMPayment =
+            switch output.asset {
+            case .native: .coins(output.amount, to: to)
+            case .erc20(_, let contract):
+                .tokens(
+                    ERC20Transfer(recipient: to, amount: output.amount), contract: contract)
+            }
+        switch chain {
+        case .eip155(let id):
+            return EVMTransaction(chainID: id, nonce: nonce, fee: fee, payment: payment)
+        }
+    }
+
+    /// The assets that it takes from its source: what it moves, and the coin of the fee.
+    public var assets: Set<AssetID> { [output.asset, output.asset.feeAsset] }
+
+    /// What it takes of each at most; nil where that is more than an amount can be.
+    var spending: [AssetID: Amount]? {
+        guard let most = fee.most else { return nil }
+        guard output.asset == output.asset.feeAsset else {
+            return [output.asset: output.amount, output.asset.feeAsset: most]
+        }
+        return output.amount.adding(most).map { [output.asset: $0] }
     }
 }
 

@@ -14,6 +14,8 @@ public struct HolderKnowledge: Sendable {
     public let source: HeldKey?
     /// What was approved of an asset under this root key in the last 24 hours, this intent apart.
     public let spent: [AssetID: Amount]
+    /// What this holder was told of a transfer's destination under this root key; nil if nothing.
+    public let destination: AnnouncedAddress?
     /// Of a holder that was given a share of a key that existed before: it does not know what was
     /// spent, so its counters are full until a window has passed, Unix seconds.
     public let countersFullUntil: UInt64?
@@ -27,7 +29,8 @@ public struct HolderKnowledge: Sendable {
 
     public init(
         identity: IdentityPublicKey, now: UInt64, key: HeldKey?, source: HeldKey? = nil,
-        spent: [AssetID: Amount], countersFullUntil: UInt64? = nil, isCeremonyConfirmed: Bool,
+        spent: [AssetID: Amount], destination: AnnouncedAddress? = nil,
+        countersFullUntil: UInt64? = nil, isCeremonyConfirmed: Bool,
         isKeyUnfinished: Bool = false, isFrozen: Bool
     ) {
         self.identity = identity
@@ -35,10 +38,23 @@ public struct HolderKnowledge: Sendable {
         self.key = key
         self.source = source
         self.spent = spent
+        self.destination = destination
         self.countersFullUntil = countersFullUntil
         self.isCeremonyConfirmed = isCeremonyConfirmed
         self.isKeyUnfinished = isKeyUnfinished
         self.isFrozen = isFrozen
+    }
+}
+
+/// What a holder was told of an address, and when by its own clock, Unix seconds.
+public struct AnnouncedAddress: Equatable, Sendable {
+    /// When it was first announced, or again after it had been removed.
+    public let firstSeen: UInt64
+    public let removedAt: UInt64?
+
+    public init(firstSeen: UInt64, removedAt: UInt64? = nil) {
+        self.firstSeen = firstSeen
+        self.removedAt = removedAt
     }
 }
 
@@ -103,6 +119,8 @@ public struct Judge: Sendable {
             case .transfer(let order): return .approve(try approve(order, intent, knowing))
             case .keyCeremony(let ceremony):
                 return .approve(try approve(ceremony, intent, knowing))
+            case .announcement(let announcement):
+                return .approve(try approve(announcement, knowing))
             }
         } catch {
             switch error {
@@ -150,8 +168,9 @@ public struct Judge: Sendable {
     private func approve(
         _ order: TransferOrder, _ intent: Intent, _ knowing: HolderKnowledge
     ) throws(Stop) -> Approved {
-        let limits = try limits(for: order)
+        let (limits, feeLimits) = try limits(for: order)
         let item = try rebuild(order, intent, knowing)
+        let announced = try announcement(of: order.output.address, knowing)
         guard !order.output.amount.isZero else { throw refuse(.amountZero, "The amount is zero.") }
         guard order.output.amount <= limits.perTransaction else {
             throw refuse(
@@ -159,14 +178,22 @@ public struct Judge: Sendable {
                 "\(order.output.amount.baseUnitText) is above this holder's limit of "
                     + "\(limits.perTransaction.baseUnitText) for one transaction.")
         }
-        guard let fee = order.fee.most, fee <= limits.fee else {
+        let feeMost = min(limits.fee, feeLimits.fee)
+        guard let fee = order.fee.most, fee <= feeMost else {
             throw refuse(
                 .feeAboveLimit,
-                "The fee may cost more than this holder's limit of \(limits.fee.baseUnitText).")
+                "The fee may cost more than this holder's limit of \(feeMost.baseUnitText).")
         }
-        guard let total = order.output.amount.adding(fee) else {
+        guard order.output.asset.contract == nil || order.fee.gasLimit <= ERC20Transfer.gasMost
+        else {
+            throw refuse(
+                .feeAboveLimit,
+                "A token's transfer may use at most \(ERC20Transfer.gasMost) gas.")
+        }
+        guard let spending = order.spending else {
             throw refuse(.amountAboveLimit, "Amount and fee are more than an amount can be.")
         }
+        try checkCooling(announced, knowing)
         if let end = knowing.countersFullUntil, end > knowing.now {
             throw .wait(
                 Verdict.Reason(
@@ -174,34 +201,61 @@ public struct Judge: Sendable {
                     "This holder was given its share less than a day ago and does not know what "
                         + "was spent before; its counters are full until \(end)."))
         }
-        let spent = knowing.spent[order.output.asset] ?? .zero
-        guard total <= limits.perDay else {
-            throw refuse(.dailyLimit, "Amount and fee are above this holder's limit for a day.")
-        }
-        guard let sum = spent.adding(total), sum <= limits.perDay else {
-            throw .wait(
-                Verdict.Reason(
-                    .dailyLimit,
-                    "With \(spent.baseUnitText) in the last 24 hours, this would be above the "
-                        + "limit of \(limits.perDay.baseUnitText) for a day."))
-        }
-        return Approved(items: [item], spending: [order.output.asset: total])
+        try checkCounters(spending, knowing)
+        return Approved(items: [item], spending: spending)
     }
 
-    private func limits(for order: TransferOrder) throws(Stop) -> HolderRules.Limits {
-        if rules.environment == .production, order.chain.isTestNetwork {
-            throw refuse(.testNetwork, "\(order.chain.text) is a test network.")
+    /// A token's amount counts against the token's limit, its fee against that of the chain's coin.
+    private func checkCounters(
+        _ spending: [AssetID: Amount], _ knowing: HolderKnowledge
+    ) throws(Stop) {
+        let charged = spending.sorted { $0.key.text < $1.key.text }.map { asset, amount in
+            (asset, amount, rules.assets[asset]?.perDay ?? .zero)
         }
-        guard rules.chains.contains(order.chain) else {
-            throw refuse(.chainNotServed, "This holder does not serve \(order.chain.text).")
+        for (asset, amount, most) in charged where amount > most {
+            throw refuse(
+                .dailyLimit,
+                "Amount and fee are above this holder's limit for a day of \(asset.text).")
         }
+        for (asset, amount, most) in charged {
+            let spent = knowing.spent[asset] ?? .zero
+            guard let sum = spent.adding(amount), sum <= most else {
+                throw .wait(
+                    Verdict.Reason(
+                        .dailyLimit,
+                        "With \(spent.baseUnitText) of \(asset.text) in the last 24 hours, this "
+                            + "would be above the limit of \(most.baseUnitText) for a day."))
+            }
+        }
+    }
+
+    /// The limits of what is moved, and of the coin that the fee is paid in.
+    private func limits(
+        for order: TransferOrder
+    ) throws(Stop) -> (HolderRules.Limits, fee: HolderRules.Limits) {
+        try checkServed(order.chain)
         guard order.output.asset.chain == order.chain,
             let limits = rules.assets[order.output.asset]
         else {
             throw refuse(
                 .assetNotServed, "This holder has no limits for \(order.output.asset.text).")
         }
-        return limits
+        guard let feeLimits = rules.assets[order.output.asset.feeAsset] else {
+            throw refuse(
+                .assetNotServed,
+                "This holder has no limits for \(order.output.asset.feeAsset.text), in which the "
+                    + "fee is paid.")
+        }
+        return (limits, feeLimits)
+    }
+
+    func checkServed(_ chain: ChainID) throws(Stop) {
+        if rules.environment == .production, chain.isTestNetwork {
+            throw refuse(.testNetwork, "\(chain.text) is a test network.")
+        }
+        guard rules.chains.contains(chain) else {
+            throw refuse(.chainNotServed, "This holder does not serve \(chain.text).")
+        }
     }
 
     /// Builds the chain's transaction from the intent, under the key that this holder has.
@@ -233,16 +287,11 @@ public struct Judge: Sendable {
                 .wrongSource,
                 "\(order.sourceAddress) is not the address at \(order.sourcePath.text).")
         }
-        guard let destination = try? EVMAddress(text: order.output.address) else {
-            throw refuse(.wrongDestination, "The destination is no address of \(order.chain.text).")
+        guard let transaction = order.transaction else {
+            throw refuse(
+                .wrongDestination,
+                "The destination is no address of \(order.chain.text), or is the token itself.")
         }
-        switch order.chain {
-        case .eip155(let id):
-            let transaction = EVMTransaction(
-                chainID: id, nonce: order.nonce, fee: order.fee, to: destination,
-                value: order.output.amount)
-            return SigningItem(
-                path: order.sourcePath.derivation, digest: transaction.signingDigest)
-        }
+        return SigningItem(path: order.sourcePath.derivation, digest: transaction.signingDigest)
     }
 }

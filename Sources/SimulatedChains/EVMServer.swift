@@ -21,7 +21,7 @@ public final class EVMServer: Sendable {
         case dropAfter = "drop_after"
     }
 
-    private let chain: SimulatedEVM
+    let chain: SimulatedEVM
     private let blockTime: Duration
     private let faults = Mutex<[String: (fault: Fault, left: Int)]>([:])
 
@@ -121,8 +121,13 @@ public final class EVMServer: Sendable {
         case "eth_blockNumber": return chain.ledger.withLock { hex($0.blocks.last?.number ?? 0) }
         case "eth_maxPriorityFeePerGas": return hex(SimulatedEVM.priorityFee)
         case "eth_gasPrice": return hex(SimulatedEVM.baseFee + SimulatedEVM.priorityFee)
-        case "eth_estimateGas": return hex(EVMFeeLimit.transferGas)
-        case "eth_getCode": return "0x"
+        case "eth_estimateGas":
+            let isToken = try callee(parameters) == SimulatedEVM.token
+            return hex(isToken ? SimulatedEVM.tokenGas : EVMFeeLimit.transferGas)
+        case "eth_getCode":
+            return try address(parameters, 0) == SimulatedEVM.token ? "0xfe" : "0x"
+        case "eth_call": return try call(parameters)
+        case "eth_getLogs": return try logs(parameters)
         case "eth_getBlockByNumber":
             return block(try number(parameters, 0), full: parameters.last as? Bool ?? false)
         case "eth_getTransactionReceipt": return receipt(try digest(parameters, 0))
@@ -153,11 +158,16 @@ public final class EVMServer: Sendable {
             return NSNull()
         case "anvil_setBalance":
             guard let text = parameters.dropFirst().first as? String,
-                let wei = text.hasPrefix("0x")
-                    ? UInt128(text.dropFirst(2), radix: 16) : UInt128(text),
-                let amount = Amount(wei)
+                let amount = EVMQuantity.amount(text)
             else { throw SimulatedEVM.Rejected(message: "no balance in wei") }
             try chain.raise(try address(parameters, 0), to: amount)
+            return NSNull()
+        case "anvil_dealERC20":
+            let units = parameters.count > 2 ? parameters[2] as? String : nil
+            guard try address(parameters, 1) == SimulatedEVM.token,
+                let units, let balance = EVMQuantity.amount(units)
+            else { throw SimulatedEVM.Rejected(message: "no balance of the token") }
+            try chain.raise(try address(parameters, 0), to: balance, ofToken: true)
             return NSNull()
         case "x_reorg":
             guard let depth = integer(parameters, 0) else {
@@ -184,7 +194,7 @@ public final class EVMServer: Sendable {
 
 // Reading parameters and writing blocks.
 extension EVMServer {
-    private func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
+    func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
 
     private func integer(_ parameters: [Any], _ at: Int) -> Int? {
         guard parameters.indices.contains(at) else { return nil }
@@ -211,8 +221,7 @@ extension EVMServer {
     }
 
     private func address(_ parameters: [Any], _ at: Int) throws -> EVMAddress {
-        guard let text = parameters.first as? String, text.hasPrefix("0x"),
-            let address = EVMAddress(hex: text.dropFirst(2))
+        guard parameters.indices.contains(at), let address = EVMQuantity.address(parameters[at])
         else { throw SimulatedEVM.Rejected(message: "no address") }
         return address
     }
@@ -230,7 +239,7 @@ extension EVMServer {
             "number": hex(block.number), "hash": "0x" + block.hash.hex,
             "parentHash": "0x" + block.parent.hex, "baseFeePerGas": hex(SimulatedEVM.baseFee),
             "gasLimit": hex(30_000_000),
-            "gasUsed": hex(EVMFeeLimit.transferGas * UInt64(block.transfers.count)),
+            "gasUsed": hex(block.outcomes.reduce(0) { $0 + $1.gas }),
             "timestamp": hex(block.number), "transactions": transfers,
         ] as [String: Any]
     }
@@ -243,7 +252,8 @@ extension EVMServer {
             "hash": "0x" + transfer.hash.hex, "type": "0x2", "chainId": hex(transaction.chainID),
             "from": transfer.sender.map { "0x" + $0.hex } as Any? ?? NSNull(),
             "to": "0x" + transaction.to.hex, "nonce": hex(transaction.nonce),
-            "value": "0x" + String(transaction.value.baseUnits, radix: 16), "input": "0x",
+            "value": "0x" + String(transaction.value.baseUnits, radix: 16),
+            "input": "0x" + Hex.encode(transaction.data),
             "gas": hex(transaction.fee.gasLimit),
             "maxFeePerGas": hex(transaction.fee.maxFeePerGas),
             "maxPriorityFeePerGas": hex(transaction.fee.maxPriorityFeePerGas),
@@ -271,13 +281,14 @@ extension EVMServer {
             ledger.places[hash].map { (ledger.blocks[$0.block], $0.index) }
         }
         guard let (block, index) = found else { return NSNull() }
-        let transaction = block.transfers[index].transaction
+        let (transaction, outcome) = (block.transfers[index].transaction, block.outcomes[index])
         return [
             "transactionHash": "0x" + hash.hex, "blockHash": "0x" + block.hash.hex,
             "blockNumber": hex(block.number), "transactionIndex": hex(UInt64(index)),
-            "status": "0x1", "gasUsed": hex(EVMFeeLimit.transferGas),
+            "status": outcome.succeeded ? "0x1" : "0x0", "gasUsed": hex(outcome.gas),
             "effectiveGasPrice": hex(SimulatedEVM.gasPrice(of: transaction)), "type": "0x2",
-            "contractAddress": NSNull(), "logs": [Any](),
+            "contractAddress": NSNull(),
+            "logs": logs(in: block).filter { $0.at == index }.map(\.log),
         ] as [String: Any]
     }
 }

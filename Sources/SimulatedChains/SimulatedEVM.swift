@@ -4,8 +4,9 @@ import Chains
 import Foundation
 import Synchronization
 
-/// A little EVM chain of transfers, which checks what a real one checks of them: signature, chain
-/// id, nonce, balance and gas. It keeps its blocks in a file and is the same after a restart.
+/// A little EVM chain of transfers, of its coin and of one token, which checks what a real one
+/// checks of them: signature, chain id, nonce, balance and gas. It keeps its blocks in a file and
+/// is the same after a restart.
 ///
 /// Blocks are mined while there is something in them or something to be confirmed, so an idle
 /// chain does not grow.
@@ -15,8 +16,9 @@ public final class SimulatedEVM: Sendable {
     public static let priorityFee: UInt64 = 1_000_000_000
     /// Empty blocks that follow one with transfers, so that these are confirmed.
     private static let confirmingBlocks = 16
-    /// What the faucet has at the start: a billion coins of 18 decimals.
+    /// What the faucet has at the start: a billion coins of 18 decimals, a billion tokens of 6.
     private static let faucetFunds = "1000000000000000000000000000"
+    private static let faucetTokens = "1000000000000000"
     private static let poolMost = 10_000
 
     struct Block {
@@ -24,10 +26,13 @@ public final class SimulatedEVM: Sendable {
         let hash: Digest
         let parent: Digest
         let transfers: [SignedEVMTransaction]
+        /// What became of each.
+        let outcomes: [Outcome]
     }
 
     struct Account {
         var balance = Amount.zero
+        var tokens = Amount.zero
         var nonce: UInt64 = 0
     }
 
@@ -71,16 +76,21 @@ public final class SimulatedEVM: Sendable {
         for line in lines { try replay(String(line)) }
     }
 
+    private static var faucetAccount: Account {
+        Account(
+            balance: Amount(baseUnits: faucetFunds) ?? .most,
+            tokens: Amount(baseUnits: faucetTokens) ?? .most)
+    }
+
     private func start() {
         let address = faucet.with { EVMAddress($0.publicKey) }
         ledger.withLock { ledger in
             ledger = Ledger()
-            ledger.accounts[address] = Account(
-                balance: Amount(baseUnits: Self.faucetFunds) ?? .most)
+            ledger.accounts[address] = Self.faucetAccount
             ledger.blocks = [
                 Block(
                     number: 0, hash: .sha256(Array("genesis \(chainID)".utf8)),
-                    parent: .sha256([]), transfers: [])
+                    parent: .sha256([]), transfers: [], outcomes: [])
             ]
         }
     }
@@ -138,7 +148,7 @@ public final class SimulatedEVM: Sendable {
         let waiting = ledger.pool.sorted { $0.transaction.nonce < $1.transaction.nonce }
         var rest: [SignedEVMTransaction] = []
         for transfer in waiting {
-            if Self.apply(transfer, &accounts) {
+            if Self.apply(transfer, &accounts) != nil {
                 transfers.append(transfer)
             } else {
                 rest.append(transfer)
@@ -155,8 +165,10 @@ public final class SimulatedEVM: Sendable {
 
     private func append(_ transfers: [SignedEVMTransaction], _ ledger: inout Ledger) {
         guard let last = ledger.blocks.last else { return }
+        var outcomes: [Outcome] = []
         for (index, transfer) in transfers.enumerated() {
-            _ = Self.apply(transfer, &ledger.accounts)
+            // A transfer that a journal of another version holds may be impossible here.
+            outcomes.append(Self.apply(transfer, &ledger.accounts) ?? .reverted(0))
             ledger.places[transfer.hash] = (ledger.blocks.count, index)
         }
         let number = last.number + 1
@@ -164,27 +176,46 @@ public final class SimulatedEVM: Sendable {
             last.hash.bytes + number.bigEndianBytes + ledger.generation.bigEndianBytes
             + transfers.flatMap(\.hash.bytes)
         ledger.blocks.append(
-            Block(number: number, hash: .sha256(content), parent: last.hash, transfers: transfers))
+            Block(
+                number: number, hash: .sha256(content), parent: last.hash, transfers: transfers,
+                outcomes: outcomes))
         ledger.emptySince = transfers.isEmpty ? ledger.emptySince + 1 : 0
     }
 
-    /// Carries a transfer out; false, and nothing is changed, if it cannot be.
+    /// Carries a transfer out and takes its fee; nil, and nothing is changed, if no block can have
+    /// it.
     private static func apply(
         _ transfer: SignedEVMTransaction, _ accounts: inout [EVMAddress: Account]
-    ) -> Bool {
+    ) -> Outcome? {
         let transaction = transfer.transaction
         guard let sender = transfer.sender, var from = accounts[sender],
-            from.nonce == transaction.nonce, let fee = Self.fee(of: transaction),
-            let spent = transaction.value.adding(fee), let left = from.balance.subtracting(spent)
-        else { return false }
+            from.nonce == transaction.nonce, let most = transaction.fee.most,
+            let all = transaction.value.adding(most), all <= from.balance
+        else { return nil }
+        let outcome = outcome(of: transaction, from: sender, accounts)
+        guard let fee = Amount(UInt128(outcome.gas) * UInt128(gasPrice(of: transaction))),
+            let left = from.balance.subtracting(fee)
+        else { return nil }
         from.balance = left
         from.nonce += 1
         accounts[sender] = from
-        var to = accounts[transaction.to] ?? Account()
-        guard let raised = to.balance.adding(transaction.value) else { return false }
-        to.balance = raised
-        accounts[transaction.to] = to
-        return true
+        if outcome.succeeded {
+            move(\.balance, transaction.value, from: sender, to: transaction.to, &accounts)
+        }
+        if let log = outcome.log {
+            move(\.tokens, log.amount, from: sender, to: log.to, &accounts)
+        }
+        return outcome
+    }
+
+    private static func move(
+        _ kind: WritableKeyPath<Account, Amount>, _ amount: Amount, from: EVMAddress,
+        to: EVMAddress, _ accounts: inout [EVMAddress: Account]
+    ) {
+        guard let left = accounts[from]?[keyPath: kind].subtracting(amount) else { return }
+        accounts[from]?[keyPath: kind] = left
+        let raised = accounts[to, default: Account()][keyPath: kind].adding(amount)
+        accounts[to, default: Account()][keyPath: kind] = raised ?? .most
     }
 
     static func gasPrice(of transaction: EVMTransaction) -> UInt64 {
@@ -193,17 +224,14 @@ public final class SimulatedEVM: Sendable {
             baseFee + min(transaction.fee.maxPriorityFeePerGas, transaction.fee.maxFeePerGas))
     }
 
-    static func fee(of transaction: EVMTransaction) -> Amount? {
-        Amount(UInt128(EVMFeeLimit.transferGas) * UInt128(gasPrice(of: transaction)))
-    }
-
     // What callers do.
 
     /// Takes a raw transfer into the pool.
     func send(_ raw: [UInt8]) throws(Rejected) -> Digest {
         guard let transfer = SignedEVMTransaction(raw: raw), let sender = transfer.sender else {
             throw Rejected(
-                message: "this chain takes EIP-1559 transfers without data, signed, and no others")
+                message:
+                    "this chain takes signed EIP-1559 transfers of coins and tokens, and no others")
         }
         let transaction = transfer.transaction
         return try ledger.withLock { ledger throws(Rejected) in
@@ -221,7 +249,7 @@ public final class SimulatedEVM: Sendable {
                     message:
                         "nonce too low: next nonce \(account.nonce), tx nonce \(transaction.nonce)")
             }
-            guard transaction.fee.gasLimit >= EVMFeeLimit.transferGas else {
+            guard transaction.fee.gasLimit >= Self.intrinsicGas(of: transaction) else {
                 throw Rejected(message: "intrinsic gas too low")
             }
             guard transaction.fee.maxFeePerGas >= Self.baseFee else {
@@ -245,22 +273,28 @@ public final class SimulatedEVM: Sendable {
 
     /// Sends what the address lacks up to this balance, from the faucet, as a transfer in the next
     /// block.
-    func raise(_ address: EVMAddress, to balance: Amount) throws(Rejected) {
-        let (have, nonce) = ledger.withLock { ledger in
+    func raise(
+        _ address: EVMAddress, to balance: Amount, ofToken: Bool = false
+    ) throws(Rejected) {
+        let (account, nonce) = ledger.withLock { ledger in
             let sender = faucet.with { EVMAddress($0.publicKey) }
             let pending = ledger.pool.filter { $0.sender == sender }.map(\.transaction.nonce).max()
             return (
-                ledger.accounts[address]?.balance ?? .zero,
+                ledger.accounts[address] ?? Account(),
                 pending.map { $0 + 1 } ?? ledger.accounts[sender]?.nonce ?? 0
             )
         }
+        let have = ofToken ? account.tokens : account.balance
         guard let value = balance.subtracting(have), !value.isZero,
             let fee = EVMFeeLimit(
-                gasLimit: EVMFeeLimit.transferGas, maxFeePerGas: 2 * Self.baseFee,
-                maxPriorityFeePerGas: Self.priorityFee)
+                gasLimit: ofToken ? Self.tokenGas : EVMFeeLimit.transferGas,
+                maxFeePerGas: 2 * Self.baseFee, maxPriorityFeePerGas: Self.priorityFee)
         else { return }
         let transaction = EVMTransaction(
-            chainID: chainID, nonce: nonce, fee: fee, to: address, value: value)
+            chainID: chainID, nonce: nonce, fee: fee,
+            payment: ofToken
+                ? .tokens(ERC20Transfer(recipient: address, amount: value), contract: Self.token)
+                : .coins(value, to: address))
         guard let signature = faucet.with({ $0.sign(transaction.signingDigest) }) else { return }
         _ = try send(transaction.signed(signature).raw)
     }
@@ -285,7 +319,7 @@ public final class SimulatedEVM: Sendable {
         var fresh = Ledger()
         fresh.generation = ledger.generation
         fresh.pool = ledger.pool
-        fresh.accounts[address] = Account(balance: Amount(baseUnits: Self.faucetFunds) ?? .most)
+        fresh.accounts[address] = Self.faucetAccount
         fresh.blocks = Array(kept.prefix(1))
         for block in kept.dropFirst() {
             for (index, transfer) in block.transfers.enumerated() {

@@ -132,12 +132,14 @@ extension SQLStore {
         try run(
             """
             INSERT INTO effects
-                (chain, block, hash, kind, address, movement, high, low, fee_high, fee_low)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (chain, block, hash, kind, place, address, movement, asset, high, low, fee_high,
+                 fee_low)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 effect.chain.text, effect.block.data, effect.hash.data, effect.kind.rawValue,
-                effect.address, effect.transaction.data, amount.high, amount.low, fee.high, fee.low,
+                effect.place, effect.address, effect.transaction.data, effect.asset.text,
+                amount.high, amount.low, fee.high, fee.low,
             ])
     }
 
@@ -146,11 +148,12 @@ extension SQLStore {
             "SELECT * FROM effects WHERE chain = ? AND block = ? ORDER BY id",
             [chain.text, hash.data]
         ).map { row in
-            ChainEffect(
+            guard let asset = AssetID(row["asset"] as String) else { throw row.corrupt("asset") }
+            return ChainEffect(
                 chain: chain, block: hash, hash: try row.value("hash"),
-                kind: try row.text("kind"), address: row["address"],
-                transaction: try row.value("movement"), amount: try row.amount("high", "low"),
-                fee: try row.amount("fee_high", "fee_low"))
+                kind: try row.text("kind"), place: row["place"], address: row["address"],
+                transaction: try row.value("movement"), asset: asset,
+                amount: try row.amount("high", "low"), fee: try row.amount("fee_high", "fee_low"))
         }
     }
 
@@ -158,9 +161,16 @@ extension SQLStore {
         try run("DELETE FROM effects WHERE chain = ? AND block = ?", [chain.text, hash.data])
     }
 
-    func deposit(of hash: Digest, on chain: ChainID) throws -> TransactionID? {
+    func insert(deposit transaction: TransactionID, _ place: PaymentPlace) throws {
+        try run(
+            "INSERT INTO deposits (chain, hash, place, movement) VALUES (?, ?, ?, ?)",
+            [place.chain.text, place.hash.data, place.text, transaction.data])
+    }
+
+    func deposit(at place: PaymentPlace) throws -> TransactionID? {
         try row(
-            "SELECT movement FROM deposits WHERE chain = ? AND hash = ?", [chain.text, hash.data]
+            "SELECT movement FROM deposits WHERE chain = ? AND hash = ? AND place = ?",
+            [place.chain.text, place.hash.data, place.text]
         )?.value("movement")
     }
 }

@@ -2,18 +2,26 @@ import Algebra
 import Canonical
 import Custody
 import GRDB
-import Identity
 import Intents
 import KeyGroups
 
 extension SQLStore {
     func insert(_ tenant: Tenant) throws {
         try run(
-            "INSERT INTO tenants (id, name, environment, created_at) VALUES (?, ?, ?, ?)",
+            """
+            INSERT INTO tenants (id, name, environment, cooling_seconds, created_at)
+            VALUES (?, ?, ?, ?, ?)
+            """,
             [
                 tenant.id.data, tenant.name, Int64(tenant.environment.rawValue),
-                tenant.createdAt.milliseconds,
+                tenant.coolingSeconds, tenant.createdAt.milliseconds,
             ])
+    }
+
+    func update(_ tenant: Tenant) throws {
+        try run(
+            "UPDATE tenants SET cooling_seconds = ? WHERE id = ?",
+            [tenant.coolingSeconds, tenant.id.data])
     }
 
     func tenant(_ id: TenantID) throws -> Tenant? {
@@ -30,7 +38,7 @@ extension SQLStore {
         }
         return Tenant(
             id: try row.value("id"), name: row["name"], environment: environment,
-            createdAt: row.time("created_at"))
+            coolingSeconds: row["cooling_seconds"], createdAt: row.time("created_at"))
     }
 
     /// Identity keys that stand one after the other in a column.
@@ -64,43 +72,4 @@ extension SQLStore {
     }
 
     func setAllOffline() throws { try run("UPDATE holders SET online_since = NULL") }
-
-    func insert(_ key: APIKey) throws {
-        try run(
-            """
-            INSERT INTO api_keys (id, tenant, name, scopes, sealed_secret, created_at)
-            VALUES (?, ?, ?, ?, ?, ?)
-            """,
-            [
-                key.id.text, key.tenant.data, key.name,
-                key.scopes.map(\.rawValue).sorted().joined(separator: " "), key.sealedSecret.data,
-                key.createdAt.milliseconds,
-            ])
-    }
-
-    func revoke(_ key: APIKeyID, at: Timestamp) throws -> Bool {
-        try changes(
-            "UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL",
-            [at.milliseconds, key.text])
-    }
-
-    func apiKey(_ id: APIKeyID) throws -> APIKey? {
-        try row("SELECT * FROM api_keys WHERE id = ?", [id.text]).map(Self.apiKey)
-    }
-
-    func apiKeys(of tenant: TenantID) throws -> [APIKey] {
-        try rows("SELECT * FROM api_keys WHERE tenant = ? ORDER BY created_at", [tenant.data])
-            .map(Self.apiKey)
-    }
-
-    private static func apiKey(_ row: Row) throws -> APIKey {
-        guard let id = APIKeyID(text: row["id"]) else { throw row.corrupt("id") }
-        let scopes = (row["scopes"] as String).split(separator: " ").compactMap {
-            Scope(rawValue: String($0))
-        }
-        return APIKey(
-            id: id, tenant: try row.value("tenant"), name: row["name"], scopes: Set(scopes),
-            sealedSecret: try row.bytes("sealed_secret"), createdAt: row.time("created_at"),
-            revokedAt: row.optionalTime("revoked_at"))
-    }
 }

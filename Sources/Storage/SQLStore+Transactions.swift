@@ -29,21 +29,6 @@ extension SQLStore {
                 transaction.note, transaction.externalID, transaction.createdAt.milliseconds,
                 transaction.updatedAt.milliseconds,
             ])
-        if transaction.kind == .deposit, let hash = transaction.hash {
-            try run(
-                "INSERT INTO deposits (chain, hash, movement) VALUES (?, ?, ?)",
-                [try chain(of: transaction), hash.data, transaction.id.data])
-        }
-    }
-
-    /// The chain of a deposit's address.
-    private func chain(of transaction: Transaction) throws -> String {
-        guard
-            let row = try row(
-                "SELECT chain FROM addresses WHERE text = ? AND wallet = ?",
-                [transaction.destinationAddress, transaction.wallet.data])
-        else { throw CorruptRow(description: "a deposit to no address of its wallet") }
-        return row["chain"]
     }
 
     func update(_ transaction: Transaction) throws {
@@ -161,6 +146,15 @@ extension SQLStore {
         if let to = filter.to {
             condition += " AND created_at < ?"
             arguments += [to.milliseconds]
+        }
+        if let within = filter.within {
+            let marks = Self.marks(within.count)
+            condition += """
+                 AND (vault IN (\(marks)) OR destination_wallet IN
+                    (SELECT id FROM wallets WHERE vault IN (\(marks))))
+                """
+            let vaults = StatementArguments(within.map(\.data))
+            arguments += vaults + vaults
         }
         return try page(
             request, "SELECT * FROM transactions", where: condition, arguments, Self.transaction)

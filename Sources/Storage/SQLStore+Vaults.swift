@@ -56,9 +56,21 @@ extension SQLStore {
         ).map(Self.vault)
     }
 
-    func vaults(of tenant: TenantID, _ request: PageRequest) throws -> Page<Vault> {
-        try page(
-            request, "SELECT * FROM vaults", where: "tenant = ?", [tenant.data], Self.vault)
+    func vaults(
+        of tenant: TenantID, within: Set<VaultID>?, _ request: PageRequest
+    ) throws -> Page<Vault> {
+        var condition = "tenant = ?"
+        var arguments: StatementArguments = [tenant.data]
+        if let within {
+            condition += " AND id IN (\(Self.marks(within.count)))"
+            arguments += StatementArguments(within.map(\.data))
+        }
+        return try page(request, "SELECT * FROM vaults", where: condition, arguments, Self.vault)
+    }
+
+    /// Question marks for so many arguments.
+    static func marks(_ count: Int) -> String {
+        repeatElement("?", count: count).joined(separator: ", ")
     }
 
     func nextVaultIndex(under keyVault: KeyVaultID) throws -> UInt32 {
@@ -125,127 +137,6 @@ extension SQLStore {
             id: try row.value("id"), tenant: try row.value("tenant"),
             vault: try row.value("vault"), asset: row["asset"], label: row["label"],
             depositAddress: row["deposit_address"], status: try row.text("status"),
-            createdAt: row.time("created_at"))
-    }
-
-    func nextAddressNumber(of vault: VaultID, coin: UInt32) throws -> UInt32 {
-        let last = try row(
-            "SELECT max(number) AS last FROM addresses WHERE vault = ? AND coin = ?",
-            [vault.data, Int64(coin)])
-        guard let number = UInt32(exactly: (last?["last"] as Int64? ?? -1) + 1) else {
-            throw CorruptRow(description: "no further address under the vault")
-        }
-        return number
-    }
-
-    func insert(_ address: WalletAddress) throws {
-        let funds = address.funds.columns
-        try run(
-            """
-            INSERT INTO addresses
-                (chain, text, tenant, wallet, vault, coin, vault_index, number,
-                 funds_high, funds_low, next_nonce)
-            VALUES (?, ?, ?, ?, (SELECT vault FROM wallets WHERE id = ?), ?, ?, ?, ?, ?, ?)
-            """,
-            [
-                address.chain.text, address.text, address.tenant.data, address.wallet.data,
-                address.wallet.data, Int64(address.path.coin), Int64(address.path.vaultIndex),
-                Int64(address.path.number), funds.high, funds.low, Int64(address.nextNonce),
-            ])
-    }
-
-    func address(_ text: String, on chain: ChainID) throws -> WalletAddress? {
-        try row("SELECT * FROM addresses WHERE chain = ? AND text = ?", [chain.text, text])
-            .map(Self.address)
-    }
-
-    func addresses(of tenant: TenantID, on chain: ChainID) throws -> [WalletAddress] {
-        try rows(
-            "SELECT * FROM addresses WHERE tenant = ? AND chain = ?", [tenant.data, chain.text]
-        ).map(Self.address)
-    }
-
-    func updateFunds(of address: WalletAddress) throws {
-        let funds = address.funds.columns
-        try run(
-            """
-            UPDATE addresses SET funds_high = ?, funds_low = ?, next_nonce = ?
-            WHERE chain = ? AND text = ?
-            """,
-            [funds.high, funds.low, Int64(address.nextNonce), address.chain.text, address.text])
-    }
-
-    private static func address(_ row: Row) throws -> WalletAddress {
-        guard let coin = UInt32(exactly: row["coin"] as Int64),
-            let vaultIndex = UInt32(exactly: row["vault_index"] as Int64),
-            let number = UInt32(exactly: row["number"] as Int64),
-            let path = AccountPath(coin: coin, vaultIndex: vaultIndex, number: number)
-        else { throw row.corrupt("number") }
-        return WalletAddress(
-            chain: try row.chain("chain"), text: row["text"], tenant: try row.value("tenant"),
-            wallet: try row.value("wallet"), path: path,
-            funds: try row.amount("funds_high", "funds_low"),
-            nextNonce: try row.number("next_nonce"))
-    }
-
-    func insert(_ entry: AddressBookEntry) throws {
-        try run(
-            """
-            INSERT INTO address_book
-                (id, tenant, network, address, label, external_id, status, activates_at, created_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-            [
-                entry.id.data, entry.tenant.data, entry.network, entry.address, entry.label,
-                entry.externalID, entry.status.rawValue, entry.activatesAt.milliseconds,
-                entry.createdAt.milliseconds,
-            ])
-    }
-
-    func update(_ entry: AddressBookEntry) throws {
-        try run(
-            "UPDATE address_book SET label = ?, status = ? WHERE id = ?",
-            [entry.label, entry.status.rawValue, entry.id.data])
-    }
-
-    func addressBookEntry(
-        _ id: AddressBookEntryID, of tenant: TenantID
-    ) throws -> AddressBookEntry? {
-        try row("SELECT * FROM address_book WHERE id = ? AND tenant = ?", [id.data, tenant.data])
-            .map(Self.entry)
-    }
-
-    func addressBookEntry(
-        network: String, address: String, of tenant: TenantID
-    ) throws -> AddressBookEntry? {
-        try row(
-            """
-            SELECT * FROM address_book
-            WHERE tenant = ? AND network = ? AND address = ? AND status <> 'Removed'
-            """, [tenant.data, network, address]
-        ).map(Self.entry)
-    }
-
-    func addressBookEntry(externalID: String, of tenant: TenantID) throws -> AddressBookEntry? {
-        try row(
-            "SELECT * FROM address_book WHERE tenant = ? AND external_id = ?",
-            [tenant.data, externalID]
-        ).map(Self.entry)
-    }
-
-    func addressBook(
-        of tenant: TenantID, _ request: PageRequest
-    ) throws -> Page<AddressBookEntry> {
-        try page(
-            request, "SELECT * FROM address_book", where: "tenant = ? AND status <> 'Removed'",
-            [tenant.data], Self.entry)
-    }
-
-    private static func entry(_ row: Row) throws -> AddressBookEntry {
-        AddressBookEntry(
-            id: try row.value("id"), tenant: try row.value("tenant"), network: row["network"],
-            address: row["address"], label: row["label"], externalID: row["external_id"],
-            status: try row.text("status"), activatesAt: row.time("activates_at"),
             createdAt: row.time("created_at"))
     }
 }

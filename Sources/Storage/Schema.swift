@@ -14,6 +14,9 @@ enum Schema {
         }
         migrator.registerMigration("cancellation") { db in try db.execute(sql: cancellation) }
         migrator.registerMigration("vault status") { db in try db.execute(sql: vaultStatus) }
+        migrator.registerMigration("callers") { db in try db.execute(sql: callers) }
+        migrator.registerMigration("announcements") { db in try db.execute(sql: announcements) }
+        migrator.registerMigration("tokens") { db in try db.execute(sql: tokens) }
         migrator.registerMigration("webhook-attempts") { try $0.execute(sql: webhookAttempts) }
         return migrator
     }
@@ -277,5 +280,25 @@ enum Schema {
         ) STRICT;
         CREATE INDEX events_due ON events (next_try) WHERE state = 'waiting';
         CREATE INDEX events_in_order ON events (tenant, resource, number) WHERE state = 'waiting';
+        """
+
+    private static let announcements = """
+        ALTER TABLE tenants ADD COLUMN cooling_seconds INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX address_book_to_activate ON address_book (activates_at)
+            WHERE status = 'Pending';
+        CREATE INDEX address_book_by_address ON address_book (tenant, network, address);
+        CREATE TABLE address_notices (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            entry BLOB NOT NULL REFERENCES address_book (id), holder BLOB NOT NULL,
+            is_told INTEGER NOT NULL, next_offer INTEGER NOT NULL, answer TEXT,
+            UNIQUE (entry, holder)
+        ) STRICT;
+        CREATE INDEX address_notices_due ON address_notices (holder, next_offer, seq)
+            WHERE is_told = 0;
+        CREATE TABLE announcements (
+            intent BLOB PRIMARY KEY, entry BLOB NOT NULL, change INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX announcements_by_age ON announcements (expires_at);
         """
 }

@@ -123,8 +123,11 @@ public struct ChainFollower: Sendable {
         guard let block = try await node.ask(EVMRPC.block(number)) else { return false }
         if let parent, block.parent != parent { return true }  // the next look takes back
         let priorityFee = try await node.ask(EVMRPC.priorityFee())
+        let moved = try await tokenTransfers(in: block)
         let relevant = try await custody.read { books in
-            try block.transactions.filter { try books.concerns($0, on: chain) }
+            try block.transactions.filter { transaction in
+                try books.concerns(transaction, moving: moved[transaction.hash] ?? [], on: chain)
+            }
         }
         var transfers: [ObservedBlock.Transfer] = []
         for transaction in relevant {
@@ -138,13 +141,25 @@ public struct ChainFollower: Sendable {
             baseFee: block.baseFee ?? 0, priorityFee: priorityFee, transfers: transfers)
         let known = Set(transfers.map(\.transaction.hash))
         try await custody.write { books in
-            let missed = try block.transactions.contains {
-                try !known.contains($0.hash) && books.concerns($0, on: chain)
+            let missed = try block.transactions.contains { transaction in
+                try !known.contains(transaction.hash)
+                    && books.concerns(
+                        transaction, moving: moved[transaction.hash] ?? [], on: chain)
             }
             // An address came to be meanwhile: its deposit is found at the next look.
             guard !missed else { throw EVMNode.Failure.unclear("an address is new") }
             try books.apply(observed, on: chain)
         }
         return true
+    }
+
+    /// What the block's transactions did with the tokens that are kept here. A node that does not
+    /// know the block by its hash answers with an error, so that nothing is missed.
+    private func tokenTransfers(in block: EVMBlock) async throws -> [Digest: [ERC20Log]] {
+        let tokens = custody.settings.tokens(on: chain)
+        guard !tokens.isEmpty, !block.transactions.isEmpty else { return [:] }
+        let transfers = try await node.ask(
+            EVMRPC.tokenTransfers(inBlock: block.hash, of: tokens))
+        return Dictionary(grouping: transfers, by: \.transaction).mapValues { $0.map(\.log) }
     }
 }

@@ -2,7 +2,7 @@ import Custody
 import Logging
 
 /// Forgets what is too old to matter: answers to idempotency keys, signatures past their window,
-/// and events whose delivery has ended.
+/// announcements that have expired, and events whose delivery has ended.
 public struct Janitor: Sendable {
     private static let pause = Duration.seconds(600)
     /// Events of one commit: others want to write too.
@@ -25,6 +25,7 @@ public struct Janitor: Sendable {
                     try books.store.purge(
                         answersBefore: books.now.adding(seconds: -Once.keptSeconds),
                         signaturesBefore: books.now)
+                    try books.store.forgetAnnouncements(before: books.now)
                 }
                 try await forgetEvents()
             } catch {

@@ -97,6 +97,7 @@ public final class SigningDesk: HolderTraffic {
                 case .tend: mustTend = true
                 }
             }
+            orders += try books.announce(to: online, signer: signer)
             for request in try books.makeIntents(signer: signer) {
                 orders.append(
                     .offer(

@@ -1,7 +1,9 @@
 import Chains
 import Custody
 import Foundation
+import Gateway
 import Housekeeping
+import Identity
 import Intents
 
 /// The installation's configuration file, `platform.json`, read once when it starts.
@@ -23,12 +25,28 @@ struct PlatformConfiguration: Codable {
     var webhooks: Webhooks
     /// Whether every signature makes its own pair setups; left out for no.
     var freshSetups: Bool?
+    /// Left out for the usual ones.
+    var limits: Limits?
 
     struct Doors: Codable {
         var host: String
         var tlsPort: Int
         /// Plain HTTP on loopback; left out but in development.
         var plainPort: Int?
+        /// Proxies whose X-Forwarded-For is believed, in CIDR form; left out for none.
+        var trustedProxies: [String]?
+    }
+
+    /// How many requests pass; each may be left out.
+    struct Limits: Codable {
+        var apiKey: Rate?
+        var address: Rate?
+        var failures: Rate?
+    }
+
+    struct Rate: Codable {
+        var perSecond: Int
+        var burst: Int
     }
 
     struct Listener: Codable {
@@ -59,6 +77,8 @@ struct PlatformConfiguration: Codable {
         var confirmations: UInt64
         /// In whole coins.
         var minWithdrawal: String
+        /// Gas that a token's withdrawal may use; left out for 100,000.
+        var gasLimit: UInt64?
     }
 
     struct Webhooks: Codable {
@@ -67,6 +87,24 @@ struct PlatformConfiguration: Codable {
         var pausesSeconds: [Int64]
         /// How many days an event is kept when its delivery has ended; 30 if left out.
         var eventsKeptDays: Int?
+    }
+
+    /// What the API's doors are set to.
+    func gatewaySettings() throws -> GatewaySettings {
+        var settings = GatewaySettings()
+        settings.trustedProxies = try (custody.trustedProxies ?? []).map { text in
+            do throws(AddressRange.Malformed) {
+                return try AddressRange(text)
+            } catch {
+                throw CommandFailure(
+                    "platform.json: custody.trustedProxies: '\(text)' is no range such as "
+                        + "10.0.0.0/8 or 2001:db8::/32, without bits behind its prefix")
+            }
+        }
+        settings.keyLimit = try limits?.apiKey?.limit() ?? settings.keyLimit
+        settings.addressLimit = try limits?.address?.limit() ?? settings.addressLimit
+        settings.failureLimit = try limits?.failures?.limit() ?? settings.failureLimit
+        return settings
     }
 
     func settings() throws -> CustodySettings {
@@ -86,17 +124,29 @@ struct PlatformConfiguration: Codable {
             throw CommandFailure("platform.json: webhooks.pausesSeconds are from 0 to 604800")
         }
         let assets = try self.assets.map { entry in
+            let gas = entry.gasLimit ?? ERC20Transfer.usualGas
             guard let asset = AssetID(entry.asset), (0...18).contains(entry.decimals),
+                (EVMFeeLimit.transferGas...ERC20Transfer.gasMost).contains(gas),
+                asset.contract != nil || entry.gasLimit == nil,
                 let least = try? Amount(text: entry.minWithdrawal, decimals: entry.decimals),
                 entry.confirmations >= 1, entry.confirmations < Books.blocksKept
             else { throw CommandFailure("platform.json: asset \(entry.id) is impossible") }
             return Asset(
                 id: entry.id, symbol: entry.symbol, name: entry.name, asset: asset,
                 decimals: entry.decimals, confirmations: entry.confirmations,
-                minimumWithdrawal: least)
+                minimumWithdrawal: least, tokenGas: entry.gasLimit)
         }
         guard Set(assets.map(\.id)).count == assets.count else {
             throw CommandFailure("platform.json: an asset's id stands twice")
+        }
+        let kept = Set(assets.map(\.asset))
+        guard kept.count == assets.count else {
+            throw CommandFailure("platform.json: two assets are the same coin or token")
+        }
+        for asset in assets where !kept.contains(asset.asset.feeAsset) {
+            throw CommandFailure(
+                "platform.json: \(asset.id) needs \(asset.asset.feeAsset.text) as an asset too, "
+                    + "which pays its fees")
         }
         if environment == .production {
             guard !webhooks.allowLocal, custody.plainPort == nil,
@@ -109,5 +159,16 @@ struct PlatformConfiguration: Codable {
         return CustodySettings(
             environment: environment, assets: assets, intentLifetime: intentLifetimeSeconds,
             allowsLocalWebhooks: webhooks.allowLocal, freshSetups: freshSetups ?? false)
+    }
+}
+
+extension PlatformConfiguration.Rate {
+    fileprivate func limit() throws -> RateLimit {
+        guard (1...1_000_000).contains(perSecond), (1...10_000_000).contains(burst) else {
+            throw CommandFailure(
+                "platform.json: limits have perSecond from 1 to 1000000 and burst from 1 to "
+                    + "10000000")
+        }
+        return RateLimit(perSecond: perSecond, burst: burst)
     }
 }

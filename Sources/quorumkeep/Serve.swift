@@ -44,7 +44,10 @@ struct Serve: AsyncParsableCommand {
         let directory = options.directory
         let lock = try DirectoryLock(directory.url, name: "lock")
         let (custody, database) = try directory.custody()
-        try await custody.write { books in try books.store.setAllOffline() }
+        try await custody.write { books in
+            try books.store.setAllOffline()
+            try books.tellBooks()
+        }
         let configuration = try directory.configuration()
         try await custody.read { books in
             let missing = try books.store.assetsInUse().subtracting(books.settings.assets.map(\.id))
@@ -94,8 +97,11 @@ struct PlatformParts {
         let server = RelayServer(
             relay: relay, configuration: configuration.relay, certificate: certificate,
             privateKey: privateKey)
+        let gateway = GatewayServer(
+            custody: custody, settings: try configuration.gatewaySettings(), log: log)
         // What starts first stops last: the doors close before what they lead to.
         var services: [any Service] = [
+            Worker { await gateway.keepUsage() },
             Worker {
                 await Janitor(
                     custody: custody,
@@ -103,6 +109,7 @@ struct PlatformParts {
                         ?? RecordedEvent.usualKeptDays, log: log
                 ).run()
             },
+            Worker { await Activator(custody: custody, log: log).run() },
             Worker {
                 await WebhookSender(
                     custody: custody,
@@ -132,7 +139,6 @@ struct PlatformParts {
         }
         services.append(Worker { await desk.run(through: relay) })
         services.append(server)
-        let gateway = GatewayServer(custody: custody, log: log)
         services.append(
             try gateway.application(
                 for: .tls(

@@ -99,6 +99,70 @@ import Testing
         #expect(checked == 14)
     }
 
+    /// Signed by eth-account 0.13 with the key of 32 bytes 0x46.
+    private static let tokenTransfer =
+        "02f8b10109843b9aca008506fc23ac00830186a094dac17f958d2ee523a2206206994597c13d831ec780b844a9059cbb"
+        + "0000000000000000000000005aaeb6053f3e94c9b9a09f33669435e7ef1beaed"
+        + "000000000000000000000000000000000000000000000000000000000012d687"
+        + "c080a0c28625d6842d2e08cecae0a775c0bb8ae1a86c414982ac6e4393d5a2e110a6a2"
+        + "a036fd00a55cdda0e3d73967022434b5219cece8bde888c3ac734226dff37035a6"
+
+    @Test func `a token's transfer agrees with another library, and no other call is read`() throws
+    {
+        let contract = try EVMAddress(text: "0xdAC17F958D2ee523a2206206994597C13D831ec7")
+        let transfer = ERC20Transfer(
+            recipient: try EVMAddress(text: "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"),
+            amount: Amount(UInt32(1_234_567)))
+        let fee = try #require(
+            EVMFeeLimit(
+                gasLimit: 100_000, maxFeePerGas: 30_000_000_000, maxPriorityFeePerGas: 1_000_000_000
+            ))
+        let transaction = EVMTransaction(
+            chainID: 1, nonce: 9, fee: fee, payment: .tokens(transfer, contract: contract))
+        let key = WholeKey(SecretBytes(copying: [UInt8](repeating: 0x46, count: 32)))!
+        let signed = transaction.signed(key.sign(transaction.signingDigest)!)
+        #expect(Hex.encode(signed.raw) == Self.tokenTransfer)
+        #expect(
+            signed.hash.hex == "1f82482ee74f2212409808cfd94cbc9c15d5b48a11e61b3e21249d2a195b3a1a")
+        #expect(SignedEVMTransaction(raw: signed.raw)?.transaction == transaction)
+
+        let data = transfer.data
+        #expect(ERC20Transfer(data: data) == transfer)
+        let approve: [UInt8] = [0x09, 0x5e, 0xa7, 0xb3]
+        var dirty = data
+        dirty[4] = 1  // above the address
+        var huge = data
+        huge[36] = 1  // 2^248
+        let others = [
+            approve + Array(data.dropFirst(4)), data + [0], Array(data.dropLast()), dirty, huge,
+        ]
+        for other in others {
+            #expect(ERC20Transfer(data: other) == nil)
+            #expect(SignedEVMTransaction(raw: try Self.signed(data: other, key)) == nil)
+        }
+        #expect(SignedEVMTransaction(raw: try Self.signed(data: data, key)) != nil)
+        #expect(
+            SignedEVMTransaction(raw: try Self.signed(data: data, value: [1], key)) == nil,
+            "a token's transfer moves no coins")
+    }
+
+    /// A transaction with any data, validly signed.
+    private static func signed(
+        data: [UInt8], value: [UInt8] = [], _ key: borrowing WholeKey
+    ) throws -> [UInt8] {
+        let fields: [RLP] = [
+            .integer(1), .integer(9), .integer(1), .integer(2), .integer(100_000),
+            .bytes([UInt8](repeating: 7, count: 20)), .bytes(value), .bytes(data), .list([]),
+        ]
+        let signature = key.sign(Keccak256.hash([2] + RLP.list(fields).encoded()))!
+        let parts: [RLP] = [
+            .integer(UInt64(signature.recoveryID & 1)),
+            .bytes(Array(signature.r.bytes.drop { $0 == 0 })),
+            .bytes(Array(signature.s.bytes.drop { $0 == 0 })),
+        ]
+        return [2] + RLP.list(fields + parts).encoded()
+    }
+
     @Test func `derived addresses agree with two other libraries`() throws {
         let vectors = try Vectors.json("chains/xpub_addresses.json").items
         for vector in vectors {
@@ -133,7 +197,14 @@ import Testing
             #expect(ChainID(text) == nil, "\(text)")
         }
         #expect(AssetID("eip155:1/slip44:60") == .native(.eip155(1)))
-        for text in ["eip155:1/slip44:61", "eip155:1", "eip155:1/slip44:060", "eip155:1/erc20:0x"] {
+        let token = "eip155:1/erc20:0xdAC17F958D2ee523a2206206994597C13D831ec7"
+        #expect(AssetID(token)?.text == token)
+        #expect(AssetID(token)?.feeAsset == .native(.eip155(1)))
+        for text in [
+            "eip155:1/slip44:61", "eip155:1", "eip155:1/slip44:060", "eip155:1/erc20:0x",
+            token.lowercased(), "eip155:01/erc20:0xdAC17F958D2ee523a2206206994597C13D831ec7",
+            token + "/1", token.replacingOccurrences(of: "erc20", with: "erc721"),
+        ] {
             #expect(AssetID(text) == nil, "\(text)")
         }
     }

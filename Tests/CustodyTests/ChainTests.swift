@@ -210,8 +210,11 @@ import Testing
                 $0 + ($1.transaction.value?.baseUnits ?? 0)
             }
             for sum in try await test.sums() { #expect(sum.owned == sum.owed, "step \(step)") }
-            let funds = try await test.custody.read {
-                try $0.store.addresses(of: tenant, on: TestCustody.chain).map(\.funds.baseUnits)
+            let addresses = wallets.map(\.depositAddress)
+            let funds = try await test.custody.read { books in
+                try addresses.map {
+                    try books.store.funds(of: $0, asset: TestCustody.eth.asset).baseUnits
+                }
             }
             #expect(funds.reduce(0, +) == held, "step \(step) of seed \(seed)")
             let holdings = try await test.custody.read {

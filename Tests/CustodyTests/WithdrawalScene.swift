@@ -33,6 +33,7 @@ struct WithdrawalScene {
                     network: TestCustody.chain.text, address: Self.stranger, tag: nil,
                     label: "stranger", externalID: nil), for: tenant)
         }
+        try await test.announceAddresses()
     }
 
     func draft(

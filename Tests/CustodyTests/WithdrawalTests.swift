@@ -471,7 +471,7 @@ import Testing
         _ = try await scene.read(asked)
     }
 
-    @Test func `removing the entry stops new ones, and external ids are one withdrawal`()
+    @Test func `with a known external id is the same one, also after its entry was removed`()
         async throws
     {
         let scene = try await Scene()
@@ -480,9 +480,10 @@ import Testing
         #expect(first.id == again.id)
         let (tenant, entry) = (scene.tenant, scene.entry.id)
         try await scene.test.custody.write { try $0.removeAddress(entry, of: tenant) }
+        #expect(try await scene.withdraw(scene.draft(externalID: "payout 1")).id == first.id)
         let refusal = await #expect(throws: Refusal.self) {
             _ = try await scene.withdraw(scene.draft())
         }
-        #expect(refusal?.code == .notFound)
+        #expect(refusal?.code == .notInAddressBook)
     }
 }

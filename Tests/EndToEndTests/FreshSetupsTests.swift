@@ -6,16 +6,6 @@ import Testing
 @testable import quorumkeep
 
 @Suite(.serialized) struct `An installation with fresh setups` {
-    /// Adds the setting to a JSON object in a file, as an operator's editor does.
-    private func set(_ file: String) throws {
-        let url = URL(filePath: file)
-        let text = String(decoding: try Data(contentsOf: url), as: UTF8.self)
-        let opening = try #require(text.firstIndex(of: "{"))
-        var changed = text
-        changed.insert(contentsOf: "\"freshSetups\": true,", at: text.index(after: opening))
-        try Data(changed.utf8).write(to: url)
-    }
-
     @Test func `pays, and its holders sign in no other way`() async throws {
         let stack = Stack(portBase: 18780)
         try await stack.start()
@@ -23,7 +13,9 @@ import Testing
         let wallet = try await stack.api().fundedWallet("w", "9", on: try stack.chain)
         let entry = try await stack.api().entry("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")
         try await stack.stop()
-        for holder in file.holders { try set("\(holder.dataDir)/rules.json") }
+        for holder in file.holders {
+            try Stack.insert("\"freshSetups\": true,", into: "\(holder.dataDir)/rules.json")
+        }
         try await stack.start()
         let api = try stack.api()
         let waiting = try await api.withdraw("1", from: wallet, to: entry)

@@ -133,6 +133,17 @@ final class Stack: @unchecked Sendable {  // used by one test at a time
         }
     }
 
+    /// Adds a member to a JSON object in a file, as an operator's editor does.
+    static func insert(_ member: String, into file: String) throws {
+        let url = URL(filePath: file)
+        var text = String(decoding: try Data(contentsOf: url), as: UTF8.self)
+        guard let opening = text.firstIndex(of: "{") else {
+            throw Late(description: "\(file) has no object")
+        }
+        text.insert(contentsOf: member, at: text.index(after: opening))
+        try Data(text.utf8).write(to: url)
+    }
+
     func api(_ number: Int = 0) throws -> APIClient {
         let file = try description
         let key = file.tenants[number].keys.hmac
@@ -212,6 +223,32 @@ struct Chain: Sendable {
         return amount
     }
 
+    /// What a token's contract says that an address has, in whole tokens.
+    func tokens(of address: String, at contract: EVMAddress) async throws -> String {
+        let owner = try EVMAddress(text: address)
+        let text = try await ask(
+            "eth_call",
+            [
+                .object([
+                    "to": .string(contract.text),
+                    "data": .string("0x70a08231" + String(repeating: "0", count: 24) + owner.hex),
+                ]), .string("latest"),
+            ]
+        ).text
+        guard let units = UInt128(text.dropFirst(2), radix: 16), let amount = Amount(units) else {
+            throw NoAnswer()
+        }
+        return amount.text(decimals: SimulatedEVM.tokenDecimals)
+    }
+
+    /// Credits an address with tokens of the simulated chain.
+    func fundTokens(_ address: String, _ tokens: String) async throws {
+        let units = try Amount(text: tokens, decimals: SimulatedEVM.tokenDecimals).baseUnitText
+        try await ask(
+            "anvil_dealERC20",
+            [.string(address), .string(SimulatedEVM.token.text), .string(units)])
+    }
+
     /// Credits an address as a payment from outside does.
     func fund(_ address: String, _ coins: String) async throws {
         let wei = try Amount(text: coins, decimals: 18).baseUnits
@@ -222,12 +259,13 @@ struct Chain: Sendable {
 
 /// What tests do as a tenant.
 extension APIClient {
-    func wallet(_ name: String) async throws -> JSONValue {
+    /// A wallet of the vault of that name, which is opened if it is not there.
+    func wallet(_ name: String, asset: String = "ETH") async throws -> JSONValue {
         let vault = try await call(
             "POST", "/vaults", .object(["externalId": .string(name), "name": .string(name)]))
         return try await call(
             "POST", "/vaults/\(vault["id"]?.text ?? "")/wallets",
-            .object(["assetId": .string("ETH")]))
+            .object(["assetId": .string(asset)]))
     }
 
     func entry(_ address: String, network: String = "eip155:31337") async throws -> JSONValue {

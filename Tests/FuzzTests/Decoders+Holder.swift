@@ -21,6 +21,13 @@ extension Decoders {
             amount: Amount(baseUnits: "20000000000000000000")!),
         nonce: 7, fee: EVMFeeLimit(gasLimit: 21_000, maxFeePerGas: 5, maxPriorityFeePerGas: 1)!)
 
+    private static let tokenOrder = TransferOrder(
+        chain: order.chain, sourcePath: order.sourcePath, sourceAddress: order.sourceAddress,
+        output: .init(
+            asset: .erc20(.eip155(1), EVMAddress(unchecked: random("token", 20))),
+            address: order.output.address, amount: Amount(UInt32(7))),
+        nonce: 8, fee: order.fee)
+
     private static func intent(_ purpose: Intent.Purpose) -> Intent {
         Intent(
             environment: .sandbox, tenant: TenantID(unchecked: random("t", 16)),
@@ -31,7 +38,7 @@ extension Decoders {
     }
 
     private static let intentBytes: [[UInt8]] = [
-        intent(.transfer(order)).bytes,
+        intent(.transfer(order)).bytes, intent(.transfer(tokenOrder)).bytes,
         intent(
             .keyCeremony(
                 KeyCeremony(
@@ -47,6 +54,8 @@ extension Decoders {
                         group: GroupID(unchecked: random("s", 16)), epoch: 3,
                         certificate: .sha256([4]), publicKey: random("k", 32)))!)
         ).bytes,
+        intent(.announcement(Announcement(.add, order.output.address, on: order.chain))).bytes,
+        intent(.announcement(Announcement(.remove, order.output.address, on: order.chain))).bytes,
     ]
 
     private static let verdicts: [[UInt8]] = {
@@ -87,7 +96,8 @@ extension Decoders {
     private static let rules = """
         {"version":1,"environment":"sandbox","chains":["eip155:1","eip155:31337"],"assets":\
         {"eip155:1/slip44:60":{"mostPerTransaction":"1","mostPerDay":"2","mostFee":"3"}},\
-        "policyHash":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}
+        "policyHash":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",\
+        "freshSetups":true,"addressCoolingSeconds":86400}
         """
 
     static let intents: [Decoder] = [

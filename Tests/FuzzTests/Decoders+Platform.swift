@@ -16,10 +16,17 @@ extension Decoders {
         fee: EVMFeeLimit(gasLimit: 21_000, maxFeePerGas: 30_000_000_000, maxPriorityFeePerGas: 1)!,
         to: EVMAddress(point("to")), value: Amount(baseUnits: "1000000000000000000")!)
 
+    private static let tokenTransfer = EVMTransaction(
+        chainID: 1, nonce: 301, fee: transfer.fee,
+        payment: .tokens(
+            ERC20Transfer(recipient: EVMAddress(point("to")), amount: Amount(UInt32(1_000_000))),
+            contract: EVMAddress(point("a"))))
+
     private static let signedTransfers: [[UInt8]] = {
         guard let key = WholeKey(SecretBytes(copying: random("stranger", 32))) else { return [] }
-        let signature = key.sign(transfer.signingDigest)
-        return [signature.map { transfer.signed($0).raw } ?? []]
+        return [transfer, tokenTransfer].compactMap { transaction in
+            key.sign(transaction.signingDigest).map { transaction.signed($0).raw }
+        }
     }()
 
     private static let block = """
@@ -32,7 +39,14 @@ extension Decoders {
     private static let receipt = """
         {"result":{"transactionHash":"0x\(Digest.sha256([3]).hex)","blockHash":\
         "0x\(Digest.sha256([1]).hex)","status":"0x1","gasUsed":"0x5208",\
-        "effectiveGasPrice":"0x3b9aca00"}}
+        "effectiveGasPrice":"0x3b9aca00","logs":[\(log)]}}
+        """
+
+    private static let log = """
+        {"address":"0x\(String(repeating: "70", count: 20))","topics":["0x\(ERC20Log.topic.hex)",\
+        "0x\(String(repeating: "0", count: 64))","0x\(String(repeating: "0", count: 64))"],"data":\
+        "0x\(String(repeating: "0", count: 62))ff","blockHash":"0x\(Digest.sha256([1]).hex)",\
+        "transactionHash":"0x\(Digest.sha256([3]).hex)"}
         """
 
     private static let rpcPieces = ["0x", "\"", "null", "{}", "[]", "error", "f", "-", "+", "e9"]
@@ -71,8 +85,12 @@ extension Decoders {
             pieces: ["eip155", ":", "0", "1", "+", "-"]
         ) { ChainID($0)?.text },
         .text(
-            "AssetID", seeds: ["eip155:1/slip44:60", "eip155:31337/slip44:60"],
-            pieces: ["/slip44:60", "eip155:", "/", ":", "0"]
+            "AssetID",
+            seeds: [
+                "eip155:1/slip44:60", "eip155:31337/slip44:60",
+                "eip155:1/erc20:\(EVMAddress(point("a")).text)",
+            ],
+            pieces: ["/slip44:60", "/erc20:", "0x", "eip155:", "/", ":", "0"]
         ) { AssetID($0)?.text },
         .text(
             "Amount in base units", seeds: ["0", "1", Amount.most.baseUnitText],
@@ -87,6 +105,12 @@ extension Decoders {
         ) { Amount(magnitude: $0)?.magnitude },
         answer("block", EVMRPC.block(1), seeds: [block, "{\"result\":null}"]),
         answer("receipt", EVMRPC.receipt(.sha256([3])), seeds: [receipt]),
+        answer(
+            "logs",
+            EVMRPC.tokenTransfers(
+                inBlock: .sha256([1]),
+                of: [EVMAddress(unchecked: [UInt8](repeating: 0x70, count: 20))]),
+            seeds: ["{\"result\":[\(log)]}", "{\"result\":[]}"]),
         answer(
             "balance", EVMRPC.balance(of: EVMAddress(point("to"))),
             seeds: ["{\"result\":\"0xde0b6b3a7640000\"}"]),

@@ -86,7 +86,7 @@ import Testing
         parts.tamper = { $0[.apiKey]! = $0[.apiKey]!.replacing("qk_test_", with: "qk_live_") }
         #expect(try await face.send("GET", "/v1/vaults", parts).code == "invalid_credentials")
         let id = try #require(APIKeyID(text: face.caller.id))
-        try await face.test.custody.write { try $0.revokeAPIKey(id) }
+        try await face.test.custody.write { try $0.revokeAPIKey(id, of: face.caller.tenant) }
         #expect(try await face.send("GET", "/v1/vaults").code == "invalid_credentials")
         #expect(
             try await face.post("/v1/vaults", "{}", as: face.other).status == 400, "others go on")
@@ -161,6 +161,10 @@ import Testing
             ("PUT", "/v1/webhooks/outbound", .webhooksManage),
             ("GET", "/v1/webhooks/outbound", .webhooksManage),
             ("DELETE", "/v1/webhooks/outbound", .webhooksManage),
+            ("POST", "/v1/keys", .keysManage), ("GET", "/v1/keys", .keysManage),
+            ("GET", "/v1/keys/\(id)", .keysManage), ("DELETE", "/v1/keys/\(id)", .keysManage),
+            ("POST", "/v1/keys/\(id)/rotation", .keysManage), ("GET", "/v1/usage", .usageRead),
+            ("GET", "/v1/audit", .auditRead),
             ("POST", "/v1/webhooks/outbound/secret-rotation", .webhooksManage),
             ("POST", "/v1/webhooks/test-event", .webhooksManage),
             ("GET", "/v1/webhooks/events", .webhooksManage),

@@ -38,15 +38,21 @@ struct Face {
     let test: TestCustody
     let caller: Caller
     let other: Caller
+    let meter: UsageMeter
     private let application: any ApplicationProtocol
+    private let transport: TestingSetup
     private let counter = Counter()
 
-    init() async throws {
+    /// - Parameter transport: `.live` goes through sockets, and so has an address.
+    init(_ transport: TestingSetup = .router, _ settings: GatewaySettings = .init()) async throws {
+        self.transport = transport
         test = try TestCustody()
         caller = try await Self.makeCaller(test, try await test.tenant("One"))
         other = try await Self.makeCaller(test, try await test.tenant("Two"))
         let server = GatewayServer(
-            custody: test.custody, log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            custody: test.custody, settings: settings,
+            log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        meter = server.meter
         application = Application(router: server.router)
     }
 
@@ -96,7 +102,7 @@ struct Face {
     func raw(
         _ method: String, _ target: String, _ headers: HTTPFields, _ body: [UInt8]
     ) async throws -> Answer {
-        let response = try await application.test(.router) { client in
+        let response = try await application.test(transport) { client in
             try await client.executeRequest(
                 uri: target, method: HTTPRequest.Method(rawValue: method)!, headers: headers,
                 body: ByteBuffer(bytes: body))

@@ -171,6 +171,47 @@ import Testing
         #expect(page.json["next"]?.string != nil)
     }
 
+    @Test func `an address cools, is vetoed, and is found by its status`() async throws {
+        let face = try await Face()
+        let tenant = face.caller.tenant
+        try await face.test.custody.write { try $0.setCooling(600, of: tenant) }
+        func add(_ address: String) async throws -> JSONValue {
+            try await face.post(
+                "/v1/address-book",
+                #"{"network":"eip155:31337","address":"\#(address)","label":"x"}"#
+            ).json
+        }
+        func listed(_ query: String = "") async throws -> [String?] {
+            try await face.send("GET", "/v1/address-book\(query)").json["items"]?.array
+                .map { $0["id"]?.string } ?? []
+        }
+        let kept = try await add("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")
+        let vetoed = try await add("0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359")
+        #expect(kept["status"]?.string == "Pending")
+        #expect(kept["activatesAt"]?.string == face.test.now.adding(seconds: 600).text)
+        let wallet = try await face.wallet("a")["id"]?.string ?? ""
+        for destination in [
+            #""addressBookEntryId":"\#(kept["id"]?.string ?? "")""#,
+            #""destinationAddress":"\#(kept["address"]?.string ?? "")""#,
+        ] {
+            let early = try await face.post(
+                "/v1/transactions/withdraw",
+                #"{"sourceWalletId":"\#(wallet)",\#(destination),"amount":"1"}"#)
+            #expect(early.status == 403)
+            #expect(early.code == "not_in_address_book")
+        }
+        let path = "/v1/address-book/\(vetoed["id"]?.string ?? "")"
+        #expect(try await face.send("DELETE", path).status == 204)
+        #expect(try await face.send("GET", path).json["status"]?.string == "Removed")
+        #expect(try await face.send("DELETE", path).status == 404)
+        #expect(try await face.send("PATCH", path, Face.Parts(#"{"label":"y"}"#)).status == 404)
+        #expect(try await listed() == [kept["id"]?.string])
+        #expect(try await listed("?status=Pending") == [kept["id"]?.string])
+        #expect(try await listed("?status=Active") == [])
+        #expect(try await listed("?status=Removed") == [vetoed["id"]?.string])
+        #expect(try await face.send("GET", "/v1/address-book?status=removed").status == 400)
+    }
+
     @Test func `a webhook's secret is shown when it is made, and never again`() async throws {
         let face = try await Face()
         func put(_ url: String) async throws -> Face.Answer {

@@ -137,6 +137,7 @@ import Testing
     }
 
     private func expectSigns(_ quorum: SimulatedQuorum) throws {
+        try quorum.announce(SimulatedQuorum.stranger, to: [0, 1, 2])
         let order = quorum.order()
         let intent = quorum.intent(.transfer(order))
         quorum.offer(intent)

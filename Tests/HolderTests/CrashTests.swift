@@ -117,6 +117,7 @@ import Testing
             try quorum.handle(.connected, by: victim)
             try quorum.run()
             #expect(Set(quorum.certificates.map(\.member)) == [0, 1, 2])
+            try quorum.announce(SimulatedQuorum.stranger, to: [0, 1, 2])
             let order = quorum.order()
             let intent = quorum.intent(.transfer(order))
             quorum.offer(intent)

@@ -21,6 +21,13 @@ import Testing
         }
     }
 
+    private var tokenTransfer: Intent {
+        get throws {
+            let quorum = try Self.quorum.get()
+            return quorum.intent(.transfer(quorum.tokenOrder()))
+        }
+    }
+
     private var ceremony: Intent {
         get throws {
             let quorum = try Self.quorum.get()
@@ -32,8 +39,15 @@ import Testing
         }
     }
 
+    private var announcement: Intent {
+        get throws {
+            try Self.quorum.get().intent(
+                .announcement(Announcement(.add, SimulatedQuorum.stranger, on: .eip155(1))))
+        }
+    }
+
     @Test func `are read as they are written, and no other way`() throws {
-        for intent in [try transfer, try ceremony] {
+        for intent in [try transfer, try tokenTransfer, try ceremony, try announcement] {
             #expect(try Intent(intent.bytes) == intent)
             var random = TestRandom("intents")
             for _ in 0..<3000 {
@@ -84,6 +98,31 @@ import Testing
                 + "0c070da30119520802050301" + "0f1903e8101907d0115820" + Digest.sha256([]).hex)
     }
 
+    @Test func `that announce have frozen bytes too, and no others`() throws {
+        let address = "0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF"
+        let intent = try Self.quorum.get().intent(
+            .announcement(Announcement(.remove, address, on: .eip155(1))))
+        let map =
+            "a301020268" + Hex.encode(Array("eip155:1".utf8)) + "03782a"
+            + Hex.encode(Array(address.utf8))
+        #expect(Hex.encode(intent.bytes).contains("080609" + map + "0f1a"))
+        guard case .map(let fields) = try CBOR.decode(intent.bytes),
+            case .map(let inner)? = fields[9]
+        else { return }
+        func refused(_ change: (inout [UInt64: CBOR]) -> Void) -> Bool {
+            var (changed, outer) = (inner, fields)
+            change(&changed)
+            outer[9] = .map(changed)
+            return (try? Intent(CBOR.map(outer).encoded())) == nil
+        }
+        #expect(!refused { _ in })
+        for change: UInt64 in [0, 3] { #expect(refused { $0[1] = .unsigned(change) }) }
+        #expect(refused { $0[2] = .text("eip155:01") })
+        #expect(refused { $0[3] = .text(String(repeating: "0", count: 129)) })
+        #expect(refused { $0[4] = .text("a tag, where no chain has any") })
+        for key in inner.keys { #expect(refused { $0[key] = nil }) }
+    }
+
     @Test func `of an unknown kind, version or field are refused`() throws {
         let good = try transfer
         guard case .map(let fields) = try CBOR.decode(good.bytes) else { return }
@@ -95,7 +134,7 @@ import Testing
         #expect(!refused { _ in })
         #expect(refused { $0[1] = .unsigned(2) })
         #expect(refused { $0[2] = .unsigned(2) })
-        for kind: UInt64 in [0, 2, 3, 4, 6, 7] { #expect(refused { $0[8] = .unsigned(kind) }) }
+        for kind: UInt64 in [0, 2, 3, 4, 5, 6, 7] { #expect(refused { $0[8] = .unsigned(kind) }) }
         #expect(refused { $0[14] = .bytes([]) })
         #expect(refused { $0[99] = .unsigned(0) })
         #expect(refused { $0[9] = .text("eip155:031337") })

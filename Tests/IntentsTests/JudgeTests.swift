@@ -17,8 +17,10 @@ import Testing
 
     private func judge(
         rules: HolderRules = SimulatedQuorum.rules(), epoch: UInt64 = 1,
-        now: UInt64 = SimulatedQuorum.start, spent: UInt64 = 0, isFrozen: Bool = false,
+        now: UInt64 = SimulatedQuorum.start, spent: UInt64 = 0, spentTokens: UInt64 = 0,
+        isFrozen: Bool = false,
         knowsKey: Bool = true, kind: GroupKind = .main, isUnfinished: Bool = false,
+        destination: AnnouncedAddress? = AnnouncedAddress(firstSeen: 0),
         scheme: SignatureScheme? = nil,
         _ change: (SimulatedQuorum) -> Intent
     ) throws -> Judge.Finding {
@@ -37,7 +39,10 @@ import Testing
             change(quorum),
             knowing: HolderKnowledge(
                 identity: quorum.members[0].identity, now: now, key: knowsKey ? held : nil,
-                spent: [SimulatedQuorum.asset: Amount(UInt128(spent))!], isCeremonyConfirmed: false,
+                spent: [
+                    SimulatedQuorum.asset: Amount(UInt128(spent))!,
+                    SimulatedQuorum.token: Amount(UInt128(spentTokens))!,
+                ], destination: destination, isCeremonyConfirmed: false,
                 isKeyUnfinished: isUnfinished, isFrozen: isFrozen))
     }
 
@@ -143,6 +148,130 @@ import Testing
         for (expected, finding) in rows { #expect(code(finding) == expected) }
     }
 
+    @Test func `says no to addresses that it does not know, or not for long`() throws {
+        let cooling = SimulatedQuorum.rules(perTransaction: 500, addressCooling: 600)
+        let start = SimulatedQuorum.start
+        let young = AnnouncedAddress(firstSeen: start - 599)
+        let rows: [(String, Judge.Finding)] = [
+            ("refuse address_not_announced", try judge(destination: nil) { order($0) }),
+            (
+                "refuse address_removed",
+                try judge(destination: .init(firstSeen: start - 9, removedAt: start - 1)) {
+                    order($0)
+                }
+            ),
+            (
+                "wait address_cooling",
+                try judge(rules: cooling, destination: young) { order($0, amount: 500) }
+            ),
+            (
+                "approve",
+                try judge(rules: cooling, destination: .init(firstSeen: start - 600)) {
+                    order($0, amount: 500)
+                }
+            ),
+            (
+                "refuse amount_above_limit",
+                try judge(rules: cooling, destination: young) { order($0, amount: 501) }
+            ),
+        ]
+        for (expected, finding) in rows { #expect(code(finding) == expected) }
+    }
+
+    /// Limits of the token, and by themselves those of the coin that pays.
+    private func tokenRules(
+        perTransaction: UInt32 = 5000, perDay: UInt32 = 9000, fee: UInt64 = 100_000_000_000_000,
+        coin: HolderRules = SimulatedQuorum.rules()
+    ) -> HolderRules {
+        var assets = coin.assets
+        assets[SimulatedQuorum.token] = HolderRules.Limits(
+            perTransaction: Amount(perTransaction), perDay: Amount(perDay),
+            fee: Amount(UInt128(fee))!)
+        return HolderRules(
+            environment: coin.environment, chains: coin.chains, assets: assets, digest: coin.digest)
+    }
+
+    @Test func `of a token it signs the contract's call, and charges two limits`() throws {
+        let quorum = try Self.quorum.get()
+        let finding = try judge(rules: tokenRules()) { $0.intent(.transfer($0.tokenOrder())) }
+        guard case .approve(let approved) = finding else {
+            Issue.record("\(finding)")
+            return
+        }
+        let order = quorum.tokenOrder()
+        let call = EVMTransaction(
+            chainID: 31337, nonce: 0, fee: order.fee,
+            payment: .tokens(
+                ERC20Transfer(
+                    recipient: try EVMAddress(text: order.output.address),
+                    amount: Amount(UInt32(1000))
+                ),
+                contract: EVMAddress(unchecked: [UInt8](repeating: 0x70, count: 20))))
+        #expect(
+            approved.items
+                == [SigningItem(path: order.sourcePath.derivation, digest: call.signingDigest)])
+        // 100,000 gas at 10^9.
+        #expect(
+            approved.spending == [
+                SimulatedQuorum.token: Amount(UInt32(1000)),
+                SimulatedQuorum.asset: Amount(UInt128(100_000_000_000_000))!,
+            ])
+    }
+
+    @Test func `of a token it says no, each for its reason`() throws {
+        let rules = tokenRules()
+        let other = AssetID.erc20(
+            .eip155(31337), EVMAddress(unchecked: [UInt8](repeating: 0x71, count: 20)))
+        let elsewhere = AssetID.erc20(
+            .eip155(1), EVMAddress(unchecked: [UInt8](repeating: 0x70, count: 20)))
+        let noCoin = HolderRules(
+            environment: .sandbox, chains: rules.chains,
+            assets: rules.assets.filter { $0.key == SimulatedQuorum.token }, digest: rules.digest)
+        let contract = SimulatedQuorum.token.contract?.text
+        func judged(
+            _ rules: HolderRules, spent: UInt64 = 0, spentTokens: UInt64 = 0,
+            amount: UInt64 = 1000, asset: AssetID = SimulatedQuorum.token, to: String? = nil,
+            gas: UInt64 = 100_000
+        ) throws -> String {
+            code(
+                try judge(rules: rules, spent: spent, spentTokens: spentTokens) {
+                    $0.intent(
+                        .transfer($0.tokenOrder(amount: amount, asset: asset, to: to, gas: gas)))
+                })
+        }
+        let wide = SimulatedQuorum.rules(fee: 10_000_000_000_000_000)
+        let rows: [(String, String)] = [
+            ("approve", try judged(rules)),
+            ("refuse asset_not_served", try judged(SimulatedQuorum.rules())),
+            ("refuse asset_not_served", try judged(noCoin)),
+            ("refuse asset_not_served", try judged(rules, asset: other)),
+            ("refuse asset_not_served", try judged(rules, asset: elsewhere)),
+            ("refuse wrong_destination", try judged(rules, to: contract)),
+            ("refuse amount_zero", try judged(rules, amount: 0)),
+            ("approve", try judged(rules, amount: 5000)),
+            ("refuse amount_above_limit", try judged(rules, amount: 5001)),
+            ("refuse fee_above_limit", try judged(tokenRules(fee: 99_999_999_999_999))),
+            (
+                "refuse fee_above_limit",
+                try judged(tokenRules(coin: SimulatedQuorum.rules(fee: 99_999_999_999_999)))
+            ),
+            (
+                "refuse fee_above_limit",
+                try judged(tokenRules(fee: 10_000_000_000_000_000, coin: wide), gas: 1_000_001)
+            ),
+            ("refuse daily_limit", try judged(tokenRules(perDay: 999))),
+            (
+                "refuse daily_limit",
+                try judged(tokenRules(coin: SimulatedQuorum.rules(perDay: 99_999_999_999_999)))
+            ),
+            ("approve", try judged(rules, spentTokens: 8000)),
+            ("wait daily_limit", try judged(rules, spentTokens: 8001)),
+            ("approve", try judged(rules, spent: 900_000_000_000_000)),
+            ("wait daily_limit", try judged(rules, spent: 900_000_000_000_001)),
+        ]
+        for (at, row) in rows.enumerated() { #expect(row.1 == row.0, "row \(at)") }
+    }
+
     @Test func `a production holder refuses test networks`() throws {
         let rules = HolderRules(
             environment: .production, chains: [.eip155(31337)],
@@ -155,6 +284,28 @@ import Testing
             notBefore: sandbox.notBefore, expires: sandbox.expires, policy: sandbox.policy)
         let finding = try judge(rules: rules) { _ in intent }
         #expect(code(finding) == "refuse test_network")
+    }
+
+    @Test func `an announcement is for a chain that is served, and for who has the key`() throws {
+        func announce(
+            _ quorum: SimulatedQuorum, _ address: String = SimulatedQuorum.stranger,
+            on chain: ChainID = .eip155(31337), epoch: UInt64 = 1
+        ) -> Intent {
+            quorum.intent(.announcement(Announcement(.add, address, on: chain)), epoch: epoch)
+        }
+        let rows: [(String, Judge.Finding)] = [
+            ("approve", try judge(destination: nil) { announce($0) }),
+            ("approve", try judge(destination: nil) { announce($0, epoch: 7) }),
+            ("wait frozen", try judge(isFrozen: true) { announce($0) }),
+            ("refuse chain_not_served", try judge { announce($0, on: .eip155(1)) }),
+            ("refuse unknown_group", try judge(knowsKey: false) { announce($0) }),
+            ("wait unknown_group", try judge(knowsKey: false, isUnfinished: true) { announce($0) }),
+            (
+                "refuse wrong_destination",
+                try judge { announce($0, $0.order().sourceAddress.lowercased()) }
+            ),
+        ]
+        for (expected, finding) in rows { #expect(code(finding) == expected) }
     }
 
     @Test func `a ceremony waits for a person, and is for members only`() throws {
@@ -194,6 +345,11 @@ import Testing
             return try file.rules(hashing: [1])
         }
         #expect(throws: Never.self) { try rules { _ in } }
+        for (seconds, isGood) in [(0, true), (31_536_000, true), (31_536_001, false), (-1, false)] {
+            let file = HolderRulesFile(
+                environment: .sandbox, chains: [], assets: [:], addressCoolingSeconds: seconds)
+            #expect(((try? file.rules(hashing: [1])) != nil) == isGood, "\(seconds)")
+        }
         for bad in ["", "-1", "1.5", "1e3", "01", " 1", "0x1", String(repeating: "9", count: 40)] {
             #expect(throws: HolderRulesFile.Invalid.self, "\(bad)") {
                 try rules { $0["mostFee"] = bad }

@@ -30,6 +30,8 @@ public final class CeremonyScene: @unchecked Sendable {  // as its quorum: one t
     ) throws {
         self.init(try SimulatedQuorum(SigningThreshold(2, of: 5)!, seed: seed), scheme)
         try run(.keyGeneration, main, 1, holders([0, 1, 2]), confirmedBy: [0, 1, 2])
+        try quorum.announce(
+            SimulatedQuorum.stranger, to: Array(quorum.members.indices), under: publicKey(main))
     }
 
     /// The same with another quorum, which is a copy of this one's.

@@ -52,6 +52,9 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
     public static let start: UInt64 = 1_800_000_000
     public static let asset = AssetID.native(.eip155(31337))
 
+    public static let token = AssetID.erc20(
+        .eip155(31337), EVMAddress(unchecked: [UInt8](repeating: 0x70, count: 20)))
+
     public private(set) var members: [Member] = []
     public let threshold: SigningThreshold
     public let group: GroupID
@@ -77,7 +80,7 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
 
     public static func rules(
         perTransaction: UInt64 = 1_000_000, perDay: UInt64 = 1_000_000_000_000_000,
-        fee: UInt64 = 100_000_000_000_000, freshSetups: Bool = false
+        fee: UInt64 = 100_000_000_000_000, freshSetups: Bool = false, addressCooling: UInt64 = 0
     ) -> HolderRules {
         HolderRules(
             environment: .sandbox, chains: [.eip155(31337)],
@@ -85,7 +88,8 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
                 asset: HolderRules.Limits(
                     perTransaction: Amount(UInt128(perTransaction))!,
                     perDay: Amount(UInt128(perDay))!, fee: Amount(UInt128(fee))!)
-            ], freshSetups: freshSetups, digest: .sha256(Array("rules".utf8)))
+            ], freshSetups: freshSetups, addressCooling: addressCooling,
+            digest: .sha256(Array("rules".utf8)))
     }
 
     public init(_ threshold: SigningThreshold, seed: String, group: UInt8 = 9) throws {
@@ -315,7 +319,26 @@ extension SimulatedQuorum {
             .keyCeremony(
                 SharingPlan(kind: .main, threshold: threshold, holders: roster, source: nil)!))
         try run()
+        if certificate != nil { try announce(Self.stranger, to: Array(members.indices)) }
         envelopes = []
+    }
+
+    /// The destination of all orders.
+    public static let stranger = EVMAddress(unchecked: [UInt8](repeating: 4, count: 20)).text
+
+    /// Has members know an address, as if it had been announced to them as they were started.
+    public func announce(
+        _ address: String, to indices: [Int], under root: [UInt8]? = nil
+    ) throws {
+        let root = root ?? certificate!.publicKey
+        for index in indices {
+            let database = members[index].database
+            try database.commit {
+                try database.keep(
+                    AnnouncedAddress(firstSeen: Self.start), of: address, on: .eip155(31337),
+                    under: root)
+            }
+        }
     }
 
     public var certificate: KeyCertificate? { certificates.first?.certificate }
@@ -332,20 +355,30 @@ extension SimulatedQuorum {
             chain: .eip155(31337), sourcePath: path, sourceAddress: source,
             output: .init(
                 asset: Self.asset,
-                address: EVMAddress(unchecked: [UInt8](repeating: 4, count: 20)).text,
+                address: Self.stranger,
                 amount: Amount(UInt128(amount))!),
             nonce: nonce,
             fee: EVMFeeLimit(
                 gasLimit: gas, maxFeePerGas: maxFee, maxPriorityFeePerGas: priorityFee)!)
     }
 
+    /// A payment of the token.
+    public func tokenOrder(
+        amount: UInt64 = 1000, asset: AssetID = SimulatedQuorum.token, to: String? = nil,
+        gas: UInt64 = 100_000
+    ) -> TransferOrder {
+        let coins = order(gas: gas)
+        return TransferOrder(
+            chain: coins.chain, sourcePath: coins.sourcePath, sourceAddress: coins.sourceAddress,
+            output: .init(
+                asset: asset, address: to ?? coins.output.address,
+                amount: Amount(UInt128(amount))!),
+            nonce: coins.nonce, fee: coins.fee)
+    }
+
     /// What an honest holder signs for the order.
     public func items(_ order: TransferOrder) -> [SigningItem] {
-        guard case .eip155(let chain) = order.chain,
-            let to = try? EVMAddress(text: order.output.address)
-        else { return [] }
-        let transaction = EVMTransaction(
-            chainID: chain, nonce: order.nonce, fee: order.fee, to: to, value: order.output.amount)
+        guard let transaction = order.transaction else { return [] }
         return [
             SigningItem(path: order.sourcePath.derivation, digest: transaction.signingDigest)
         ]

@@ -17,6 +17,12 @@ public final class TestCustody: Sendable {
         id: "ETH", symbol: "ETH", name: "Ether", asset: .native(chain), decimals: 18,
         confirmations: 3, minimumWithdrawal: Amount(UInt32(1000)))
 
+    /// A token of 6 decimals on the same chain.
+    public static let token = EVMAddress(unchecked: [UInt8](repeating: 0x70, count: 20))
+    public static let usdt = Asset(
+        id: "USDT", symbol: "USDT", name: "Tether", asset: .erc20(chain, token), decimals: 6,
+        confirmations: 3, minimumWithdrawal: Amount(UInt32(10_000)))
+
     public let custody: Bookkeeper
     public let database: PlatformDatabase
     public let directory: URL
@@ -97,14 +103,41 @@ public final class TestCustody: Sendable {
         }
     }
 
-    /// A vault with an ETH wallet.
-    public func wallet(_ name: String, of tenant: TenantID) async throws -> Wallet {
+    /// A wallet of the vault of that name, which is opened if it is not there.
+    public func wallet(
+        _ name: String, of tenant: TenantID, asset: String = "ETH"
+    ) async throws -> Wallet {
         try await custody.write { books in
             let vault = try books.openVault(
                 VaultDraft(externalID: name, name: name, metadata: [:]), for: tenant)
             return try books.createWallet(
-                WalletDraft(asset: "ETH", label: nil), in: vault.id, of: tenant)
+                WalletDraft(asset: asset, label: nil), in: vault.id, of: tenant)
         }
+    }
+
+    /// Has all holders hear what they have not heard of the address book, and take it over.
+    public func announceAddresses(to chosen: [IdentityPublicKey]? = nil) async throws {
+        let online = Set(chosen ?? holders + Self.other.identities.map { $0.with { $0.publicKey } })
+        let (signer, now) = (signer, now)
+        let identities = group.identities + Self.other.identities
+        let orders = try await custody.write { try $0.announce(to: online, signer: signer) }
+        for case .offer(let bytes, _, let to) in orders {
+            for identity in identities where to.contains(identity.with { $0.publicKey }) {
+                let verdict = identity.with {
+                    SignedVerdict(
+                        .approval(digests: []), on: Intent.digest(of: bytes), rules: .sha256([]),
+                        at: UInt64(now.seconds), signedBy: $0)
+                }
+                _ = try await custody.write {
+                    try $0.take(verdict, online: online, signer: signer)
+                }
+            }
+        }
+    }
+
+    /// The wallet that the vault has of an asset, however it came to be.
+    public func wallet(_ asset: String, in vault: VaultID) async throws -> Wallet? {
+        try await custody.read { try $0.store.wallet(in: vault, asset: asset) }
     }
 
     public func balance(_ wallet: Wallet) async throws -> Balance {
@@ -164,7 +197,8 @@ public struct TestChain {
                 transaction: transfer.transaction,
                 receipt: EVMReceipt(
                     transaction: transfer.transaction.hash, block: block.hash,
-                    succeeded: transfer.receipt.succeeded, fee: transfer.receipt.fee))
+                    succeeded: transfer.receipt.succeeded, fee: transfer.receipt.fee,
+                    tokenTransfers: transfer.receipt.tokenTransfers))
         }
         return ObservedBlock(block: block, baseFee: 1, priorityFee: 1, transfers: placed)
     }
@@ -181,22 +215,63 @@ public struct TestChain {
         return .init(
             transaction: .init(
                 hash: .sha256(hashes.bigEndianBytes),
-                from: EVMAddress(unchecked: [UInt8](repeating: 0xee, count: 20)),
-                to: try? EVMAddress(text: address), nonce: hashes, value: amount),
+                from: Self.stranger, to: try? EVMAddress(text: address), nonce: hashes,
+                value: amount),
             receipt: EVMReceipt(
                 transaction: .sha256([]), block: .sha256([]), succeeded: true, fee: Self.fee))
     }
 
-    /// A signed transfer of ours, mined.
+    /// A stranger's call of a contract, in which tokens move.
+    public mutating func call(
+        _ transfers: [ERC20Log], succeeded: Bool = true
+    ) -> ObservedBlock.Transfer {
+        hashes += 1
+        return .init(
+            transaction: .init(
+                hash: .sha256(hashes.bigEndianBytes), from: Self.stranger, to: TestCustody.token,
+                nonce: hashes, value: .zero),
+            receipt: EVMReceipt(
+                transaction: .sha256([]), block: .sha256([]), succeeded: succeeded, fee: Self.fee,
+                tokenTransfers: transfers))
+    }
+
+    public static let stranger = EVMAddress(unchecked: [UInt8](repeating: 0xee, count: 20))
+
+    /// What a token's contract writes of a transfer.
+    public static func log(
+        _ amount: UInt32, to: String, from: EVMAddress = stranger,
+        of contract: EVMAddress = TestCustody.token
+    ) throws -> ERC20Log {
+        ERC20Log(
+            contract: contract, from: from, to: try EVMAddress(text: to), amount: Amount(amount))
+    }
+
+    /// A signed transfer of ours, mined; of a token, with what its contract writes.
     public static func mined(
         _ signed: SignedEVMTransaction, fee: Amount = fee, succeeded: Bool = true
+    ) -> ObservedBlock.Transfer {
+        var logs: [ERC20Log] = []
+        if succeeded, case .tokens(let transfer, let contract) = signed.transaction.payment {
+            logs = [
+                ERC20Log(
+                    contract: contract, from: signed.sender!, to: transfer.recipient,
+                    amount: transfer.amount)
+            ]
+        }
+        return mined(signed, fee: fee, succeeded: succeeded, logs)
+    }
+
+    public static func mined(
+        _ signed: SignedEVMTransaction, fee: Amount = fee, succeeded: Bool = true,
+        _ tokenTransfers: [ERC20Log]
     ) -> ObservedBlock.Transfer {
         .init(
             transaction: .init(
                 hash: signed.hash, from: signed.sender!, to: signed.transaction.to,
                 nonce: signed.transaction.nonce, value: signed.transaction.value),
             receipt: EVMReceipt(
-                transaction: signed.hash, block: .sha256([]), succeeded: succeeded, fee: fee))
+                transaction: signed.hash, block: .sha256([]), succeeded: succeeded, fee: fee,
+                tokenTransfers: tokenTransfers))
     }
 }
 
@@ -212,11 +287,8 @@ extension TestCustody {
     /// Makes the signature that the holders' quorum would make of a request.
     public func signature(_ request: SigningRequest) throws -> ECDSASignature {
         guard case .transfer(let order) = try Intent(request.bytes).purpose,
-            case .eip155(let id) = order.chain
+            let transaction = order.transaction
         else { preconditionFailure("a transfer") }
-        let transaction = EVMTransaction(
-            chainID: id, nonce: order.nonce, fee: order.fee,
-            to: try EVMAddress(text: order.output.address), value: order.output.amount)
         let network = try group.signing(
             TestKeys.indices(2),
             [SigningItem(path: order.sourcePath.derivation, digest: transaction.signingDigest)])

@@ -79,7 +79,7 @@ enum Danger {
         ],
         // Each shows a secret to the person who asked for it, once.
         "dangerouslyReveal": [
-            "Sources/Custody/Books+Tenants.swift", "Sources/Custody/Books+Webhooks.swift",
+            "Sources/Custody/Books+Keys.swift", "Sources/Custody/Books+Webhooks.swift",
             "Sources/Identity/APISecret.swift", "Sources/Identity/WebhookSignature.swift",
         ],
         // A share leaves its holder's store, to be sealed under the operator's passphrase.

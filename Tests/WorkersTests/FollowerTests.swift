@@ -19,6 +19,8 @@ private final class ScriptedNode: Sendable {
         let hash: Digest
         let parent: Digest
         var transfers: [(hash: Digest, to: String, wei: UInt64)] = []
+        /// What contracts wrote, by the transaction's hash.
+        var logs: [(hash: Digest, log: ERC20Log)] = []
     }
 
     private let blocks = Mutex<[Block]>([])
@@ -32,8 +34,10 @@ private final class ScriptedNode: Sendable {
             let call =
                 try JSONSerialization.jsonObject(with: Data(body.readableBytesView))
                 as? [String: Any]
+            let parameter = (call?["params"] as? [Any])?.first
+            let block = (parameter as? [String: Any])?["blockHash"]
             let result = answer(
-                call?["method"] as? String ?? "", (call?["params"] as? [Any])?.first as? String)
+                call?["method"] as? String ?? "", (parameter ?? "") as? String ?? block as? String)
             let data = try JSONSerialization.data(
                 withJSONObject: ["jsonrpc": "2.0", "id": 1, "result": result])
             return Response(status: .ok, body: .init(byteBuffer: ByteBuffer(bytes: data)))
@@ -63,12 +67,25 @@ private final class ScriptedNode: Sendable {
                     return [
                         "transactionHash": "0x" + transfer.hash.hex,
                         "blockHash": "0x" + block.hash.hex, "status": "0x1", "gasUsed": "0x5208",
-                        "effectiveGasPrice": "0x1",
+                        "effectiveGasPrice": "0x1", "logs": logs(block, of: transfer.hash),
                     ]
                 }
             }
             return NSNull()
+        case "eth_getLogs":
+            // Whatever the filter asks for: all that contracts wrote in the block.
+            return blocks.filter { "0x" + $0.hash.hex == parameter }.flatMap { logs($0, of: nil) }
         default: return NSNull()
+        }
+    }
+
+    private func logs(_ block: Block, of hash: Digest?) -> [Any] {
+        block.logs.filter { hash == nil || $0.hash == hash }.map { hash, log in
+            [
+                "address": "0x" + log.contract.hex, "data": "0x" + Hex.encode(log.data),
+                "topics": log.topics.map { "0x" + Hex.encode($0) },
+                "blockHash": "0x" + block.hash.hex, "transactionHash": "0x" + hash.hex,
+            ]
         }
     }
 
@@ -141,6 +158,48 @@ private final class ScriptedNode: Sendable {
             node.show(other)
             try await reach(3, custody, other[3].hash)
             #expect(try await test.balance(alice).available == .zero)
+            #expect(try await test.sums().allSatisfy { $0.owned == $0.owed })
+            group.cancelAll()
+        }
+    }
+
+    @Test func `a token's deposit is found by its log, and only of a configured contract`()
+        async throws
+    {
+        let port = 18_481
+        let node = ScriptedNode()
+        node.show(Self.grow([], to: 2, "main"))
+        let test = try TestCustody(assets: [TestCustody.eth, TestCustody.usdt])
+        let custody = test.custody
+        let alice = try await test.wallet("alice", of: try await test.tenant(), asset: "USDT")
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await node.serve(port: port) }
+            group.addTask {
+                await ChainFollower(
+                    custody: custody, chain: TestCustody.chain,
+                    node: EVMNode(url: "http://127.0.0.1:\(port)", client: .shared),
+                    pause: .milliseconds(5),
+                    log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+                ).run()
+            }
+            try await reach(1, custody)
+            var paid = Self.grow([], to: 3, "main")
+            let (one, two) = (Digest.sha256([7]), Digest.sha256([8]))
+            let contract = "0x" + TestCustody.token.hex
+            paid[2].transfers = [(one, contract, 0), (two, contract, 0)]
+            let foreign = EVMAddress(unchecked: [UInt8](repeating: 0x71, count: 20))
+            paid[2].logs = [
+                (one, try TestChain.log(300, to: alice.depositAddress)),
+                (one, try TestChain.log(200, to: alice.depositAddress)),
+                (two, try TestChain.log(900, to: alice.depositAddress, of: foreign)),
+            ]
+            node.show(Self.grow(paid, to: 8, "main"))
+            try await reach(7, custody)
+            #expect(try await test.balance(alice).available == Amount(UInt32(500)))
+            let other = Self.grow(Array(paid.prefix(2)), to: 5, "other")
+            node.show(other)
+            try await reach(4, custody, other[4].hash)
+            #expect(try await test.balance(alice).total == .zero)
             #expect(try await test.sums().allSatisfy { $0.owned == $0.owed })
             group.cancelAll()
         }

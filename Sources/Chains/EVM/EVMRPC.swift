@@ -15,14 +15,23 @@ public enum EVMRPC {
     public enum Parameter: Encodable, Sendable {
         case text(String)
         case flag(Bool)
+        case logs(LogFilter)
 
         public func encode(to encoder: any Encoder) throws {
             var container = encoder.singleValueContainer()
             switch self {
             case .text(let text): try container.encode(text)
             case .flag(let flag): try container.encode(flag)
+            case .logs(let filter): try container.encode(filter)
             }
         }
+    }
+
+    /// Which logs of one block are asked for.
+    public struct LogFilter: Encodable, Sendable {
+        let blockHash: String
+        let address: [String]
+        let topics: [String]
     }
 
     private struct Request: Encodable {
@@ -85,6 +94,34 @@ extension EVMRPC {
             method: "eth_getTransactionReceipt", parameters: [.text("0x" + transaction.hex)]
         ) { value throws(Failure) in
             value is NSNull ? nil : try EVMReceipt(value)
+        }
+    }
+
+    /// The transfers of these tokens in a block, each with its transaction.
+    public static func tokenTransfers(
+        inBlock block: Digest, of contracts: [EVMAddress]
+    ) -> Call<[EVMTokenTransfer]> {
+        let filter = LogFilter(
+            blockHash: "0x" + block.hex, address: contracts.map { "0x" + $0.hex },
+            topics: ["0x" + ERC20Log.topic.hex])
+        return Call(method: "eth_getLogs", parameters: [.logs(filter)]) { value throws(Failure) in
+            guard let logs = value as? [Any], logs.count <= EVMTokenTransfer.logsMost else {
+                throw .malformed("no logs")
+            }
+            var transfers: [EVMTokenTransfer] = []
+            for log in logs {
+                guard let object = log as? [String: Any],
+                    try hash(object["blockHash"], "block hash") == block
+                else { throw .malformed("a log of another block") }
+                guard let read = try ERC20Log(object), contracts.contains(read.contract) else {
+                    continue
+                }
+                transfers.append(
+                    EVMTokenTransfer(
+                        transaction: try hash(object["transactionHash"], "transaction hash"),
+                        log: read))
+            }
+            return transfers
         }
     }
 
@@ -226,6 +263,32 @@ public struct EVMBlock: Equatable, Sendable {
     }
 }
 
+/// A token's transfer, with the transaction that made it.
+public struct EVMTokenTransfer: Equatable, Sendable {
+    /// Most logs of one block that are read; a block's gas holds about 20,000.
+    public static let logsMost = 100_000
+
+    public let transaction: Digest
+    public let log: ERC20Log
+}
+
+extension ERC20Log {
+    private static let topicsMost = 4
+
+    /// Reads a log; nil where it is another event.
+    init?(_ object: [String: Any]) throws(EVMRPC.Failure) {
+        guard let contract = try EVMRPC.address(object["address"], "a log's contract"),
+            let words = object["topics"] as? [Any], words.count <= Self.topicsMost,
+            let data = object["data"] as? String, data.hasPrefix("0x")
+        else { throw .malformed("a log without contract, topics or data") }
+        var topics: [Digest] = []
+        for word in words { topics.append(try EVMRPC.hash(word, "topic")) }
+        guard topics.first == Self.topic else { return nil }
+        guard let bytes = Hex.decode(data.dropFirst(2)) else { throw .malformed("a log's data") }
+        self.init(contract: contract, topics: topics, data: bytes)
+    }
+}
+
 /// What became of a transaction in its block.
 public struct EVMReceipt: Equatable, Sendable {
     public let transaction: Digest
@@ -233,12 +296,18 @@ public struct EVMReceipt: Equatable, Sendable {
     public let succeeded: Bool
     /// What it cost its sender beside the value, in wei.
     public let fee: Amount
+    /// The transfers of tokens that it carried out, of any contract, in their order.
+    public let tokenTransfers: [ERC20Log]
 
-    public init(transaction: Digest, block: Digest, succeeded: Bool, fee: Amount) {
+    public init(
+        transaction: Digest, block: Digest, succeeded: Bool, fee: Amount,
+        tokenTransfers: [ERC20Log] = []
+    ) {
         self.transaction = transaction
         self.block = block
         self.succeeded = succeeded
         self.fee = fee
+        self.tokenTransfers = tokenTransfers
     }
 
     init(_ value: Any) throws(EVMRPC.Failure) {
@@ -250,5 +319,14 @@ public struct EVMReceipt: Equatable, Sendable {
         let price = try EVMRPC.quantity(receipt["effectiveGasPrice"], "gas price")
         guard let fee = Amount(UInt128(gas) * UInt128(price)) else { throw .malformed("fee") }
         self.fee = fee
+        guard let logs = receipt["logs"] as? [Any], logs.count <= EVMTokenTransfer.logsMost else {
+            throw .malformed("no logs")
+        }
+        var transfers: [ERC20Log] = []
+        for log in logs {
+            guard let object = log as? [String: Any] else { throw .malformed("no log") }
+            if let transfer = try ERC20Log(object) { transfers.append(transfer) }
+        }
+        tokenTransfers = transfers
     }
 }

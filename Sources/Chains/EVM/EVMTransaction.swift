@@ -24,31 +24,64 @@ public struct EVMFeeLimit: Hashable, Sendable {
     public var most: Amount? { Amount(UInt128(gasLimit) * UInt128(maxFeePerGas)) }
 }
 
-/// A transfer of the native coin: an EIP-1559 transaction (type 2) without data or access list.
+/// What a transaction of ours does: it moves the chain's own coin or a token, and nothing else.
+public enum EVMPayment: Hashable, Sendable {
+    case coins(Amount, to: EVMAddress)
+    case tokens(ERC20Transfer, contract: EVMAddress)
+}
+
+/// A payment: an EIP-1559 transaction (type 2) without access list, whose data is empty or a
+/// token's `transfer`.
 public struct EVMTransaction: Hashable, Sendable {
     private static let type: UInt8 = 0x02
 
     public let chainID: UInt64
     public let nonce: UInt64
     public let fee: EVMFeeLimit
-    public let to: EVMAddress
-    public let value: Amount
+    public let payment: EVMPayment
 
-    public init(
-        chainID: UInt64, nonce: UInt64, fee: EVMFeeLimit, to: EVMAddress, value: Amount
-    ) {
+    public init(chainID: UInt64, nonce: UInt64, fee: EVMFeeLimit, payment: EVMPayment) {
         self.chainID = chainID
         self.nonce = nonce
         self.fee = fee
-        self.to = to
-        self.value = value
+        self.payment = payment
+    }
+
+    /// A transfer of the native coin.
+    public init(
+        chainID: UInt64, nonce: UInt64, fee: EVMFeeLimit, to: EVMAddress, value: Amount
+    ) {
+        self.init(chainID: chainID, nonce: nonce, fee: fee, payment: .coins(value, to: to))
+    }
+
+    /// The account that the chain runs it on: who receives coins, or a token's contract.
+    public var to: EVMAddress {
+        switch payment {
+        case .coins(_, let to): to
+        case .tokens(_, let contract): contract
+        }
+    }
+
+    /// The coins that it moves.
+    public var value: Amount {
+        switch payment {
+        case .coins(let value, _): value
+        case .tokens: .zero
+        }
+    }
+
+    public var data: [UInt8] {
+        switch payment {
+        case .coins: []
+        case .tokens(let transfer, _): transfer.data
+        }
     }
 
     private var fields: [RLP] {
         [
             .integer(chainID), .integer(nonce), .integer(fee.maxPriorityFeePerGas),
             .integer(fee.maxFeePerGas), .integer(fee.gasLimit), .bytes(to.bytes),
-            .bytes(value.magnitude), .bytes([]), .list([]),
+            .bytes(value.magnitude), .bytes(data), .list([]),
         ]
     }
 
@@ -74,7 +107,8 @@ public struct EVMTransaction: Hashable, Sendable {
             let priority = fields[2].integer, let most = fields[3].integer,
             let gas = fields[4].integer, let to = fields[5].byteString.flatMap({ EVMAddress($0) }),
             let value = fields[6].byteString.flatMap({ Amount(magnitude: $0) }),
-            fields[7] == .bytes([]), fields[8] == .list([]),
+            let data = fields[7].byteString, let payment = payment(to, value, data),
+            fields[8] == .list([]),
             let parity = fields[9].integer, parity <= 1,
             let r = fields[10].byteString, let s = fields[11].byteString,
             r.count <= 32, s.count <= 32,
@@ -83,8 +117,16 @@ public struct EVMTransaction: Hashable, Sendable {
             let signature = ECDSASignature(padded(r) + padded(s) + [UInt8(parity)])
         else { return nil }
         let transaction = EVMTransaction(
-            chainID: chainID, nonce: nonce, fee: fee, to: to, value: value)
+            chainID: chainID, nonce: nonce, fee: fee, payment: payment)
         return (transaction, signature)
+    }
+
+    private static func payment(
+        _ to: EVMAddress, _ value: Amount, _ data: [UInt8]
+    ) -> EVMPayment? {
+        if data.isEmpty { return .coins(value, to: to) }
+        guard value.isZero, let transfer = ERC20Transfer(data: data) else { return nil }
+        return .tokens(transfer, contract: to)
     }
 
     private static func padded(_ bytes: [UInt8]) -> [UInt8] {

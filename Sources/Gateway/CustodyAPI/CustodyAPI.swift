@@ -14,12 +14,18 @@ import Synchronization
 struct CustodyAPI: Sendable {
     static let endpoints =
         Endpoint.vaults + Endpoint.wallets + Endpoint.transactions + Endpoint.addressBook
-        + Endpoint.webhooks
+        + Endpoint.webhooks + Endpoint.keys + Endpoint.audit
 
     let custody: Bookkeeper
+    let meter: UsageMeter
+    let alarm: Alarm
     private let underWay = UnderWay()
 
-    init(custody: Bookkeeper) { self.custody = custody }
+    init(custody: Bookkeeper, meter: UsageMeter, alarm: Alarm) {
+        self.custody = custody
+        self.meter = meter
+        self.alarm = alarm
+    }
 
     func add(to router: RouterGroup<GatewayContext>) {
         for endpoint in Self.endpoints {
@@ -44,6 +50,7 @@ struct CustodyAPI: Sendable {
         _ endpoint: Endpoint, _ request: Request, _ context: GatewayContext
     ) async throws -> Response {
         guard let caller = context.caller else { throw Problem.internal }
+        meter.count(caller.apiKey, endpoint.name, at: custody.now)
         try caller.require(endpoint.scope)
         let parameters = Dictionary(
             context.parameters.map { (String($0.key), String($0.value)) }
@@ -55,9 +62,24 @@ struct CustodyAPI: Sendable {
                 Call(
                     endpoint, books, caller, parameters: parameters, query: query, body: body))
         }
-        guard endpoint.isRead else { return try await change(request, context, caller, work) }
-        let answer = try await custody.read(work)
-        return Self.response(answer.status, answer.body?.bytes ?? [])
+        do {
+            guard endpoint.isRead else {
+                return try await change(request, context, caller) { books in
+                    let answer = try work(books)
+                    if endpoint.isChange {
+                        try books.audit(
+                            endpoint.name, of: caller.tenant,
+                            endpoint.subjects(of: answer, parameters))
+                    }
+                    return answer
+                }
+            }
+            let answer = try await custody.read(as: caller.actor, work)
+            return Self.response(answer.status, answer.body?.bytes ?? [])
+        } catch let refusal as Refusal where refusal.code == .vaultNotAllowed {
+            try await alarm.raise(.vaultNotAllowed, caller)
+            throw refusal
+        }
     }
 
     /// A request that changes something: done once per idempotency key, and once per signature.
@@ -76,7 +98,7 @@ struct CustodyAPI: Sendable {
             let isFirst = key.map { underWay.begin($0, of: caller.key) } ?? true
             guard isFirst else { throw Problem.stillRunning }
             defer { if let key { underWay.end(key, of: caller.key) } }
-            let answer = try await custody.write { books in
+            let answer = try await custody.write(as: caller.actor) { books in
                 try books.once(asked, by: caller.key, claiming: claim) { books in
                     let answer = try work(books)
                     return (answer.status, answer.body?.bytes ?? [])
@@ -97,17 +119,12 @@ struct CustodyAPI: Sendable {
     ) async throws {
         guard !(error is Replayed) else { return }
         let isRefusal = error is Refusal || error is Problem
-        let body = Problem.internal.body(requestID: context.requestID)
-        try await custody.write { books in
-            _ = try books.store.claim(
-                signature: claim.signature, of: caller.key, until: claim.until)
-            guard !isRefusal, let once, let key = once.key,
-                try books.store.storedAnswer(key, of: caller.key) == nil
-            else { return }
-            try books.store.insert(
-                StoredAnswer(
-                    fingerprint: once.fingerprint, status: 500, body: body, at: books.now),
-                key: key, of: caller.key)
+        let failure = (
+            status: 500, body: Problem.internal.body(requestID: context.requestID)
+        )
+        try await custody.write(as: caller.actor) { books in
+            try books.failed(
+                once, by: caller.key, claiming: claim, with: isRefusal ? nil : failure)
         }
     }
 

@@ -27,10 +27,16 @@ extension Endpoint {
         },
         .get(
             "listAddresses", "address-book", .addressBookRead, "Lists the address book.",
-            answer: .page(Resource.entryShape)
+            query: [
+                Member(
+                    "status", .choice(AddressBookEntry.Status.self), optional: true,
+                    "all but `Removed` if absent")
+            ], answer: .page(Resource.entryShape)
         ) { call in
-            Resource.page(
-                try call.books.store.addressBook(of: call.tenant, call.page()), Resource.entry)
+            let status = try call.value("status") { AddressBookEntry.Status(rawValue: $0) }
+            return Resource.page(
+                try call.books.store.addressBook(of: call.tenant, status: status, call.page()),
+                Resource.entry)
         },
         .get(
             "getAddress", "address-book/{entry}", .addressBookRead,

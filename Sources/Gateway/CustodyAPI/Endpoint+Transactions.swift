@@ -33,7 +33,8 @@ extension Endpoint {
             status: 202, answer: Resource.transactionShape,
             refusals: [
                 .notFound, .externalIDReused, .notInAddressBook, .frozen, .belowMinimum,
-                .feeTooHigh, .insufficientFunds, .needsConsolidation, .keyNotReady,
+                .feeTooHigh, .insufficientFunds, .insufficientGas, .needsConsolidation,
+                .keyNotReady,
                 .chainUnavailable,
             ]
         ) { call in
@@ -45,7 +46,9 @@ extension Endpoint {
         .change(
             .post, "estimateFee", "transactions/estimate-fee", .transactionsWithdraw,
             "Says what a withdrawal would cost at most.", body: withdrawal, status: 201,
-            answer: Resource.feesShape, refusals: [.notFound, .notInAddressBook, .chainUnavailable]
+            answer: Resource.feesShape,
+            refusals: [.notFound, .notInAddressBook, .chainUnavailable],
+            isChange: false
         ) { call in
             var fields = try call.fields()
             let draft = WithdrawalDraft(&fields)

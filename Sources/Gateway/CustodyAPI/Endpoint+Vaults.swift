@@ -30,7 +30,7 @@ extension Endpoint {
             "listVaults", "vaults", .vaultsRead, "Lists vaults.", answer: .page(Resource.vaultShape)
         ) { call in
             Resource.page(
-                try call.books.store.vaults(of: call.tenant, call.page()), Resource.vault)
+                try call.books.vaults(of: call.tenant, call.page()), Resource.vault)
         },
         .get(
             "getVault", "vaults/{vault}", .vaultsRead, "Shows a vault.",

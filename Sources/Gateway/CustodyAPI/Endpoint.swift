@@ -24,6 +24,8 @@ struct Endpoint: Sendable {
     let answer: Promise
     /// What its verb may refuse beyond what every endpoint may, in order of precedence.
     let refusals: [Refusal.Code]
+    /// Whether it leaves something behind, and so a line in the audit trail.
+    var isChange = true
     let work: Work
 
     /// Status and form of what comes back when nothing is refused.
@@ -64,6 +66,16 @@ struct Endpoint: Sendable {
         }
     }
 
+    /// What a call was about, for the audit trail: the ids in the path, and of what it answers.
+    func subjects(of answer: Answer, _ values: [String: String]) -> [String] {
+        var found = parameters.compactMap { name in
+            // Ids in their one spelling.
+            values[name].map { VaultID(text: $0.lowercased())?.text ?? $0 }
+        }
+        if case .string(let id)? = answer.body?["id"], !found.contains(id) { found.append(id) }
+        return found
+    }
+
     static func get(
         _ name: String, _ path: String, _ scope: Scope, _ says: String, query: [Member] = [],
         answer: Shape, refusals: [Refusal.Code] = [],
@@ -80,11 +92,13 @@ struct Endpoint: Sendable {
     static func change(
         _ method: HTTPRequest.Method, _ name: String, _ path: String, _ scope: Scope,
         _ says: String, body: [Member]? = nil, status: Int, answer: Shape? = nil,
-        refusals: [Refusal.Code] = [], work: @escaping @Sendable (Call) throws -> JSONValue?
+        refusals: [Refusal.Code] = [], isChange: Bool = true,
+        work: @escaping @Sendable (Call) throws -> JSONValue?
     ) -> Endpoint {
         Endpoint(
             name: name, method: method, path: path, scope: scope, says: says, query: [],
-            body: body, answer: Promise(status: status, shape: answer), refusals: refusals
+            body: body, answer: Promise(status: status, shape: answer), refusals: refusals,
+            isChange: isChange
         ) { Answer(status, try work($0)) }
     }
 }

@@ -95,7 +95,10 @@ enum OpenAPI {
                 "schema": schema(shape),
             ])
         }
-        var found = endpoint.parameters.map { parameter($0, "path", true, .uuid) }
+        // All but the ids of keys and assets are UUIDs.
+        var found = endpoint.parameters.map {
+            parameter($0, "path", true, ["key", "asset"].contains($0) ? .text() : .uuid)
+        }
         found += endpoint.query.map { parameter($0.name, "query", !$0.isOptional, $0.shape) }
         if endpoint.isPaged {
             found.append(

@@ -15,7 +15,7 @@ extension Resource {
 
     private static let eventMembers = [
         Member("id", .uuid), Member("type", .text()),
-        Member("resourceId", .uuid, "what it is about"),
+        Member("resourceId", .text(), "what it is about"),
         Member("sequence", .integer(), "within the resource, from 1"),
         Member("state", .choice(RecordedEvent.State.self)), Member("createdAt", .time),
         Member("nextAttemptAt", .nullable(.time)),
@@ -47,13 +47,18 @@ extension Resource {
         [
             .init(name: "id", value: .string(event.id.text)),
             .init(name: "type", value: .string(event.type)),
-            .init(name: "resourceId", value: .string(EventID(event.resource)?.text ?? "")),
+            .init(name: "resourceId", value: .string(resource(event.resource))),
             .init(name: "sequence", value: .integer(event.sequence)),
             .init(name: "state", value: .string(event.state.rawValue)),
             .init(name: "createdAt", value: .string(event.createdAt.text)),
             .init(name: "nextAttemptAt", value: .optional(event.nextTry?.text)),
             .init(name: "attemptCount", value: .integer(event.attempts)),
         ]
+    }
+
+    /// A UUID, or the name of what has none.
+    private static func resource(_ bytes: [UInt8]) -> String {
+        EventID(bytes)?.text ?? String(decoding: bytes, as: UTF8.self)
     }
 
     private static func attempt(_ attempt: DeliveryAttempt) -> JSONValue {

@@ -42,7 +42,8 @@ enum Resource {
         .object([
             "id": .string(asset.id), "symbol": .string(asset.symbol), "name": .string(asset.name),
             "network": .string(asset.asset.chain.text), "decimals": .integer(asset.decimals),
-            "contract": .null, "confirmations": .integer(asset.confirmations),
+            "contract": .optional(asset.asset.contract?.text),
+            "confirmations": .integer(asset.confirmations),
             "minWithdrawal": .string(asset.minimumWithdrawal.text(decimals: asset.decimals)),
             "status": .string(isEnabled ? "Enabled" : "Disabled"),
         ])
@@ -164,6 +165,7 @@ enum Resource {
             Member("vaultId", .uuid), Member("walletId", .uuid),
             Member("destinationWalletId", .nullable(.uuid)), Member("assetId", .text()),
             Member("amount", .amount), Member("fee", .nullable(.amount), "what was paid"),
+            Member("feeAssetId", .nullable(.text()), "the coin that the fee is paid in"),
             Member("maxFee", .nullable(.amount), "what was reserved for the fee"),
             Member("sourceAddress", .nullable(.text())),
             Member("destinationAddress", .nullable(.text())),
@@ -201,9 +203,10 @@ enum Resource {
 
     static func transaction(_ view: TransactionView, _ asset: Asset) -> JSONValue {
         let transaction = view.transaction
-        func text(_ amount: Amount?) -> JSONValue {
+        func text(_ amount: Amount?, of asset: Asset) -> JSONValue {
             .optional(amount?.text(decimals: asset.decimals))
         }
+        let feeAsset = view.feeAsset ?? asset
         return .object([
             "id": .string(transaction.id.text), "type": .string(transaction.kind.rawValue),
             "status": .string(transaction.status.rawValue),
@@ -211,9 +214,11 @@ enum Resource {
             "vaultId": .string(transaction.vault.text),
             "walletId": .string(transaction.wallet.text),
             "destinationWalletId": .optional(transaction.destinationWallet?.text),
-            "assetId": .string(transaction.asset), "amount": text(transaction.amount),
-            "fee": text(transaction.fee),
-            "maxFee": transaction.kind == .withdrawal ? text(transaction.feeLimit) : .null,
+            "assetId": .string(transaction.asset), "amount": text(transaction.amount, of: asset),
+            "fee": text(transaction.fee, of: feeAsset),
+            "feeAssetId": .optional(view.feeAsset?.id),
+            "maxFee": transaction.kind == .withdrawal
+                ? text(transaction.feeLimit, of: feeAsset) : .null,
             "sourceAddress": .optional(transaction.sourceAddress),
             "destinationAddress": .optional(transaction.destinationAddress),
             "txHash": .optional(transaction.hash.map { "0x" + $0.hex }),
@@ -267,8 +272,8 @@ enum Resource {
 enum DomainEventTypes {
     static let all = [
         "transaction.created", "transaction.status.updated", "wallet.created", "balance.updated",
-        "vault.status.updated", "addressbook.entry.created", "addressbook.entry.deleted",
-        "webhook.test",
+        "vault.status.updated", "addressbook.entry.created", "addressbook.entry.activated",
+        "addressbook.entry.deleted", "security.alert", "webhook.test",
     ]
 }
 
@@ -298,8 +303,10 @@ public struct CustodyEventWriter: EventWriter {
             .balanceUpdated(let wallet, let balance, let asset):
             return Resource.wallet(wallet, balance, asset)
         case .vaultStatusUpdated(let vault): return Resource.vault(vault)
-        case .addressBookEntryCreated(let entry), .addressBookEntryDeleted(let entry):
+        case .addressBookEntryCreated(let entry), .addressBookEntryActivated(let entry),
+            .addressBookEntryDeleted(let entry):
             return Resource.entry(entry)
+        case .securityAlert(let alert): return Resource.alert(alert)
         case .webhookTest:
             return .object(["message": .string("Deliveries reach you.")])
         }

@@ -123,8 +123,10 @@ struct EventsCommand: AsyncParsableCommand {
             let (custody, _) = try options.directory.custody()
             let owner = owner
             let event = try await refusing {
-                try await custody.write { books in
-                    try books.redeliver(id, of: owner.id(books))
+                try await custody.write(as: .operator) { books in
+                    let tenant = try owner.id(books)
+                    try books.audit("redeliverEvent", of: tenant, [id.text])
+                    return try books.redeliver(id, of: tenant)
                 }
             }
             print("\(event.id)  \(event.state.rawValue)")
@@ -154,8 +156,11 @@ struct Trigger: AsyncParsableCommand {
         let (custody, _) = try options.directory.custody()
         let (owner, type) = (owner, type)
         let event = try await refusing {
-            try await custody.write { books in
-                try books.trigger(type, of: owner.id(books))
+            try await custody.write(as: .operator) { books in
+                let tenant = try owner.id(books)
+                let event = try books.trigger(type, of: tenant)
+                try books.audit("triggerEvent", of: tenant, [event.id.text])
+                return event
             }
         }
         print("\(event.id)  \(event.state.rawValue)")

@@ -114,16 +114,18 @@ struct GroupCommand: AsyncParsableCommand {
             let (custody, _) = try options.directory.custody()
             let (names, threshold) = (holder, threshold)
             let ceremony = try await refusing {
-                try await custody.write { books in
+                try await custody.write(as: .operator) { books in
                     let holders = try names.map { try books.holder(named: $0) }
-                    if kind == .main {
-                        return try books.createKeyVault(
+                    let ceremony =
+                        kind == .main
+                        ? try books.createKeyVault(
                             for: tenant, scheme, threshold: threshold, holders: holders
                         ).1
-                    }
-                    return try books.createGroup(
-                        kind, for: tenant, scheme, threshold: threshold, holders: holders
-                    ).1
+                        : try books.createGroup(
+                            kind, for: tenant, scheme, threshold: threshold, holders: holders
+                        ).1
+                    try books.audit("createGroup", ceremony.group)
+                    return ceremony
                 }
             }
             print(ceremony.group)
@@ -146,7 +148,11 @@ struct GroupCommand: AsyncParsableCommand {
             let (custody, _) = try options.directory.custody()
             let group = try groupID(group)
             let ceremony = try await refusing {
-                try await custody.write { try $0.refresh(group) }
+                try await custody.write(as: .operator) { books in
+                    let ceremony = try books.refresh(group)
+                    try books.audit("refreshGroup", group)
+                    return ceremony
+                }
             }
             try await patience.wait(for: ceremony, custody)
         }
@@ -174,10 +180,12 @@ struct GroupCommand: AsyncParsableCommand {
             let (custody, _) = try options.directory.custody()
             let (group, lost, replacement) = (try groupID(group), lost, replacement)
             let (ceremony, others) = try await refusing {
-                try await custody.write { books in
-                    try books.recover(
+                try await custody.write(as: .operator) { books in
+                    let recovery = try books.recover(
                         from: group, lost: books.holder(named: lost).identity,
                         replacement: books.holder(named: replacement).identity)
+                    try books.audit("recoverGroup", group)
+                    return recovery
                 }
             }
             try await patience.wait(for: ceremony, custody)
@@ -201,7 +209,12 @@ struct GroupCommand: AsyncParsableCommand {
         func run() async throws {
             let (custody, _) = try options.directory.custody()
             let group = try groupID(group)
-            try await refusing { try await custody.write { try $0.sign(with: group) } }
+            try await refusing {
+                try await custody.write(as: .operator) { books in
+                    try books.sign(with: group)
+                    try books.audit("useGroup", group)
+                }
+            }
             print("\(group) signs")
         }
     }
@@ -273,12 +286,22 @@ extension GroupCommand {
             let group = try groupID(group)
             let signer = try options.directory.intentKey()
             let count = try await refusing {
-                try await custody.write {
-                    try $0.abandonCeremonies(of: group, signer: signer)
+                try await custody.write(as: .operator) { books in
+                    let count = try books.abandonCeremonies(of: group, signer: signer)
+                    try books.audit("abandonCeremonies", group)
+                    return count
                 }
             }
             print("\(count) given up")
         }
+    }
+}
+
+extension Books {
+    /// Notes what was done to a group in its tenant's audit trail.
+    fileprivate func audit(_ action: String, _ group: GroupID) throws {
+        let keyVault = try store.group(group).flatMap { try store.keyVault($0.keyVault) }
+        try audit(action, of: keyVault?.tenant, [group.hex])
     }
 }
 

@@ -27,8 +27,11 @@ struct HolderCommand: AsyncParsableCommand {
             }
             let (custody, _) = try options.directory.custody()
             let name = name
-            _ = try await refusing {
-                try await custody.write { books in try books.register(key, name: name) }
+            try await refusing {
+                try await custody.write(as: .operator) { books in
+                    _ = try books.register(key, name: name)
+                    try books.audit("addHolder", of: nil, [key.hex])
+                }
             }
             print("added \(name)")
         }

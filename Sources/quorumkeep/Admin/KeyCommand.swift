@@ -7,7 +7,7 @@ import Intents
 struct KeyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "key", abstract: "API keys of a running installation.",
-        subcommands: [Create.self, List.self, Revoke.self])
+        subcommands: [Create.self, List.self, Revoke.self, Rotate.self])
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -23,17 +23,32 @@ struct KeyCommand: AsyncParsableCommand {
 
         @Option(
             help: ArgumentHelp(
-                "What it may do; repeat for each. All scopes if left out.",
+                "What it may do; repeat for each. All that it can have if left out.",
                 discussion: Scope.allCases.map(\.rawValue).joined(separator: " ")))
         var scope: [String] = []
 
+        @Option(
+            help: "A range that it may be used from, in CIDR form; repeat. Any if left out.")
+        var cidr: [String] = []
+
+        @Option(help: "A vault that it may see and touch, by id; repeat. All if left out.")
+        var vault: [String] = []
+
+        @Option(help: "When it expires, such as 2027-01-31T12:00:00Z. Never if left out.")
+        var expires: String?
+
         func run() async throws {
-            guard let id = TenantID(text: tenant) else {
-                throw ValidationError("--tenant is no id")
+            let id = try tenantID(tenant)
+            let vaults = try vault.map { text in
+                guard let vault = VaultID(text: text.lowercased()) else {
+                    throw ValidationError("--vault is no id: '\(text)'")
+                }
+                return vault
             }
+            let usual = vaults.isEmpty ? [] : Scope.tenantWide
             let scopes =
                 try scope.isEmpty
-                ? Set(Scope.allCases)
+                ? Set(Scope.allCases).subtracting(usual)
                 : Set(
                     scope.map { text in
                         guard let scope = Scope(rawValue: text) else {
@@ -41,11 +56,21 @@ struct KeyCommand: AsyncParsableCommand {
                         }
                         return scope
                     })
+            let expiresAt = try expires.map { text in
+                guard let time = Timestamp(text: text) else {
+                    throw ValidationError("--expires must be a time such as 2027-01-31T12:00:00Z")
+                }
+                return time
+            }
             let (custody, _) = try options.directory.custody()
-            let name = name
+            let (name, cidrs) = (name, cidr.isEmpty ? nil : cidr)
             let (key, secret) = try await refusing {
-                try await custody.write { books in
-                    try books.createAPIKey(for: id, name: name, scopes: scopes)
+                try await custody.write(as: .operator) { books in
+                    let made = try books.createAPIKey(
+                        for: id, name: name, scopes: scopes, cidrs: cidrs,
+                        vaults: vaults.isEmpty ? nil : Set(vaults), expiresAt: expiresAt)
+                    try books.audit("createKey", of: id, [made.key.id.text])
+                    return made
                 }
             }
             print("key id  \(key.id)")
@@ -62,15 +87,32 @@ struct KeyCommand: AsyncParsableCommand {
         var tenant: String
 
         func run() async throws {
-            guard let id = TenantID(text: tenant) else {
-                throw ValidationError("--tenant is no id")
-            }
+            let id = try tenantID(tenant)
             let (custody, _) = try options.directory.custody()
-            for key in try await custody.read({ try $0.store.apiKeys(of: id) }) {
-                let state = key.revokedAt.map { "revoked \($0.text)" } ?? "active"
-                let scopes = key.scopes.map(\.rawValue).sorted().joined(separator: " ")
-                print("\(key.id)  \(state)  \(key.name)  \(scopes)")
+            var after: PageCursor?
+            repeat {
+                let request = try PageRequest(limit: PageRequest.limitMost, after: after)
+                let page = try await custody.read { try $0.store.apiKeys(of: id, request) }
+                for key in page.items { print(Self.line(key, at: custody.now)) }
+                after = page.next
+            } while after != nil
+        }
+
+        private static func line(_ key: APIKey, at now: Timestamp) -> String {
+            let end = [key.revokedAt, key.expiresAt].compactMap(\.self).first
+            let state = key.status(at: now).rawValue.lowercased()
+            let scopes = key.scopes.map(\.rawValue).sorted().joined(separator: " ")
+            var parts = [
+                "\(key.id)", end.map { "\(state) (\($0.text))" } ?? state, key.name, scopes,
+            ]
+            if let ranges = key.ranges {
+                parts.append("from " + ranges.map(\.text).joined(separator: " "))
             }
+            if let vaults = key.vaults {
+                parts.append("vaults " + vaults.map(\.text).sorted().joined(separator: " "))
+            }
+            if let used = key.lastUsedAt { parts.append("used \(used.text)") }
+            return parts.joined(separator: "  ")
         }
     }
 
@@ -84,12 +126,62 @@ struct KeyCommand: AsyncParsableCommand {
         var key: String
 
         func run() async throws {
-            guard let id = APIKeyID(text: key) else { throw ValidationError("that is no key id") }
+            let id = try keyID(key)
             let (custody, _) = try options.directory.custody()
             try await refusing {
-                try await custody.write { books in try books.revokeAPIKey(id) }
+                try await custody.write(as: .operator) { books in
+                    let tenant = try books.tenant(of: id)
+                    try books.revokeAPIKey(id, of: tenant)
+                    try books.audit("revokeKey", of: tenant, [id.text])
+                }
             }
             print("revoked \(id)")
         }
+    }
+
+    struct Rotate: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Give an API key another secret, which is shown this once.")
+
+        @OptionGroup var options: PlatformOption
+
+        @Argument(help: "The key's id.")
+        var key: String
+
+        @Option(help: "How long the old secret counts as well, in seconds.")
+        var overlap: Int64
+
+        func run() async throws {
+            let id = try keyID(key)
+            let (custody, _) = try options.directory.custody()
+            let overlap = overlap
+            let secret = try await refusing {
+                try await custody.write(as: .operator) { books in
+                    let tenant = try books.tenant(of: id)
+                    let made = try books.rotateAPIKey(id, of: tenant, overlapSeconds: overlap)
+                    try books.audit("rotateKey", of: tenant, [id.text])
+                    return made.secret
+                }
+            }
+            print("secret  \(secret)")
+        }
+    }
+}
+
+private func tenantID(_ text: String) throws -> TenantID {
+    guard let id = TenantID(text: text) else { throw ValidationError("--tenant is no id") }
+    return id
+}
+
+private func keyID(_ text: String) throws -> APIKeyID {
+    guard let id = APIKeyID(text: text) else { throw ValidationError("that is no key id") }
+    return id
+}
+
+extension Books {
+    /// The tenant of a key that an operator names.
+    fileprivate func tenant(of key: APIKeyID) throws -> TenantID {
+        guard let key = try store.apiKey(key) else { throw Refusal.notFound("API key") }
+        return key.tenant
     }
 }

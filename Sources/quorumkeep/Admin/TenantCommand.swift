@@ -7,7 +7,7 @@ import Intents
 struct TenantCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tenant", abstract: "Tenants of a running installation.",
-        subcommands: [Create.self, List.self])
+        subcommands: [Create.self, Cooling.self, List.self])
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -25,22 +25,27 @@ struct TenantCommand: AsyncParsableCommand {
         @Option(help: "How many of them must sign.")
         var threshold = 2
 
+        @Option(help: "How long a new address-book entry waits before it is used, in seconds.")
+        var cooling: Int64 = 0
+
         @Option(help: "How long to wait for the key, in seconds; 0 not to wait.")
         var wait = 300
 
         func run() async throws {
             let (custody, _) = try options.directory.custody()
-            let (names, threshold, name) = (holder, threshold, name)
+            let (names, threshold, name, cooling) = (holder, threshold, name, cooling)
             let tenant = try await refusing {
-                try await custody.write { books in
+                try await custody.write(as: .operator) { books in
                     let known = try books.store.holders()
                     let chosen =
                         try names.isEmpty
                         ? known
                         : names.map { try books.holder(named: $0) }
-                    return try books.createTenant(
-                        name: name, threshold: threshold, holders: chosen
-                    ).0
+                    let (tenant, _) = try books.createTenant(
+                        name: name, threshold: threshold, holders: chosen,
+                        coolingSeconds: cooling)
+                    try books.audit("createTenant", of: tenant.id, [tenant.id.text])
+                    return tenant
                 }
             }
             print(tenant.id.text)
@@ -62,6 +67,31 @@ struct TenantCommand: AsyncParsableCommand {
         }
     }
 
+    struct Cooling: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Set how long new address-book entries of a tenant wait before they are used."
+        )
+
+        @OptionGroup var options: PlatformOption
+
+        @Option(help: "The tenant's id.")
+        var tenant: String
+
+        @Option(help: "The cooling period, in seconds; 0 for none.")
+        var seconds: Int64
+
+        func run() async throws {
+            guard let id = TenantID(text: tenant) else {
+                throw CommandFailure("--tenant: \(tenant) is no tenant's id")
+            }
+            let (custody, _) = try options.directory.custody()
+            let seconds = seconds
+            try await refusing {
+                try await custody.write { try $0.setCooling(seconds, of: id) }
+            }
+        }
+    }
+
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Show all tenants.")
 
@@ -75,7 +105,11 @@ struct TenantCommand: AsyncParsableCommand {
                 }
             }
             for (tenant, key) in tenants {
-                print("\(tenant.id)  \(tenant.environment.name)  key \(key)  \(tenant.name)")
+                let cooling =
+                    tenant.coolingSeconds == 0 ? "" : "cooling \(tenant.coolingSeconds) s  "
+                print(
+                    "\(tenant.id)  \(tenant.environment.name)  key \(key)  \(cooling)\(tenant.name)"
+                )
             }
         }
     }

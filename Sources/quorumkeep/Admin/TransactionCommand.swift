@@ -74,11 +74,8 @@ struct TransactionStory {
         add("to wallet", transaction.destinationWallet?.text)
         add("from", transaction.sourceAddress)
         add("to", transaction.destinationAddress)
-        let native = books.settings.assets.first {
-            asset.map { .native($0.asset.chain) } == $0.asset
-        }
         func fee(_ amount: Amount) -> String {
-            "\(amount.text(decimals: native?.decimals ?? 0)) \(native?.id ?? "base units")"
+            "\(amount.text(decimals: view.feeAsset?.decimals ?? 0)) \(view.feeAsset?.id ?? "base units")"
         }
         if let paid = transaction.fee {
             add("fee", fee(paid))

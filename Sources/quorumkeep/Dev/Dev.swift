@@ -68,6 +68,9 @@ struct Dev: AsyncParsableCommand {
         @Option(help: "JSON-RPC of an EVM node, in place of the simulated chain.")
         var evmRpc: String?
 
+        @Option(help: "Contract of a token of 6 decimals on that node, kept as the asset USDT.")
+        var evmToken: String?
+
         @Option(help: "How many key share holders, 2 to 20.")
         var holders = 3
 
@@ -84,6 +87,12 @@ struct Dev: AsyncParsableCommand {
             guard (1024...65_000).contains(portBase) else {
                 throw ValidationError("--port-base must be from 1024 to 65000")
             }
+            guard evmToken == nil || evmRpc != nil else {
+                throw ValidationError("--evm-token is a contract on the node of --evm-rpc")
+            }
+            if let evmToken, (try? EVMAddress(text: evmToken)) == nil {
+                throw ValidationError("--evm-token is an address with its EIP-55 checksum")
+            }
             guard (2...20).contains(holders) else {
                 throw ValidationError("--holders must be from 2 to 20")
             }
@@ -96,6 +105,7 @@ struct Dev: AsyncParsableCommand {
             try Chores.forbidCrashDumps()
             try await DevStack(
                 directory: URL(filePath: data).absoluteURL, portBase: portBase, evmRPC: evmRpc,
+                evmToken: try evmToken.map { try EVMAddress(text: $0) },
                 holders: holders, blockTime: .milliseconds(blockTime),
                 freshSetups: freshSetups, printsJSON: json
             ).run()

@@ -7,6 +7,7 @@ import Housekeeping
 import Identity
 import Intents
 import KeyGroups
+import SimulatedChains
 
 /// Lays out the local stack's data directory the first time, and finds everything as it was after.
 struct DevSetup {
@@ -15,14 +16,19 @@ struct DevSetup {
         let name: String
         let type: String
         /// In whole coins.
-        let perTransaction: String
-        let perDay: String
+        var perTransaction = "10"
+        let perDay = "1000"
+        /// In whole tokens.
+        var tokensPerTransaction = "10000"
+        let tokensPerDay = "1000000"
     }
 
     static let plans = [
-        HolderPlan(name: "operator", type: "Platform", perTransaction: "100", perDay: "1000"),
-        HolderPlan(name: "customer", type: "Customer", perTransaction: "10", perDay: "1000"),
-        HolderPlan(name: "guardian", type: "ThirdParty", perTransaction: "10", perDay: "1000"),
+        HolderPlan(
+            name: "operator", type: "Platform", perTransaction: "100",
+            tokensPerTransaction: "100000"),
+        HolderPlan(name: "customer", type: "Customer"),
+        HolderPlan(name: "guardian", type: "ThirdParty"),
     ]
     private static let feeMost = "0.1"
     private static let decimals = 18
@@ -32,6 +38,8 @@ struct DevSetup {
     let portBase: Int
     let rpcURL: String
     let chainID: UInt64
+    /// The contract of the asset `USDT`; nil for none.
+    let token: EVMAddress?
     let holderCount: Int
     let freshSetups: Bool
     let nodeBinary: URL
@@ -47,8 +55,7 @@ struct DevSetup {
     static func plan(_ number: Int) -> HolderPlan {
         number <= plans.count
             ? plans[number - 1]
-            : HolderPlan(
-                name: "holder-\(number)", type: "Customer", perTransaction: "10", perDay: "1000")
+            : HolderPlan(name: "holder-\(number)", type: "Customer")
     }
 
     /// Makes what is not there yet. Ports and node may be others than last time.
@@ -109,30 +116,50 @@ struct DevSetup {
             tls: .init(
                 certificate: "server.pem", privateKey: "server-key.pem", authority: "ca.pem"),
             chains: [.init(id: chain, rpcUrl: rpcURL, pollMilliseconds: 100)],
-            assets: [
-                .init(
-                    id: "ETH", symbol: "ETH", name: "Ether (simulated)",
-                    asset: "\(chain)/slip44:60",
-                    decimals: Self.decimals, confirmations: Self.confirmations,
-                    minWithdrawal: "0.000001")
-            ], intentLifetimeSeconds: 3600,
+            assets: assets, intentLifetimeSeconds: 3600,
             webhooks: .init(allowLocal: true, pausesSeconds: Dev.webhookPauses),
             freshSetups: freshSetups)
     }
 
-    private func makeHolder(_ number: Int) throws {
-        let plan = Self.plan(number)
-        func wei(_ coins: String) -> String {
-            (try? Amount(text: coins, decimals: Self.decimals))?.baseUnitText ?? "0"
+    private var assets: [PlatformConfiguration.AssetEntry] {
+        let chain = ChainID.eip155(chainID)
+        let coin = PlatformConfiguration.AssetEntry(
+            id: "ETH", symbol: "ETH", name: "Ether (simulated)",
+            asset: AssetID.native(chain).text, decimals: Self.decimals,
+            confirmations: Self.confirmations, minWithdrawal: "0.000001")
+        let tokens = token.map { contract in
+            PlatformConfiguration.AssetEntry(
+                id: "USDT", symbol: "USDT", name: "Tether (simulated)",
+                asset: AssetID.erc20(chain, contract).text, decimals: SimulatedEVM.tokenDecimals,
+                confirmations: Self.confirmations, minWithdrawal: "0.01")
+        }
+        return [coin] + (tokens.map { [$0] } ?? [])
+    }
+
+    private func limits(_ plan: HolderPlan) -> [AssetID: HolderRulesFile.Limits] {
+        func units(_ coins: String, _ decimals: Int) -> String {
+            (try? Amount(text: coins, decimals: decimals))?.baseUnitText ?? "0"
         }
         let chain = ChainID.eip155(chainID)
+        let fee = units(Self.feeMost, Self.decimals)
+        var limits: [AssetID: HolderRulesFile.Limits] = [
+            .native(chain): .init(
+                mostPerTransaction: units(plan.perTransaction, Self.decimals),
+                mostPerDay: units(plan.perDay, Self.decimals), mostFee: fee)
+        ]
+        if let token {
+            let decimals = SimulatedEVM.tokenDecimals
+            limits[.erc20(chain, token)] = .init(
+                mostPerTransaction: units(plan.tokensPerTransaction, decimals),
+                mostPerDay: units(plan.tokensPerDay, decimals), mostFee: fee)
+        }
+        return limits
+    }
+
+    private func makeHolder(_ number: Int) throws {
+        let plan = Self.plan(number)
         let rules = HolderRulesFile(
-            environment: .sandbox, chains: [chain],
-            assets: [
-                .native(chain): .init(
-                    mostPerTransaction: wei(plan.perTransaction), mostPerDay: wei(plan.perDay),
-                    mostFee: wei(Self.feeMost))
-            ])
+            environment: .sandbox, chains: [.eip155(chainID)], assets: limits(plan))
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         let draft = directory.appending(path: "rules-\(number).json")

@@ -21,6 +21,8 @@ struct DevStack {
     let directory: URL
     let portBase: Int
     let evmRPC: String?
+    /// A token's contract on that node.
+    let evmToken: EVMAddress?
     let holders: Int
     let blockTime: Duration
     let freshSetups: Bool
@@ -94,7 +96,8 @@ struct DevStack {
         return DevSetup(
             directory: directory, portBase: portBase,
             rpcURL: evmRPC ?? "http://127.0.0.1:\(portBase + 10)", chainID: chainID,
-            holderCount: holders, freshSetups: freshSetups,
+            token: evmRPC == nil ? SimulatedEVM.token : evmToken, holderCount: holders,
+            freshSetups: freshSetups,
             nodeBinary: try Self.binary("quorumkeep-node"))
     }
 

@@ -1,0 +1,52 @@
+import Canonical
+import Chains
+
+/// Which addresses a holder knows, and for how long: whoever takes over the platform can name any
+/// address, but cannot make it old.
+extension Judge {
+    /// An announcement spends nothing and signs nothing. It is for the root key, whichever group
+    /// and epoch it comes by.
+    func approve(
+        _ announcement: Announcement, _ knowing: HolderKnowledge
+    ) throws(Stop) -> Approved {
+        try checkServed(announcement.chain)
+        guard knowing.key != nil else {
+            throw refuse(
+                .unknownGroup, "This holder has no key of the group.",
+                orWaitIf: knowing.isKeyUnfinished)
+        }
+        guard (try? EVMAddress(text: announcement.address)) != nil else {
+            throw refuse(
+                .wrongDestination, "This is no address of \(announcement.chain.text).")
+        }
+        return Approved(items: [], spending: [:])
+    }
+
+    /// What was announced of a transfer's destination; a transfer to any other is refused.
+    func announcement(
+        of address: String, _ knowing: HolderKnowledge
+    ) throws(Stop) -> AnnouncedAddress {
+        guard let announced = knowing.destination else {
+            throw refuse(
+                .addressNotAnnounced, "\(address) was never announced to this holder.")
+        }
+        if let removedAt = announced.removedAt {
+            throw refuse(
+                .addressRemoved, "\(address) was removed from the address book at \(removedAt).")
+        }
+        return announced
+    }
+
+    func checkCooling(
+        _ announced: AnnouncedAddress, _ knowing: HolderKnowledge
+    ) throws(Stop) {
+        let end = announced.firstSeen + rules.addressCooling
+        guard knowing.now >= end else {
+            throw .wait(
+                Verdict.Reason(
+                    .addressCooling,
+                    "The address was announced here at \(announced.firstSeen); this holder signs "
+                        + "for it from \(end) on."))
+        }
+    }
+}
