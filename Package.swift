@@ -103,7 +103,6 @@ let package = Package(
                 "Wire", logging, protobuf,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ] + grpc),
         room("SimulatedChains", ["Algebra", "Canonical", "Chains", logging] + hummingbird),
@@ -169,7 +168,7 @@ let package = Package(
             "CustodyTests",
             [
                 "Algebra", "Canonical", "Chains", "Custody", "Identity", "Intents", "KeyGroups",
-                "TestKit", "Threshold", grdb,
+                "Storage", "TestKit", "Threshold", grdb,
             ]),
         tests(
             "GatewayTests",
@@ -192,7 +191,8 @@ let package = Package(
         tests(
             "WorkersTests",
             [
-                "Algebra", "Canonical", "Chains", "Custody", "TestKit", "Workers", logging,
+                "Algebra", "Canonical", "Chains", "Custody", "Identity", "Intents", "TestKit",
+                "Workers", logging,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ] + hummingbird),
         tests(

@@ -90,16 +90,17 @@ public struct Bookkeeper: Sendable {
         as actor: Actor = .worker, _ body: @escaping @Sendable (Books) throws -> Result
     ) async throws -> Result {
         let (settings, vaultKey, events, clock) = (settings, vaultKey, events, clock)
-        let (result, needsSigning, needsBroadcasting) = try await database.write { store in
+        let (result, signing, broadcasting, deliveries) = try await database.write { store in
             let books = Books(
                 store: store, actor: actor, settings: settings, vaultKey: vaultKey, events: events,
                 now: clock())
             let result = try body(books)
-            return (result, books.stirred.signing, books.stirred.broadcasting)
+            let stirred = books.stirred
+            return (result, stirred.signing, stirred.broadcasting, stirred.deliveries)
         }
-        if needsSigning { bells.signing.ring() }
-        if needsBroadcasting { bells.broadcasting.ring() }
-        bells.deliveries.ring()
+        if signing { bells.signing.ring() }
+        if broadcasting { bells.broadcasting.ring() }
+        if deliveries { bells.deliveries.ring() }
         return result
     }
 }
@@ -139,6 +140,7 @@ public struct Books {
         var signing = false
         var broadcasting = false
         var vaults: [VaultID] = []
+        var deliveries = false
     }
 
     func newID<ID: EntityID>(_ type: ID.Type = ID.self) -> ID {
@@ -147,7 +149,8 @@ public struct Books {
     }
 
     /// Records an event, and queues its delivery if the tenant has an endpoint.
-    func record(_ event: DomainEvent, of tenant: TenantID) throws {
+    @discardableResult
+    func record(_ event: DomainEvent, of tenant: TenantID) throws -> EventID {
         let frame = EventFrame(
             id: newID(), type: event.type, createdAt: now,
             sequence: try store.nextSequence(of: event.resource, tenant: tenant), tenant: tenant,
@@ -155,6 +158,8 @@ public struct Books {
         let body = events.body(of: event, in: frame)
         let hasEndpoint = try store.endpoint(of: tenant) != nil
         try store.insert(event: frame, resource: event.resource, body: body, deliver: hasEndpoint)
+        if hasEndpoint { stirred.deliveries = true }
+        return frame.id
     }
 
     func asset(_ id: String) throws -> Asset {

@@ -391,16 +391,34 @@ public struct AddressAnnouncement: Equatable, Sendable {
 /// Where a tenant hears of its events.
 public struct WebhookEndpoint: Equatable, Sendable {
     public static let urlMost = 2048
+    /// How long a secret that was replaced goes on signing beside the new one.
+    public static let overlapSeconds: Int64 = 24 * 3600
+
+    /// The secret before the last rotation.
+    public struct Previous: Equatable, Sendable {
+        public let sealedSecret: [UInt8]
+        public let until: Timestamp
+
+        public init(sealedSecret: [UInt8], until: Timestamp) {
+            self.sealedSecret = sealedSecret
+            self.until = until
+        }
+    }
 
     public let tenant: TenantID
     public let url: String
     public let sealedSecret: [UInt8]
+    public let previous: Previous?
     public let createdAt: Timestamp
 
-    public init(tenant: TenantID, url: String, sealedSecret: [UInt8], createdAt: Timestamp) {
+    public init(
+        tenant: TenantID, url: String, sealedSecret: [UInt8], previous: Previous? = nil,
+        createdAt: Timestamp
+    ) {
         self.tenant = tenant
         self.url = url
         self.sealedSecret = sealedSecret
+        self.previous = previous
         self.createdAt = createdAt
     }
 }

@@ -12,6 +12,8 @@ public enum DomainEvent: Sendable {
     case addressBookEntryActivated(AddressBookEntry)
     case addressBookEntryDeleted(AddressBookEntry)
     case securityAlert(SecurityAlert)
+    /// A tenant tries its endpoint; a resource of its own, so that it waits for nothing.
+    case webhookTest(EventID)
 
     public var type: String {
         switch self {
@@ -24,6 +26,7 @@ public enum DomainEvent: Sendable {
         case .addressBookEntryActivated: "addressbook.entry.activated"
         case .addressBookEntryDeleted: "addressbook.entry.deleted"
         case .securityAlert: "security.alert"
+        case .webhookTest: "webhook.test"
         }
     }
 
@@ -38,6 +41,7 @@ public enum DomainEvent: Sendable {
             .addressBookEntryDeleted(let entry):
             entry.id.bytes
         case .securityAlert(let alert): Array(alert.key.text.utf8)
+        case .webhookTest(let id): id.bytes
         }
     }
 }
@@ -57,26 +61,4 @@ public struct EventFrame: Sendable {
 /// event, so that every try of a delivery sends the same.
 public protocol EventWriter: Sendable {
     func body(of event: DomainEvent, in frame: EventFrame) -> [UInt8]
-}
-
-/// An event on its way to its tenant's endpoint.
-public struct Delivery: Equatable, Sendable {
-    /// Pauses after each failed try, in seconds; after the last the delivery is dead.
-    public static let pauses: [Int64] = [
-        5, 30, 120, 600, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600,
-    ]
-
-    public let event: EventID
-    public let type: String
-    public let tenant: TenantID
-    public let body: [UInt8]
-    public let attempts: Int
-
-    public init(event: EventID, type: String, tenant: TenantID, body: [UInt8], attempts: Int) {
-        self.event = event
-        self.type = type
-        self.tenant = tenant
-        self.body = body
-        self.attempts = attempts
-    }
 }

@@ -44,6 +44,7 @@ public struct Refusal: Error, Equatable, Sendable {
         case idempotencyKeyReused = "idempotency_key_reused"
         case keyNotReady = "key_not_ready"
         case chainUnavailable = "chain_unavailable"
+        case noWebhook = "no_webhook"
     }
 
     public static func notFound(_ what: String) -> Refusal {

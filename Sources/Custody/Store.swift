@@ -217,10 +217,25 @@ public protocol CustodyStore {
     func setEndpoint(_ endpoint: WebhookEndpoint) throws
     func removeEndpoint(of tenant: TenantID) throws -> Bool
     func endpoint(of tenant: TenantID) throws -> WebhookEndpoint?
-    func dueDeliveries(at now: Timestamp, most: Int, ofTenantMost: Int) throws -> [Delivery]
-    func finish(delivery: EventID, at: Timestamp, answer: String) throws
-    func postpone(delivery: EventID, until: Timestamp, attempts: Int, answer: String) throws
-    func bury(delivery: EventID, attempts: Int, answer: String) throws
+    /// What may be sent now: of each tenant what is due longest, tenants taking turns.
+    func dueDeliveries(at now: Timestamp, most: Int, ofTenantMost: Int) throws -> [DueDelivery]
+    /// nil if the event is not to be tried now.
+    func delivery(_ event: EventID) throws -> Delivery?
+    /// Keeps an attempt, and forgets the oldest of the event if there are too many.
+    func insert(_ attempt: DeliveryAttempt, of event: EventID) throws
+    /// Ends an event's delivery; the next of its resource may go.
+    func finish(delivery: EventID, as state: RecordedEvent.State, at now: Timestamp) throws
+    func postpone(delivery: EventID, until: Timestamp) throws
+    /// Has an event sent, whatever came of it before; one that is queued keeps its place.
+    func redeliver(_ event: EventID, at now: Timestamp) throws
+    func event(_ id: EventID, of tenant: TenantID) throws -> RecordedEvent?
+    func events(
+        of tenant: TenantID, matching filter: EventFilter, _ page: PageRequest
+    ) throws -> Page<RecordedEvent>
+    /// Oldest first.
+    func attempts(of event: EventID) throws -> [DeliveryAttempt]
+    /// Forgets events whose delivery has ended, with their attempts; says how many.
+    func purgeEvents(before: Timestamp, most: Int) throws -> Int
 }
 
 /// Which part of a list is asked for: newest first, after a cursor.

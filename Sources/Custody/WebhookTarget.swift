@@ -32,6 +32,10 @@ public struct WebhookTarget: Equatable, Sendable {
             ["http", "https"].contains(scheme), (1...65_535).contains(parts.port ?? 443)
         else { throw .malformed }
         let bare = host.trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
+        // A name that another reader of URLs could take for another name is none.
+        guard NetworkAddress(bare) != nil || bare.utf8.allSatisfy(Self.isNamed) else {
+            throw .malformed
+        }
         self.url = url
         self.scheme = scheme
         self.host = bare
@@ -40,6 +44,17 @@ public struct WebhookTarget: Equatable, Sendable {
         guard scheme == "https" else { throw .plainHTTP }
         if bare == "localhost" || bare.hasSuffix(".localhost") { throw .privateAddress }
         if let address = NetworkAddress(bare), !address.isPublic { throw .privateAddress }
+    }
+
+    /// Letters, digits, and `-._`.
+    private static func isNamed(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+            UInt8(ascii: "_"):
+            true
+        default: false
+        }
     }
 }
 

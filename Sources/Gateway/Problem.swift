@@ -45,6 +45,7 @@ struct Problem: Error {
         case .notInAddressBook, .vaultNotAllowed, .exceedsOwnRights: .forbidden
         case .notFound: .notFound
         case .walletExists, .externalIDReused, .addressExists, .tooLate, .keyInactive: .conflict
+        case .noWebhook: .conflict
         case .idempotencyKeyReused: .unprocessableContent
         case .keyNotReady, .chainUnavailable: .badGateway
         }

@@ -17,6 +17,7 @@ enum Schema {
         migrator.registerMigration("callers") { db in try db.execute(sql: callers) }
         migrator.registerMigration("announcements") { db in try db.execute(sql: announcements) }
         migrator.registerMigration("tokens") { db in try db.execute(sql: tokens) }
+        migrator.registerMigration("webhook-attempts") { try $0.execute(sql: webhookAttempts) }
         return migrator
     }
 

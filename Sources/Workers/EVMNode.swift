@@ -8,14 +8,19 @@ import NIOHTTP1
 public struct EVMNode: Sendable {
     /// Largest answer that is read; a full block has a few hundred kilobytes.
     private static let answerBytesMost = 32 * 1024 * 1024
-    private static let timeout = TimeAmount.seconds(10)
+    /// Time for the head of an answer.
+    private static let headMost = TimeAmount.seconds(10)
+    /// Time for a whole answer: a node that trickles is as one that is silent.
+    public static let answerMost = Duration.seconds(30)
 
     private let url: String
     private let client: HTTPClient
+    private let answerMost: Duration
 
-    public init(url: String, client: HTTPClient) {
+    public init(url: String, client: HTTPClient, answerMost: Duration = EVMNode.answerMost) {
         self.url = url
         self.client = client
+        self.answerMost = answerMost
     }
 
     /// Why there is no result.
@@ -36,18 +41,12 @@ public struct EVMNode: Sendable {
     public func ask<Result>(_ call: EVMRPC.Call<Result>) async throws(Failure) -> Result {
         let answer: Data
         do {
-            var request = HTTPClientRequest(url: url)
-            request.method = .POST
-            request.headers.add(name: "Content-Type", value: "application/json")
-            request.body = .bytes(ByteBuffer(bytes: try call.body))
-            let response = try await client.execute(request, timeout: Self.timeout)
-            let body = try await response.body.collect(upTo: Self.answerBytesMost)
-            guard response.status == .ok else {
-                throw Failure.unclear("HTTP status \(response.status.code)")
-            }
-            answer = Data(body.readableBytesView)
+            let body = try call.body
+            answer = try await withDeadline(answerMost) { try await send(body) }
         } catch let failure as Failure {
             throw failure
+        } catch let late as DeadlinePassed {
+            throw .unclear("\(late)")
         } catch {
             throw .unclear("\(type(of: error))")
         }
@@ -59,5 +58,18 @@ public struct EVMNode: Sendable {
             case .malformed(let what): throw .unclear(what)
             }
         }
+    }
+
+    private func send(_ body: Data) async throws -> Data {
+        var request = HTTPClientRequest(url: url)
+        request.method = .POST
+        request.headers.add(name: "Content-Type", value: "application/json")
+        request.body = .bytes(ByteBuffer(bytes: body))
+        let response = try await client.execute(request, timeout: Self.headMost)
+        let answer = try await response.body.collect(upTo: Self.answerBytesMost)
+        guard response.status == .ok else {
+            throw Failure.unclear("HTTP status \(response.status.code)")
+        }
+        return Data(answer.readableBytesView)
     }
 }

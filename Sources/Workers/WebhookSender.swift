@@ -1,34 +1,46 @@
-import Algebra
-import AsyncHTTPClient
 import Custody
-import Foundation
-import Identity
 import Intents
 import Logging
-import NIOCore
-import NIOHTTP1
-import NIOPosix
 import Synchronization
 
 /// Delivers events to tenants' endpoints: signed, in order per resource, again after a failure.
 public final class WebhookSender: Sendable {
-    private static let timeout = TimeAmount.seconds(10)
-    private static let pause = Duration.milliseconds(500)
-    /// Deliveries at a time, in all and to one tenant: a slow receiver delays itself alone.
-    private static let atOnceMost = 64
+    private static let pause = Duration.milliseconds(200)
+    /// Deliveries at a time, to one tenant.
     private static let atOnceOfTenantMost = 8
-    private static let answerBytesKept = 2048
+    /// Deliveries at a time, in all: so many tenants may hang at once before another waits for one
+    /// of them, which it does for the time of one answer at most.
+    private static let atOnceMost = 256
+    /// Up to so many under way a tenant may have several; above, only its first. So no few tenants
+    /// that hang take every place.
+    private static let sharedMost = 128
+    /// What one look reads; what is under way is among it, so it is more than may be under way.
+    private static let lookMost = 2 * atOnceMost
+    /// What the books do not take is not sent again at once.
+    private static let pauseAfterFault = Duration.seconds(1)
+
+    private struct UnderWay {
+        var events: Set<EventID> = []
+        var ofTenant: [TenantID: Int] = [:]
+    }
 
     private let custody: Bookkeeper
-    private let pauses: [Int64]
+    private let schedule: DeliverySchedule
+    private let post: WebhookPost
     private let log: Logger
-    private let underWay = Mutex<[EventID: TenantID]>([:])
+    private let underWay = Mutex(UnderWay())
 
-    /// - Parameter pauses: seconds after each failed try.
-    public init(custody: Bookkeeper, pauses: [Int64], log: Logger) {
+    /// - Parameter lookUp: the addresses that a name leads to.
+    public init(
+        custody: Bookkeeper, schedule: DeliverySchedule,
+        lookUp: @escaping WebhookPost.LookUp = Resolver.addresses, log: Logger
+    ) {
         self.custody = custody
-        self.pauses = pauses
+        self.schedule = schedule
         self.log = log
+        post = WebhookPost(
+            answerMost: schedule.answerMost, allowsLocal: custody.settings.allowsLocalWebhooks,
+            lookUp: lookUp)
     }
 
     public func run() async {
@@ -40,12 +52,12 @@ public final class WebhookSender: Sendable {
                 }
             }
             for await _ in custody.bells.deliveries.rings {
-                let due: [Delivery]
+                let due: [DueDelivery]
                 do {
                     let now = custody.now
                     due = try await custody.read { books in
                         try books.store.dueDeliveries(
-                            at: now, most: Self.atOnceMost, ofTenantMost: Self.atOnceOfTenantMost)
+                            at: now, most: Self.lookMost, ofTenantMost: Self.atOnceOfTenantMost)
                     }
                 } catch is CancellationError {
                     break
@@ -60,145 +72,55 @@ public final class WebhookSender: Sendable {
         }
     }
 
-    /// False if the delivery is under way, or enough others are.
-    private func begin(_ delivery: Delivery) -> Bool {
+    /// False if the delivery is under way, or its tenant has its share.
+    private func begin(_ due: DueDelivery) -> Bool {
         underWay.withLock { underWay in
-            guard underWay[delivery.event] == nil, underWay.count < Self.atOnceMost,
-                underWay.values.count(where: { $0 == delivery.tenant }) < Self.atOnceOfTenantMost
+            let own = underWay.ofTenant[due.tenant, default: 0]
+            guard own < Self.atOnceOfTenantMost,
+                underWay.events.count < (own == 0 ? Self.atOnceMost : Self.sharedMost),
+                underWay.events.insert(due.event).inserted
             else { return false }
-            underWay[delivery.event] = delivery.tenant
+            underWay.ofTenant[due.tenant] = own + 1
             return true
         }
     }
 
-    private func deliver(_ delivery: Delivery) async {
-        defer { underWay.withLock { $0[delivery.event] = nil } }
+    private func end(_ due: DueDelivery) {
+        underWay.withLock { underWay in
+            underWay.events.remove(due.event)
+            let left = underWay.ofTenant[due.tenant, default: 1] - 1
+            underWay.ofTenant[due.tenant] = left == 0 ? nil : left
+        }
+    }
+
+    private func deliver(_ due: DueDelivery) async {
+        // The next event of the same resource may follow then.
+        defer {
+            end(due)
+            custody.bells.deliveries.ring()
+        }
         do {
-            let endpoint = try await custody.read { try $0.webhook(of: delivery.tenant) }
-            guard let endpoint else { return }
-            let outcome = await post(delivery, to: endpoint)
-            let pauses = pauses
-            try await custody.write { books in
-                switch outcome {
-                case .success(let answer):
-                    try books.store.finish(delivery: delivery.event, at: books.now, answer: answer)
-                case .failure(let failure):
-                    try books.deliveryFailed(delivery, answer: failure.answer, pauses: pauses)
-                }
+            let found = try await custody.read { books -> WebhookPost.Letter? in
+                guard let delivery = try books.store.delivery(due.event),
+                    let endpoint = try books.webhook(of: due.tenant)
+                else { return nil }
+                return WebhookPost.Letter(
+                    delivery: delivery, url: endpoint.url,
+                    secrets: try books.webhookSecrets(of: endpoint), at: books.now)
             }
+            guard let letter = found else { return }
+            let start = ContinuousClock.now
+            let outcome = await post.send(letter)
+            // An end of the process is no failure of the receiver's.
+            guard !Task.isCancelled else { return }
+            let took = start.duration(to: .now) / .milliseconds(1)
+            let attempt = DeliveryAttempt(
+                began: letter.at, milliseconds: Int64(took), outcome: outcome)
+            let schedule = schedule
+            try await custody.write { try $0.tried(letter.delivery, attempt, schedule) }
         } catch {
             log.error("a delivery could not be recorded: \(error)")
+            try? await Task.sleep(for: Self.pauseAfterFault)
         }
-        // The next event of the same resource may follow now.
-        custody.bells.deliveries.ring()
-    }
-
-    private struct Undelivered: Error {
-        let answer: String
-    }
-
-    private func post(
-        _ delivery: Delivery, to endpoint: WebhookEndpoint
-    ) async -> Result<String, Undelivered> {
-        do {
-            let target = try WebhookTarget(
-                endpoint.url, allowsLocal: custody.settings.allowsLocalWebhooks)
-            let address = try await resolve(target)
-            var configuration = HTTPClient.Configuration()
-            configuration.redirectConfiguration = .disallow
-            configuration.dnsOverride = [target.host: address]
-            configuration.decompression = .disabled
-            let client = HTTPClient(
-                eventLoopGroupProvider: .singleton, configuration: configuration)
-            let answer = await send(delivery, to: endpoint, by: client)
-            try? await client.shutdown()
-            return answer
-        } catch {
-            return .failure(Undelivered(answer: "\(error)"))
-        }
-    }
-
-    /// The address that the call is pinned to: looked up once, judged, and used.
-    private func resolve(_ target: WebhookTarget) async throws -> String {
-        let (host, port) = (target.host, target.port)
-        let addresses = try await NIOThreadPool.singleton.runIfActive {
-            try Resolver.allAddresses(host: host, port: port)
-        }
-        guard let first = addresses.first else {
-            throw Undelivered(answer: "\(host) has no address")
-        }
-        if !custody.settings.allowsLocalWebhooks,
-            !addresses.allSatisfy({ NetworkAddress($0)?.isPublic ?? false })
-        {
-            throw Undelivered(answer: "\(host) leads to a private address")
-        }
-        return first
-    }
-
-    private func send(
-        _ delivery: Delivery, to endpoint: WebhookEndpoint, by client: HTTPClient
-    ) async -> Result<String, Undelivered> {
-        do {
-            let secret = try await custody.read { try $0.webhookSecret(of: endpoint) }
-            let now = custody.now.seconds
-            var request = HTTPClientRequest(url: endpoint.url)
-            request.method = .POST
-            let (plain, standard) = secret.with { secret in
-                (
-                    secret.signature(of: delivery.body),
-                    secret.standardSignature(
-                        id: delivery.event.text, timestamp: now, body: delivery.body)
-                )
-            }
-            for (name, value) in [
-                ("Content-Type", "application/json"), ("User-Agent", "Quorumkeep"),
-                ("X-Webhook-Id", delivery.event.text), ("X-Webhook-Timestamp", String(now)),
-                ("X-Webhook-Signature", plain), ("webhook-id", delivery.event.text),
-                ("webhook-timestamp", String(now)), ("webhook-signature", standard),
-            ] {
-                request.headers.add(name: name, value: value)
-            }
-            request.body = .bytes(ByteBuffer(bytes: delivery.body))
-            let response = try await client.execute(request, timeout: Self.timeout)
-            var kept: [UInt8] = []
-            for try await part in response.body {
-                kept += part.readableBytesView.prefix(Self.answerBytesKept - kept.count)
-                if kept.count >= Self.answerBytesKept { break }
-            }
-            let answer = "\(response.status.code) \(String(decoding: kept, as: UTF8.self))"
-            return (200..<300).contains(response.status.code)
-                ? .success(answer) : .failure(Undelivered(answer: answer))
-        } catch {
-            return .failure(Undelivered(answer: "\(error)"))
-        }
-    }
-}
-
-enum Resolver {
-    /// Every address that the name leads to, as text.
-    static func allAddresses(host: String, port: Int) throws -> [String] {
-        if NetworkAddress(host) != nil { return [host] }
-        var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        var list: UnsafeMutablePointer<addrinfo>?
-        defer { if let list { freeaddrinfo(list) } }
-        guard getaddrinfo(host, String(port), &hints, &list) == 0 else { return [] }
-        var addresses: [String] = []
-        var next = list
-        while let info = next {
-            var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-            let size = socklen_t(text.count)
-            if getnameinfo(
-                info.pointee.ai_addr, info.pointee.ai_addrlen, &text, size, nil, 0,
-                NI_NUMERICHOST) == 0
-            {
-                addresses.append(
-                    String(
-                        decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) },
-                        as: UTF8.self))
-            }
-            next = info.pointee.ai_next
-        }
-        return addresses
     }
 }

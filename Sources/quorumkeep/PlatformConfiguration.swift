@@ -85,6 +85,8 @@ struct PlatformConfiguration: Codable {
         /// Allows plain HTTP and private addresses: for development.
         var allowLocal: Bool
         var pausesSeconds: [Int64]
+        /// How many days an event is kept when its delivery has ended; 30 if left out.
+        var eventsKeptDays: Int?
     }
 
     /// What the API's doors are set to.
@@ -114,6 +116,12 @@ struct PlatformConfiguration: Codable {
         }
         guard (60...Int64(Intent.lifetimeMost)).contains(intentLifetimeSeconds) else {
             throw CommandFailure("platform.json: intentLifetimeSeconds is from 60 to 86400")
+        }
+        guard (1...3650).contains(webhooks.eventsKeptDays ?? RecordedEvent.usualKeptDays) else {
+            throw CommandFailure("platform.json: webhooks.eventsKeptDays is from 1 to 3650")
+        }
+        guard webhooks.pausesSeconds.allSatisfy({ (0...604_800).contains($0) }) else {
+            throw CommandFailure("platform.json: webhooks.pausesSeconds are from 0 to 604800")
         }
         let assets = try self.assets.map { entry in
             let gas = entry.gasLimit ?? ERC20Transfer.usualGas

@@ -7,6 +7,7 @@ struct Quorumkeep: AsyncParsableCommand {
         abstract: "Self-hosted custody of digital assets, with no key anywhere whole.",
         subcommands: [
             Serve.self, Initialise.self, Dev.self, Demo.self, TenantCommand.self, KeyCommand.self,
-            HolderCommand.self, GroupCommand.self, LedgerCommand.self,
+            HolderCommand.self, GroupCommand.self, LedgerCommand.self, TransactionCommand.self,
+            EventsCommand.self, Trigger.self, Listen.self, Logs.self, Doctor.self,
         ])
 }

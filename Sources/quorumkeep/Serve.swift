@@ -102,11 +102,20 @@ struct PlatformParts {
         // What starts first stops last: the doors close before what they lead to.
         var services: [any Service] = [
             Worker { await gateway.keepUsage() },
-            Worker { await Janitor(custody: custody, log: log).run() },
+            Worker {
+                await Janitor(
+                    custody: custody,
+                    eventsKeptDays: configuration.webhooks.eventsKeptDays
+                        ?? RecordedEvent.usualKeptDays, log: log
+                ).run()
+            },
             Worker { await Activator(custody: custody, log: log).run() },
             Worker {
                 await WebhookSender(
-                    custody: custody, pauses: configuration.webhooks.pausesSeconds, log: log
+                    custody: custody,
+                    schedule: DeliverySchedule(
+                        pauses: configuration.webhooks.pausesSeconds.map { .seconds($0) }),
+                    log: log
                 ).run()
             },
         ]

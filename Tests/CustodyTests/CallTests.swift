@@ -267,23 +267,13 @@ import Testing
         var order: [String] = []
         var postponed = false
         for _ in 0..<40 {
-            let now = test.now
-            let due = try await test.custody.read {
-                try $0.store.dueDeliveries(
-                    at: now, most: 10, ofTenantMost: 64)
-            }
-            guard let next = due.first else { break }
+            guard let next = try await Self.due(test).first else { break }
             let line = String(decoding: next.body, as: UTF8.self)
             if line == "balance.updated 2", !postponed {
                 // A failure holds back what comes later of the same resource, and nothing else.
                 postponed = true
-                try await test.custody.write {
-                    try $0.deliveryFailed(next, answer: "500", pauses: [5])
-                }
-                let now = test.now
-                let rest = try await test.custody.read {
-                    try $0.store.dueDeliveries(at: now, most: 10, ofTenantMost: 64)
-                }
+                try await Self.answer(500, to: next, [5], test)
+                let rest = try await Self.due(test)
                 #expect(
                     rest.allSatisfy {
                         !String(decoding: $0.body, as: UTF8.self).hasPrefix("balance")
@@ -292,9 +282,7 @@ import Testing
                 continue
             }
             order.append(line)
-            try await test.custody.write {
-                try $0.store.finish(delivery: next.event, at: now, answer: "200")
-            }
+            try await Self.answer(200, to: next, [], test)
         }
         let walletEvents = order.filter { $0.hasPrefix("wallet") || $0.hasPrefix("balance") }
         #expect(walletEvents == ["wallet.created 1", "balance.updated 2", "balance.updated 3"])
@@ -314,26 +302,41 @@ import Testing
         let deposit = chain.deposit(Amount(500), to: wallet.depositAddress)
         try await test.apply(chain.block([deposit]))
         var tries = 0
-        while true {
-            let now = test.now
-            let due = try await test.custody.read {
-                try $0.store.dueDeliveries(
-                    at: now, most: 10, ofTenantMost: 64)
+        func created() async throws -> Delivery? {
+            try await Self.due(test).first {
+                String(decoding: $0.body, as: UTF8.self).hasPrefix("wallet.created")
             }
-            guard let first = due.first(where: { $0.type == "wallet.created" }) else { break }
+        }
+        while let first = try await created() {
             tries += 1
-            try await test.custody.write {
-                try $0.deliveryFailed(first, answer: "x", pauses: [1, 1])
-            }
+            try await Self.answer(500, to: first, [1, 1], test)
             test.pass(seconds: 2)
         }
         #expect(tries == 3)
+        #expect(
+            try await Self.due(test).contains {
+                String(decoding: $0.body, as: UTF8.self).hasPrefix("balance.updated")
+            })
+    }
+
+    private static func due(_ test: TestCustody) async throws -> [Delivery] {
         let now = test.now
-        let due = try await test.custody.read {
-            try $0.store.dueDeliveries(
-                at: now, most: 10, ofTenantMost: 64)
+        return try await test.custody.read { books in
+            try books.store.dueDeliveries(at: now, most: 10, ofTenantMost: 64).compactMap {
+                try books.store.delivery($0.event)
+            }
         }
-        #expect(due.contains { $0.type == "balance.updated" })
+    }
+
+    private static func answer(
+        _ status: Int, to delivery: Delivery, _ pauses: [Int64], _ test: TestCustody
+    ) async throws {
+        let attempt = DeliveryAttempt(
+            began: test.now, milliseconds: 1, outcome: .answer(status: status, start: []))
+        try await test.custody.write {
+            try $0.tried(
+                delivery, attempt, DeliverySchedule(pauses: pauses.map { .seconds($0) }))
+        }
     }
 
     @Test(arguments: [

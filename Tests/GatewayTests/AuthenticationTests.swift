@@ -165,6 +165,11 @@ import Testing
             ("GET", "/v1/keys/\(id)", .keysManage), ("DELETE", "/v1/keys/\(id)", .keysManage),
             ("POST", "/v1/keys/\(id)/rotation", .keysManage), ("GET", "/v1/usage", .usageRead),
             ("GET", "/v1/audit", .auditRead),
+            ("POST", "/v1/webhooks/outbound/secret-rotation", .webhooksManage),
+            ("POST", "/v1/webhooks/test-event", .webhooksManage),
+            ("GET", "/v1/webhooks/events", .webhooksManage),
+            ("GET", "/v1/webhooks/events/\(id)", .webhooksManage),
+            ("POST", "/v1/webhooks/events/\(id)/redelivery", .webhooksManage),
         ]
         for (method, target, scope) in rows {
             var parts = Face.Parts(method == "GET" || method == "DELETE" ? "" : "{}")

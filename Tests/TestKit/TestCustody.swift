@@ -41,7 +41,11 @@ public final class TestCustody: Sendable {
         return group
     }
 
-    public init(assets: [Asset] = [TestCustody.eth]) throws {
+    /// - Parameter machineClock: for what waits in earnest; the clock goes by itself then.
+    public init(
+        assets: [Asset] = [TestCustody.eth], allowsLocalWebhooks: Bool = true,
+        machineClock: Bool = false
+    ) throws {
         directory = FileManager.default.temporaryDirectory.appending(
             path: "quorumkeep-test-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -54,8 +58,12 @@ public final class TestCustody: Sendable {
             database: database,
             settings: CustodySettings(
                 environment: .sandbox, assets: assets, intentLifetime: 3600,
-                allowsLocalWebhooks: true),
-            vaultKey: PlatformVaultKey(key), events: PlainEvents(), clock: { clock.now })
+                allowsLocalWebhooks: allowsLocalWebhooks),
+            vaultKey: PlatformVaultKey(key), events: PlainEvents(),
+            clock: {
+                guard machineClock else { return clock.now }
+                return Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
+            })
     }
 
     deinit { try? FileManager.default.removeItem(at: directory) }

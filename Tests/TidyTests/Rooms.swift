@@ -62,7 +62,7 @@ enum Rooms {
             ],
             outside: [
                 "AsyncHTTPClient", "Foundation", "GRPCCore", "Logging", "NIOCore", "NIOHTTP1",
-                "NIOPosix", "SwiftProtobuf", "Synchronization",
+                "SwiftProtobuf", "Synchronization",
             ]),
         "SimulatedChains": Room(
             ["Algebra", "Canonical", "Chains"],

@@ -29,5 +29,45 @@ extension Endpoint {
             try call.books.removeWebhook(of: call.tenant)
             return nil
         },
+        .change(
+            .post, "rotateWebhookSecret", "webhooks/outbound/secret-rotation", .webhooksManage,
+            "Gives the endpoint another secret; the one before signs beside it for 24 hours.",
+            status: 201, answer: Resource.webhookShape, refusals: [.noWebhook]
+        ) { call in
+            let (endpoint, secret) = try call.books.rotateWebhookSecret(for: call.tenant)
+            return Resource.webhook(endpoint, secret: secret)
+        },
+        .change(
+            .post, "testWebhook", "webhooks/test-event", .webhooksManage,
+            "Sends an event of the type `webhook.test`.", status: 202, answer: Resource.eventShape,
+            refusals: [.noWebhook]
+        ) { call in Resource.event(try call.books.testWebhook(of: call.tenant)) },
+        .get(
+            "listEvents", "webhooks/events", .webhooksManage, "Lists events.",
+            query: [
+                Member("type", .choice(DomainEventTypes.all)),
+                Member("state", .choice(RecordedEvent.State.self)),
+            ], answer: .page(Resource.eventShape)
+        ) { call in
+            let filter = EventFilter(
+                type: try call.value("type") { DomainEventTypes.all.contains($0) ? $0 : nil },
+                state: try call.value("state") { RecordedEvent.State(rawValue: $0) })
+            return Resource.page(
+                try call.books.store.events(of: call.tenant, matching: filter, call.page())
+            ) { Resource.event($0) }
+        },
+        .get(
+            "getEvent", "webhooks/events/{event}", .webhooksManage,
+            "Shows an event, what is sent of it, and what came of each attempt.",
+            answer: Resource.deliveredEventShape
+        ) { call in
+            let event = try call.books.event(call.id("event"), of: call.tenant)
+            return Resource.event(event, try call.books.store.attempts(of: event.id))
+        },
+        .change(
+            .post, "redeliverEvent", "webhooks/events/{event}/redelivery", .webhooksManage,
+            "Sends an event once more, as it was.", status: 202, answer: Resource.eventShape,
+            refusals: [.noWebhook]
+        ) { call in Resource.event(try call.books.redeliver(call.id("event"), of: call.tenant)) },
     ]
 }

@@ -142,6 +142,9 @@ enum Resource {
             Member("url", .nullable(.text())),
             Member("signingSecret", .nullable(.text()), "base64; only when it is new"),
             Member("subscribedEventTypes", .list(.text())), Member("isConfigured", .boolean),
+            Member(
+                "previousSecretValidUntil", .nullable(.time),
+                "while the secret before the last rotation signs too"),
         ])
 
     static func webhook(_ endpoint: WebhookEndpoint?, secret: String?) -> JSONValue {
@@ -149,6 +152,7 @@ enum Resource {
         return .object([
             "url": .optional(endpoint?.url), "signingSecret": .optional(secret),
             "subscribedEventTypes": .array(types), "isConfigured": .bool(endpoint != nil),
+            "previousSecretValidUntil": .optional(endpoint?.previous?.until.text),
         ])
     }
 
@@ -269,7 +273,7 @@ enum DomainEventTypes {
     static let all = [
         "transaction.created", "transaction.status.updated", "wallet.created", "balance.updated",
         "vault.status.updated", "addressbook.entry.created", "addressbook.entry.activated",
-        "addressbook.entry.deleted", "security.alert",
+        "addressbook.entry.deleted", "security.alert", "webhook.test",
     ]
 }
 
@@ -303,6 +307,8 @@ public struct CustodyEventWriter: EventWriter {
             .addressBookEntryDeleted(let entry):
             return Resource.entry(entry)
         case .securityAlert(let alert): return Resource.alert(alert)
+        case .webhookTest:
+            return .object(["message": .string("Deliveries reach you.")])
         }
     }
 }

@@ -21,7 +21,7 @@ struct Dev: AsyncParsableCommand {
             """,
         subcommands: [Run.self, StartOne.self, StopOne.self], defaultSubcommand: Run.self)
 
-    static let webhookPauses = Delivery.pauses
+    static let webhookPauses = DeliverySchedule.usualPauses
     static let usualData = ".quorumkeep-dev"
 
     struct StartOne: AsyncParsableCommand {

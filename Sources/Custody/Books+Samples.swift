@@ -1,0 +1,51 @@
+import Chains
+import Intents
+
+/// Events about nothing, for whoever builds a receiver.
+extension Books {
+    /// Types of which there are samples.
+    public static let sampleTypes = [
+        "webhook.test", "wallet.created", "balance.updated", "transaction.created",
+        "transaction.status.updated",
+    ]
+
+    /// Records an event of the type about a deposit that never was, to be delivered. What it names
+    /// does not exist, so production has but the type that says so itself.
+    public func trigger(_ type: String, of tenant: TenantID) throws -> RecordedEvent {
+        if type == "webhook.test" { return try testWebhook(of: tenant) }
+        guard settings.environment == .sandbox else {
+            throw Refusal(.invalid, field: "type", "Production takes the type webhook.test alone.")
+        }
+        _ = try requireWebhook(of: tenant)
+        guard let event = try samples(of: tenant).first(where: { $0.type == type }) else {
+            throw Refusal(
+                .invalid, field: "type",
+                "There are samples of \(Self.sampleTypes.joined(separator: ", ")).")
+        }
+        return try self.event(try record(event, of: tenant), of: tenant)
+    }
+
+    private func samples(of tenant: TenantID) throws -> [DomainEvent] {
+        guard let asset = settings.assets.first else {
+            throw Refusal(.invalid, "There is no asset to make a sample with.")
+        }
+        let address = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+        let wallet = Wallet(
+            id: newID(), tenant: tenant, vault: newID(), asset: asset.id, label: "Sample",
+            depositAddress: address, status: .active, createdAt: now)
+        let amount = asset.minimumWithdrawal
+        let balance = Balance(available: amount, pending: .zero, reserved: .zero)
+        let deposit = TransactionView(
+            transaction: Transaction(
+                id: newID(), tenant: tenant, kind: .deposit, status: .confirming,
+                vault: wallet.vault, wallet: wallet.id, asset: asset.id, amount: amount,
+                destinationAddress: address, note: "Sample", createdAt: now, updatedAt: now),
+            timeline: [TimelineEntry(status: .confirming, at: now)], refusals: [],
+            confirmations: 1, requiredConfirmations: asset.confirmations, waiting: nil,
+            feeAsset: nil)
+        return [
+            .walletCreated(wallet, balance, asset), .balanceUpdated(wallet, balance, asset),
+            .transactionCreated(deposit), .transactionStatusUpdated(deposit),
+        ]
+    }
+}

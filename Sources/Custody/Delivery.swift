@@ -1,0 +1,149 @@
+import Intents
+
+/// An event as it was recorded, and how far its delivery has come.
+public struct RecordedEvent: Equatable, Sendable {
+    /// How long events are kept after they were recorded, if their delivery has ended.
+    public static let usualKeptDays = 30
+
+    public enum State: String, Sendable, CaseIterable {
+        /// There was no endpoint to send it to.
+        case unsent = "Unsent"
+        /// Follows an earlier event of its resource.
+        case queued = "Queued"
+        /// Is sent next, or again after a pause.
+        case waiting = "Waiting"
+        /// Is sent once more because somebody asked; holds nothing back.
+        case redelivering = "Redelivering"
+        case delivered = "Delivered"
+        /// Given up after the last pause.
+        case dead = "Dead"
+
+        /// Whether the next try has a time.
+        public var isTried: Bool { self == .waiting || self == .redelivering }
+    }
+
+    public let id: EventID
+    public let type: String
+    /// What it is about.
+    public let resource: [UInt8]
+    public let sequence: Int64
+    /// What is sent.
+    public let body: [UInt8]
+    public let createdAt: Timestamp
+    public let state: State
+    /// When it is sent next; of a state that is tried.
+    public let nextTry: Timestamp?
+    /// How often it was sent.
+    public let attempts: Int
+
+    public init(
+        id: EventID, type: String, resource: [UInt8], sequence: Int64, body: [UInt8],
+        createdAt: Timestamp, state: State, nextTry: Timestamp?, attempts: Int
+    ) {
+        self.id = id
+        self.type = type
+        self.resource = resource
+        self.sequence = sequence
+        self.body = body
+        self.createdAt = createdAt
+        self.state = state
+        self.nextTry = nextTry
+        self.attempts = attempts
+    }
+}
+
+public struct EventFilter: Equatable, Sendable {
+    public let type: String?
+    public let state: RecordedEvent.State?
+    /// What the events are about.
+    public let resource: [UInt8]?
+
+    public init(
+        type: String? = nil, state: RecordedEvent.State? = nil, resource: [UInt8]? = nil
+    ) {
+        self.type = type
+        self.state = state
+        self.resource = resource
+    }
+}
+
+/// An event on its way to its tenant's endpoint.
+public struct Delivery: Equatable, Sendable {
+    public let event: EventID
+    public let tenant: TenantID
+    public let body: [UInt8]
+    /// Tries that failed since its delivery, or its redelivery, began.
+    public let tries: Int
+
+    public init(event: EventID, tenant: TenantID, body: [UInt8], tries: Int) {
+        self.event = event
+        self.tenant = tenant
+        self.body = body
+        self.tries = tries
+    }
+}
+
+/// Which event may be sent now, to whom.
+public struct DueDelivery: Equatable, Sendable {
+    public let event: EventID
+    public let tenant: TenantID
+
+    public init(event: EventID, tenant: TenantID) {
+        self.event = event
+        self.tenant = tenant
+    }
+}
+
+/// One try of a delivery, and what came of it.
+public struct DeliveryAttempt: Equatable, Sendable {
+    /// Attempts that are kept of one event: the newest.
+    public static let keptMost = 50
+    /// Of an answer's body: enough to see what the receiver complains about.
+    public static let answerBytesMost = 2048
+    static let failureMost = 300
+
+    public enum Outcome: Equatable, Sendable {
+        /// The status, and how the body begins.
+        case answer(status: Int, start: [UInt8])
+        /// There was no answer, or it did not come in time.
+        case failure(String)
+    }
+
+    public let began: Timestamp
+    public let milliseconds: Int64
+    public let outcome: Outcome
+
+    public init(began: Timestamp, milliseconds: Int64, outcome: Outcome) {
+        self.began = began
+        self.milliseconds = milliseconds
+        self.outcome =
+            switch outcome {
+            case .answer(let status, let start):
+                .answer(status: status, start: Array(start.prefix(Self.answerBytesMost)))
+            case .failure(let why): .failure(String(why.prefix(Self.failureMost)))
+            }
+    }
+
+    public var isAcknowledged: Bool {
+        guard case .answer(let status, _) = outcome else { return false }
+        return (200..<300).contains(status)
+    }
+}
+
+/// How patiently deliveries are tried.
+public struct DeliverySchedule: Sendable {
+    /// The contract's pauses after each failed try, in seconds; after the last the event is dead.
+    public static let usualPauses: [Int64] = [
+        5, 30, 120, 600, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600,
+    ]
+    /// Time for a whole answer, head and body.
+    public static let usualAnswer = Duration.seconds(10)
+
+    public let pauses: [Duration]
+    public let answerMost: Duration
+
+    public init(pauses: [Duration], answerMost: Duration = DeliverySchedule.usualAnswer) {
+        self.pauses = pauses
+        self.answerMost = answerMost
+    }
+}
