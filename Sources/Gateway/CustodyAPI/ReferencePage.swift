@@ -83,7 +83,8 @@ enum ReferencePage {
         guard !members.isEmpty else { return "<p>\(title)</p>" }
         let rows = members.map { member in
             "<tr><td><code>\(member.name)</code></td><td>\(escaped(type(member.shape)))"
-                + "\(member.isOptional ? ", optional" : "")</td><td>\(escaped(member.says))</td></tr>"
+                + "\(member.isOptional ? ", optional" : "")</td>"
+                + "<td>\(escaped(member.says))</td></tr>"
         }
         return "<details\(isOpen ? " open" : "")><summary>\(title)</summary>"
             + "<table>\(rows.joined())</table></details>"

@@ -75,7 +75,8 @@ struct TransactionStory {
         add("from", transaction.sourceAddress)
         add("to", transaction.destinationAddress)
         func fee(_ amount: Amount) -> String {
-            "\(amount.text(decimals: view.feeAsset?.decimals ?? 0)) \(view.feeAsset?.id ?? "base units")"
+            let coin = view.feeAsset
+            return "\(amount.text(decimals: coin?.decimals ?? 0)) \(coin?.id ?? "base units")"
         }
         if let paid = transaction.fee {
             add("fee", fee(paid))
