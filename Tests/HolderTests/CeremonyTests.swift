@@ -171,11 +171,16 @@ import Threshold
         #expect(reason.sentence.contains("epoch 1") && reason.sentence.contains("epoch 2"))
     }
 
-    /// Every message of the ceremony is the last that some holder hears before it is killed.
+    /// A message of the ceremony is the last that some holder hears before it is killed: every
+    /// fourth of a refresh, every eighth of a recovery, or each with `QUORUMKEEP_CUTS=1`.
+    private static func cuts(every usual: Int) -> Int {
+        LongRun.count("QUORUMKEEP_CUTS", short: usual)
+    }
+
     @Test func `19 and 33 killed at any message, the old epoch signs or the new one is finished`()
         throws
     {
-        for cut in stride(from: 0, to: 44, by: 4) {
+        for cut in stride(from: 0, to: 44, by: Self.cuts(every: 4)) {
             let scene = try CeremonyScene("cut", .ed25519)
             let intent = try scene.intent(
                 .refresh, scene.main, 2, scene.holders([0, 1, 2]), from: scene.main)
@@ -218,7 +223,7 @@ import Threshold
         }
     }
 
-    /// The same at every eighth message of an ECDSA recovery: 0 is lost, 3 takes its place.
+    /// The same of an ECDSA recovery: 0 is lost, 3 takes its place.
     @Test func `19 and 33 a recovery killed at any message leaves the old epoch, or is finished`()
         throws
     {
@@ -258,7 +263,7 @@ import Threshold
                 #expect(try signs(scene), "cut \(cut), again")
             }
             #expect(scene.publicKey(scene.main) == original.publicKey(original.main))
-            cut += 8
+            cut += Self.cuts(every: 8)
         }
         #expect(ends == ["1 active", "2 active"])
     }
