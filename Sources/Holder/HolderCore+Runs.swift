@@ -404,7 +404,8 @@ extension HolderCore {
             .runEnded(
                 RunReport(
                     descriptor: run.digest, intent: run.descriptor.intent,
-                    reason: abort.reason.rawValue, culprits: culprits, missing: missing)))
+                    reason: abort.reason.rawValue, culprits: culprits, missing: missing,
+                    isBan: abort.consequence == .ban)))
         if abort.consequence == .ban {
             for peer in culprits { try cancelRuns(with: peer, group: group, epoch: epoch) }
         }

@@ -48,16 +48,19 @@ public struct RunReport: Equatable, Sendable {
     public let culprits: [IdentityPublicKey]
     /// Whose message never came.
     public let missing: [IdentityPublicKey]
+    /// Whether the culprits are banned here.
+    public let isBan: Bool
 
     public init(
         descriptor: Digest, intent: Digest, reason: String, culprits: [IdentityPublicKey],
-        missing: [IdentityPublicKey]
+        missing: [IdentityPublicKey], isBan: Bool = false
     ) {
         self.descriptor = descriptor
         self.intent = intent
         self.reason = reason
         self.culprits = culprits
         self.missing = missing
+        self.isBan = isBan
     }
 }
 

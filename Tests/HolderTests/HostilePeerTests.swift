@@ -29,8 +29,8 @@ import Testing
             quorum.replace(1, by: puppet)
         }
 
-        func run() throws {
-            quorum.proposeSigning(intent, order, [0, 1])
+        func run(isFresh: Bool = false) throws {
+            quorum.proposeSigning(intent, order, [0, 1], isFresh: isFresh)
             try quorum.run()
         }
 
@@ -93,7 +93,7 @@ import Testing
         try scene.run()
         let report = try #require(scene.quorum.reports.first { $0.member == 0 }?.report)
         #expect(report.reason == reason.rawValue, "\(name)")
-        #expect(report.culprits == [scene.peer], "\(name)")
+        #expect(report.culprits == [scene.peer] && report.isBan, "\(name)")
         #expect(try scene.banned() == [scene.peer], "\(name)")
         #expect(bannedWhenAnswered, "\(name)")
         #expect(scene.lastMessages.isEmpty, "\(name)")
@@ -113,6 +113,27 @@ import Testing
         scene.quorum.proposeSigning(scene.intent, scene.order, [0, 2])
         try scene.quorum.run()
         #expect(scene.quorum.signatures[scene.intent.digest]?.count == 2)
+    }
+
+    @Test func `with fresh setups nobody is banned, at the holder or as it is told`() throws {
+        let scene = try Scene("fresh cheat")
+        // Round 3 is signing's first: its check of the extension fails.
+        scene.puppet.change = { message in
+            let isWhisper = if case .whispered = message.content { true } else { false }
+            return message.round == 3 && isWhisper
+                ? message.changed { $0[32 + 7 * 80 + 11] ^= 4 } : message
+        }
+        try scene.run(isFresh: true)
+        let report = try #require(scene.quorum.reports.first { $0.member == 0 }?.report)
+        #expect(report.reason == Abort.Reason.transferCheck.rawValue)
+        #expect(report.culprits == [scene.peer] && !report.isBan)
+        #expect(try scene.banned().isEmpty)
+        let database = scene.quorum.members[0].database
+        #expect(try database.commit { try database.discardedSetups().map(\.count) } == [1])
+        // The next run signs.
+        scene.puppet.change = { $0 }
+        try scene.run(isFresh: true)
+        #expect(scene.quorum.signatures[scene.intent.digest]?[0] != nil)
     }
 
     @Test func `10, 31 does not ban for another transcript, and goes on in the next run`() throws {

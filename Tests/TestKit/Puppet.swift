@@ -56,9 +56,10 @@ public final class Puppet {
     public let index: Int
     private let registry = MemoryRegistry()
     private var sessions: [Digest: RunSession<Tampered<Signing>>] = [:]
+    private var freshSessions: [Digest: RunSession<Tampered<FreshSigning>>] = [:]
     public private(set) var signatures: [ECDSASignature] = []
     public private(set) var aborts: [Abort] = []
-    public var change: Tampered<Signing>.Change = { $0 }
+    public var change: (RoundMessage) -> RoundMessage? = { $0 }
 
     public init(_ quorum: SimulatedQuorum, _ index: Int) {
         self.quorum = quorum
@@ -80,29 +81,52 @@ public final class Puppet {
     public func join(_ descriptor: RunDescriptor) throws {
         guard case .signing(_, let items, _) = descriptor.purpose else { return }
         let share = SecretBox(try quorum.share(index))
-        let change: Tampered<Signing>.Change = { [weak self] message in
+        let members = descriptor.roster.indices
+        let change: (RoundMessage) -> RoundMessage? = { [weak self] message in
             self.flatMap { $0.change(message) }
         }
         var random = SystemRandom()
-        let session = RunSession<Tampered<Signing>>(
-            descriptor, identity: identity.with { $0.publicKey },
-            setups: share.with { $0.setupIDs },
-            registry: registry, random: &random
-        ) { (opening) throws(Abort) in
-            var random = SystemRandom()
-            guard let share = share.take() else { throw Abort(.wrongQuorum) }
-            return Tampered(
-                try Signing(
-                    opening.takeRun(), items: items, members: descriptor.roster.indices,
-                    share: share, random: &random), change)
+        if descriptor.isFresh {
+            let session = RunSession<Tampered<FreshSigning>>(
+                descriptor, identity: identity.with { $0.publicKey }, setups: [:],
+                registry: registry, random: &random
+            ) { (opening) throws(Abort) in
+                var random = SystemRandom()
+                guard let share = share.take() else { throw Abort(.wrongQuorum) }
+                let seeds = opening.zeroSeeds
+                return Tampered(
+                    try FreshSigning(
+                        opening.takeRun(), items: items, members: members, share: share,
+                        zeroSeeds: seeds, random: &random), change)
+            }
+            freshSessions[descriptor.digest] = session
+            if let session { post(identity.with { session.ready(signedBy: $0) }) }
+        } else {
+            let session = RunSession<Tampered<Signing>>(
+                descriptor, identity: identity.with { $0.publicKey },
+                setups: share.with { $0.setupIDs }, registry: registry, random: &random
+            ) { (opening) throws(Abort) in
+                var random = SystemRandom()
+                guard let share = share.take() else { throw Abort(.wrongQuorum) }
+                return Tampered(
+                    try Signing(
+                        opening.takeRun(), items: items, members: members, share: share,
+                        random: &random), change)
+            }
+            sessions[descriptor.digest] = session
+            if let session { post(identity.with { session.ready(signedBy: $0) }) }
         }
-        guard let session else { return }
-        sessions[descriptor.digest] = session
-        post(identity.with { session.ready(signedBy: $0) })
     }
 
     public func receive(_ bytes: [UInt8]) {
         guard let envelope = try? Envelope(bytes) else { return }
+        receive(envelope, &sessions)
+        receive(envelope, &freshSessions)
+    }
+
+    private func receive<Machine: ProtocolRun & ~Copyable>(
+        _ envelope: Envelope, _ sessions: inout [Digest: RunSession<Tampered<Machine>>]
+    ) where Machine.Output == [ECDSASignature] {
         for (digest, session) in sessions {
             do throws(Abort) {
                 _ = try session.receive(envelope)
@@ -114,7 +138,9 @@ public final class Puppet {
         }
     }
 
-    private func advance(_ session: RunSession<Tampered<Signing>>) throws(Abort) {
+    private func advance<Machine: ProtocolRun & ~Copyable>(
+        _ session: RunSession<Tampered<Machine>>
+    ) throws(Abort) where Machine.Output == [ECDSASignature] {
         while true {
             let step = try identity.with { identity throws(Abort) in
                 try session.next(signedBy: identity)

@@ -68,7 +68,7 @@ extension HolderOutput {
                 $0.runEnded.reason = report.reason
                 $0.runEnded.culprits = report.culprits.map { Data($0.bytes) }
                 $0.runEnded.missing = report.missing.map { Data($0.bytes) }
-                $0.runEnded.ban = Abort.Reason(rawValue: report.reason)?.consequence == .ban
+                $0.runEnded.ban = report.isBan
             }
         case .shareProof(let group, let epoch, let challenge, let proof):
             .with {
