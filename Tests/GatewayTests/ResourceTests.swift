@@ -70,6 +70,23 @@ import Testing
         #expect(try await face.send("GET", "/v1/vaults").json["items"]?.array.count == 1)
     }
 
+    @Test func `the very same bytes twice at once do not refuse each other`() async throws {
+        let face = try await Face()
+        for number in 0..<40 {
+            var parts = Face.Parts(#"{"externalId":"\#(number)","name":"a"}"#)
+            parts.idempotencyKey = "same-\(number)"
+            parts.nonce = "same-\(number)"
+            let same = parts
+            let codes = try await withThrowingTaskGroup(of: Int.self) { group in
+                for _ in 0..<8 {
+                    group.addTask { try await face.send("POST", "/v1/vaults", same).status }
+                }
+                return try await group.reduce(into: Set<Int>()) { $0.insert($1) }
+            }
+            #expect(codes.contains(201) && codes.isSubset(of: [201, 409]), "\(codes)")
+        }
+    }
+
     @Test(arguments: ["", String(repeating: "k", count: 256)])
     func `a key that is none is refused`(_ key: String) async throws {
         let face = try await Face()

@@ -91,12 +91,16 @@ struct CustodyAPI: Sendable {
         // Idempotency is for POST; what else changes something is the same when repeated.
         let key = request.method == .post ? request.headers[.idempotencyKey] : nil
         var once: Once?
+        var isRunning = false
         do {
             if !context.body.isEmpty { try request.requireJSON() }
             let asked = try Once(key: key, fingerprint: request.fingerprint(context.body))
             once = asked
-            let isFirst = key.map { underWay.begin($0, of: caller.key) } ?? true
-            guard isFirst else { throw Problem.stillRunning }
+            if let key, let running = underWay.begin(key, of: caller.key, claim.signature) {
+                // The first claims its signature by itself: a claim for it here would refuse it.
+                isRunning = running == claim.signature
+                throw Problem.stillRunning
+            }
             defer { if let key { underWay.end(key, of: caller.key) } }
             let answer = try await custody.write(as: caller.actor) { books in
                 try books.once(asked, by: caller.key, claiming: claim) { books in
@@ -106,7 +110,7 @@ struct CustodyAPI: Sendable {
             }
             return Self.response(answer.status, answer.body)
         } catch {
-            try await remember(error, once, caller, claim, context)
+            if !isRunning { try await remember(error, once, caller, claim, context) }
             throw error
         }
     }
@@ -158,14 +162,20 @@ private final class UnderWay: Sendable {
         let key: String
     }
 
-    private let names = Mutex<Set<Name>>([])
+    private let signatures = Mutex<[Name: [UInt8]]>([:])
 
-    func begin(_ key: String, of caller: APIKeyID) -> Bool {
-        names.withLock { $0.insert(Name(caller: caller, key: key)).inserted }
+    /// - Returns: nil if the request is the key's first, else the signature of the one that is.
+    func begin(_ key: String, of caller: APIKeyID, _ signature: [UInt8]) -> [UInt8]? {
+        let name = Name(caller: caller, key: key)
+        return signatures.withLock { signatures in
+            if let first = signatures[name] { return first }
+            signatures[name] = signature
+            return nil
+        }
     }
 
     func end(_ key: String, of caller: APIKeyID) {
-        names.withLock { _ = $0.remove(Name(caller: caller, key: key)) }
+        signatures.withLock { $0[Name(caller: caller, key: key)] = nil }
     }
 }
 
