@@ -19,7 +19,11 @@ import Testing
         try await stack.start()
         let api = try stack.api()
         let waiting = try await api.withdraw("1", from: wallet, to: entry)
-        try await Task.sleep(for: .seconds(2))  // several runs are proposed, and none is joined
+        let log = stack.directory.appending(path: "logs/operator.log")
+        try await until("a holder says why it does not sign", seconds: 30) {
+            String(decoding: try Data(contentsOf: log), as: UTF8.self).contains(
+                "not joining a run: this holder signs with setups of the run alone")
+        }
         let status = try await api.call("GET", "/transactions/\(waiting["id"]?.text ?? "")")
         #expect(status["status"]?.text == "PendingSignature")
         try await stack.stop()
