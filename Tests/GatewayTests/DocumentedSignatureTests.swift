@@ -33,7 +33,10 @@ import Testing
     @Test func `of a delivery`() throws {
         let page = try Self.page("webhooks.md")
         let text = try Self.value("$ signing_secret=", in: page)
-        let secret = try #require(WebhookSecret(base64: text))
+        guard let secret = WebhookSecret(base64: text) else {
+            Issue.record("\(text) is no secret")
+            return
+        }
         let body = Array((try "{\"id\":\"7a3f" + Self.value("{\"id\":\"7a3f", in: page)).utf8)
         let signature = try Self.value("X-Webhook-Signature: ", in: page)
         let standard = secret.standardSignature(
