@@ -160,7 +160,6 @@ let package = Package(
                 "CustodyClient", "Gateway", "Identity", "Intents", "KeyGroups", "Storage",
                 "Threshold", logging,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ] + hummingbird,
             path: "Benchmarks", swiftSettings: settings),
