@@ -90,8 +90,10 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
     /// What came cannot be read. Whoever waits for it is told, and says so to the other end.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         traffic.noteUnreadable()
-        reading?.cancel()
-        reading = close(context, in: Self.refusalMost)
+        if !isOver {
+            reading?.cancel()
+            reading = close(context, in: Self.refusalMost)
+        }
         context.fireErrorCaught(error)
     }
 

@@ -132,7 +132,7 @@ import Testing
         let thawed = try await test.custody.read { try $0.wallet(alice.id, of: tenant) }
         #expect(thawed.status == .active)
         let settled = try await test.custody.read { try $0.store.figures() }
-        #expect(settled.suspense.values.allSatisfy(\.isZero))
+        #expect(settled.suspense == ["ETH": Amount.zero])
         #expect(settled.underWay.isEmpty)
     }
 
