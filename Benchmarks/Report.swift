@@ -19,8 +19,9 @@ final class Report {
             line += "   = \(times) × \(base) (\(Self.text(baseValue, 4)) \(figure.unit))"
         }
         if let aim = figure.aim {
-            let unit = figure.ratio == nil ? figure.unit : "×"
-            line += ", aim: at most \(Self.text(aim, aim < 1 ? 1 : 0)) \(unit)"
+            line +=
+                ", aim: at most \(Self.text(aim, aim < 1 ? 1 : 0)) "
+                + (figure.ratio == nil ? figure.unit : "×")
         }
         if let least = figure.least { line += ", aim: at least \(Self.text(least, 1)) ×" }
         if let most = figure.aimValue {
