@@ -85,14 +85,18 @@ struct Doorkeeper: RouterMiddleware {
         }
     }
 
-    /// No body, no header and no query: they may hold what is nobody's but the caller's. Who looks
-    /// whether we are well does so often, and is not worth a line.
+    /// No body, no header and no query: they may hold what is nobody's but the caller's.
     private func write(
         _ request: Request, _ context: GatewayContext, _ route: String,
         _ status: HTTPResponse.Status, _ took: Duration
     ) {
-        let path = (request.head.path ?? "").prefix { $0 != "?" }.prefix(200)
-        let seen = String(path.map { ("!"..."~").contains($0) ? $0 : "?" })
+        // Who looks whether we are well does so often, and is not worth a line.
+        let level = Probe.paths.contains(route) ? Logger.Level.debug : .info
+        guard log.logLevel <= level else { return }
+        let path = (request.head.path ?? "").utf8.prefix { $0 != UInt8(ascii: "?") }.prefix(200)
+        let seen = String(
+            decoding: path.map { (0x21...0x7e).contains($0) ? $0 : UInt8(ascii: "?") },
+            as: UTF8.self)
         var metadata: Logger.Metadata = [
             "request": "\(context.requestID)", "method": "\(request.method.rawValue.prefix(16))",
             "route": "\(route)", "status": .stringConvertible(status.code),
@@ -103,7 +107,7 @@ struct Doorkeeper: RouterMiddleware {
             metadata["tenant"] = "\(caller.tenant.text)"
         }
         log.log(
-            level: Probe.paths.contains(route) ? .debug : .info,
+            level: level,
             "\(request.method.rawValue.prefix(16)) \(seen) \(status.code)", metadata: metadata)
     }
 

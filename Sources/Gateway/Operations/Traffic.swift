@@ -22,6 +22,12 @@ final class Traffic: Sendable {
         var statuses = [Int](repeating: 0, count: 5)
         var durations = [Int](repeating: 0, count: Traffic.bounds.count + 1)
         var total = Duration.zero
+
+        mutating func add(_ kind: Int, _ bound: Int, _ took: Duration) {
+            statuses[kind] += 1
+            durations[bound] += 1
+            total += took
+        }
     }
 
     private let counts = Mutex<[Place: Count]>([:])
@@ -40,9 +46,7 @@ final class Traffic: Sendable {
         let bound = Self.bounds.firstIndex { took <= .milliseconds($0) } ?? Self.bounds.count
         let kind = min(max(status.code / 100, 1), 5) - 1
         counts.withLock {
-            $0[place, default: Count()].statuses[kind] += 1
-            $0[place, default: Count()].durations[bound] += 1
-            $0[place, default: Count()].total += took
+            $0[place, default: Count()].add(kind, bound, took)
         }
     }
 
