@@ -166,6 +166,11 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ] + hummingbird,
             path: "Benchmarks", swiftSettings: settings),
+        // What an integrator writes: nothing of ours is imported.
+        .executableTarget(
+            name: "toy-shop",
+            dependencies: [crypto, logging] + hummingbird,
+            path: "examples/swift", swiftSettings: settings),
         tests(
             "CustodyTests",
             [
