@@ -1,4 +1,5 @@
 import Custody
+import Foundation
 import GRDB
 
 /// The platform's database: one SQLite file in WAL mode with `synchronous=FULL`.
@@ -22,6 +23,8 @@ public final class PlatformDatabase: CustodyDatabase {
             return try Int.fetchOne(db, sql: "PRAGMA synchronous")
         }
         guard level == 2 else { throw NotDurable() }
+        let isAlone = try Self.aloneWith(path)
+        defer { Glibc.close(isAlone) }
         guard try pool.read(Schema.migrator.hasBeenSuperseded) == false else {
             throw CorruptRow(
                 description: "\(path) was written by another version, which this one cannot read: "
@@ -29,6 +32,20 @@ public final class PlatformDatabase: CustodyDatabase {
         }
         try Schema.migrator.migrate(pool)
         commits = GroupCommit(pool)
+    }
+
+    /// Waits until no other process brings the tables up to date, since each looks what is there
+    /// before it begins.
+    ///
+    /// - Returns: what keeps the others waiting until it is closed.
+    private static func aloneWith(_ path: String) throws -> Int32 {
+        let descriptor = open("\(path)-migration", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
+        guard flock(descriptor, LOCK_EX) == 0 else {
+            Glibc.close(descriptor)
+            throw POSIXError(.init(rawValue: errno) ?? .EIO)
+        }
+        return descriptor
     }
 
     public func read<Result: Sendable>(
