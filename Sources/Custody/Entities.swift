@@ -294,19 +294,23 @@ public struct WalletAddress: Equatable, Sendable {
     public let tenant: TenantID
     public let vault: VaultID
     public let path: AccountPath
+    public let label: String?
     /// The next nonce that has not been given to a signed transaction.
     public var nextNonce: UInt64
+    public let createdAt: Timestamp
 
     public init(
         chain: ChainID, text: String, tenant: TenantID, vault: VaultID, path: AccountPath,
-        nextNonce: UInt64
+        label: String?, nextNonce: UInt64, createdAt: Timestamp
     ) {
         self.chain = chain
         self.text = text
         self.tenant = tenant
         self.vault = vault
         self.path = path
+        self.label = label
         self.nextNonce = nextNonce
+        self.createdAt = createdAt
     }
 }
 

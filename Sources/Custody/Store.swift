@@ -90,6 +90,9 @@ public protocol CustodyStore {
     func nextAddressNumber(of vault: VaultID, coin: UInt32) throws -> UInt32
     func insert(_ address: WalletAddress) throws
     func address(_ text: String, on chain: ChainID) throws -> WalletAddress?
+    func addresses(
+        of vault: VaultID, on chain: ChainID, _ page: PageRequest
+    ) throws -> Page<WalletAddress>
     /// The vault's address that its wallets on the chain show.
     func firstAddress(of vault: VaultID, on chain: ChainID) throws -> WalletAddress?
     /// The tenant's addresses, or the vault's, that hold as much; the fullest of the asset first.

@@ -77,7 +77,10 @@ extension Endpoint {
                 Member("assetId", .text(), "of `GET /assets`"),
                 Member("label", .text(most: Wallet.labelMost), optional: true),
             ], status: 201, answer: Resource.walletShape,
-            refusals: [.unknownAsset, .frozen, .walletExists, .keyNotReady, .chainUnavailable]
+            refusals: [
+                .unknownAsset, .frozen, .walletExists, .keyNotReady, .chainUnavailable,
+                .tooManyAddresses,
+            ]
         ) { call in
             let vault: VaultID = try call.id("vault")
             var fields = try call.fields()
@@ -98,6 +101,28 @@ extension Endpoint {
             "getWallet", "wallets/{wallet}", .walletsRead, "Shows a wallet and its balance.",
             answer: Resource.walletShape
         ) { call in try call.show(try call.books.wallet(call.id("wallet"), of: call.tenant)) },
+        .change(
+            .post, "openAddress", "wallets/{wallet}/addresses", .walletsCreate,
+            "Opens a further deposit address of a wallet.",
+            body: [Member("label", .text(most: Wallet.labelMost), optional: true)],
+            status: 201, answer: Resource.addressShape,
+            refusals: [.frozen, .keyNotReady, .tooManyAddresses]
+        ) { call in
+            let wallet: WalletID = try call.id("wallet")
+            var fields = try call.fields()
+            let label = fields.string("label")
+            try fields.finish()
+            return Resource.address(
+                try call.books.openAddress(label: label, for: wallet, of: call.tenant))
+        },
+        .get(
+            "listAddresses", "wallets/{wallet}/addresses", .walletsRead,
+            "Lists the deposit addresses of a wallet.", answer: .page(Resource.addressShape)
+        ) { call in
+            Resource.page(
+                try call.books.addresses(of: call.id("wallet"), call.tenant, call.page()),
+                Resource.address)
+        },
         .get(
             "listAssets", "assets", .assetsRead,
             "Lists the assets that wallets can be opened for, or those that were disabled.",

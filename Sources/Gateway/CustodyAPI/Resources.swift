@@ -71,6 +71,20 @@ enum Resource {
         ])
     }
 
+    static let addressShape = Shape.named(
+        "DepositAddress",
+        [
+            Member("address", .text()), Member("path", .text(), "where it is derived"),
+            Member("label", .nullable(.text())), Member("createdAt", .time),
+        ])
+
+    static func address(_ address: WalletAddress) -> JSONValue {
+        .object([
+            "address": .string(address.text), "path": .string(address.path.text),
+            "label": .optional(address.label), "createdAt": .string(address.createdAt.text),
+        ])
+    }
+
     static let balanceShape = Shape.named(
         "Balance",
         [
