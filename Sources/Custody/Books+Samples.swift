@@ -42,7 +42,7 @@ extension Books {
                 destinationAddress: address, note: "Sample", createdAt: now, updatedAt: now),
             timeline: [TimelineEntry(status: .confirming, at: now)], refusals: [],
             confirmations: 1, requiredConfirmations: asset.confirmations, waiting: nil,
-            feeAsset: nil)
+            feeAsset: nil, consolidations: [])
         return [
             .walletCreated(wallet, balance, asset), .balanceUpdated(wallet, balance, asset),
             .transactionCreated(deposit), .transactionStatusUpdated(deposit),

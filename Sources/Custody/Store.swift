@@ -122,9 +122,12 @@ public protocol CustodyStore {
     func transaction(
         externalID: String, kind: Transaction.Kind, of tenant: TenantID
     ) throws -> Transaction?
+    /// Consolidations are not among them.
     func transactions(
         of tenant: TenantID, matching filter: TransactionFilter, _ page: PageRequest
     ) throws -> Page<Transaction>
+    /// The transfers that gather what a withdrawal needs, oldest first.
+    func consolidations(of withdrawal: TransactionID) throws -> [Transaction]
     func transactions(in status: Transaction.Status, kind: Transaction.Kind) throws -> [Transaction]
     func append(_ entry: TimelineEntry, to transaction: TransactionID) throws
     func timeline(of transaction: TransactionID) throws -> [TimelineEntry]

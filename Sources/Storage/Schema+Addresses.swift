@@ -8,4 +8,11 @@ extension Schema {
             WHERE wallets.vault = addresses.vault
                 AND wallets.deposit_address = addresses.text), 0);
         """
+
+    /// Transfers between a tenant's addresses that a withdrawal waits for.
+    static let consolidation = """
+        ALTER TABLE transactions ADD COLUMN parent BLOB;
+        ALTER TABLE transactions ADD COLUMN consolidations_left INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX transactions_of_parent ON transactions (parent) WHERE parent IS NOT NULL;
+        """
 }
