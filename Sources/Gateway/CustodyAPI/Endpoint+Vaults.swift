@@ -102,7 +102,7 @@ extension Endpoint {
             answer: Resource.walletShape
         ) { call in try call.show(try call.books.wallet(call.id("wallet"), of: call.tenant)) },
         .change(
-            .post, "openAddress", "wallets/{wallet}/addresses", .walletsCreate,
+            .post, "openDepositAddress", "wallets/{wallet}/addresses", .walletsCreate,
             "Opens a further deposit address of a wallet.",
             body: [Member("label", .text(most: Wallet.labelMost), optional: true)],
             status: 201, answer: Resource.addressShape,
@@ -116,7 +116,7 @@ extension Endpoint {
                 try call.books.openAddress(label: label, for: wallet, of: call.tenant))
         },
         .get(
-            "listAddresses", "wallets/{wallet}/addresses", .walletsRead,
+            "listDepositAddresses", "wallets/{wallet}/addresses", .walletsRead,
             "Lists the deposit addresses of a wallet.", answer: .page(Resource.addressShape)
         ) { call in
             Resource.page(
