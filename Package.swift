@@ -156,13 +156,13 @@ let package = Package(
         .executableTarget(
             name: "Benchmarks",
             dependencies: [
-                "TestKit", "Algebra", "CSecp256k1", "CSodium", "Canonical", "CustodyClient",
-                "Gateway",
-                "KeyGroups", "Threshold",
+                "TestKit", "Algebra", "CSecp256k1", "CSodium", "Canonical", "Chains", "Custody",
+                "CustodyClient", "Gateway", "Identity", "Intents", "KeyGroups", "Storage",
+                "Threshold", logging,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
-            ],
+            ] + hummingbird,
             path: "Benchmarks", swiftSettings: settings),
         tests(
             "CustodyTests",

@@ -19,7 +19,15 @@ final class Report {
             line += "   = \(times) × \(base) (\(Self.text(baseValue, 4)) \(figure.unit))"
         }
         if let aim = figure.aim {
-            line += ", aim: at most \(Self.text(aim, 0)) \(figure.ratio == nil ? figure.unit : "×")"
+            line +=
+                ", aim: at most \(Self.text(aim, aim < 1 ? 1 : 0)) \(figure.ratio == nil ? figure.unit : "×")"
+        }
+        if let least = figure.least { line += ", aim: at least \(Self.text(least, 1)) ×" }
+        if let most = figure.aimValue {
+            line += ", aim: at most \(Self.text(most, 0)) \(figure.unit)"
+        }
+        if let least = figure.leastValue {
+            line += ", aim: at least \(Self.text(least, 0)) \(figure.unit)"
         }
         print(line)
         fflush(nil)

@@ -10,6 +10,10 @@ if arguments == [SigningMemory.participantArgument] {
     try SigningMemory.takePart()
     exit(0)
 }
+if arguments.first == FaceServer.argument, let port = Int(arguments.last ?? "") {
+    try await FaceServer.run(port: port)
+    exit(0)
+}
 while let argument = arguments.first {
     guard ["--json", "--only"].contains(argument), arguments.count >= 2 else {
         print("usage: bin/bench [--json FILE] [--only TEXT]")
@@ -21,5 +25,6 @@ while let argument = arguments.first {
 let report = Report(only: only)
 try ThresholdFigures.measure(into: report)
 try SchnorrFigures.measure(into: report)
+try await FaceFigures.measure(into: report)
 try await StackFigures.measure(into: report)
 try report.finish(jsonFile)

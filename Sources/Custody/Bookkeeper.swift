@@ -143,6 +143,13 @@ public struct Books {
         var deliveries = false
     }
 
+    /// The same read, for a caller that was found out within it.
+    public func acting(as actor: Actor) -> Books {
+        Books(
+            store: store, actor: actor, settings: settings, vaultKey: vaultKey, events: events,
+            now: now)
+    }
+
     func newID<ID: EntityID>(_ type: ID.Type = ID.self) -> ID {
         var random = SystemRandom()
         return ID(random: random.bytes(ID.byteCount))

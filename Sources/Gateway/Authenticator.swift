@@ -19,15 +19,20 @@ extension HTTPField.Name {
 /// Finds out who is asking: API key, HMAC signature, clock, address. In this order a request is
 /// refused: too large, credentials missing or wrong, clock (or, in place of these, too many failed
 /// attempts from the address), not from an address of the key's list, too many of the key.
-struct Authenticator: RouterMiddleware {
-    typealias Context = GatewayContext
-
+struct Authenticator: Sendable {
     private let custody: Bookkeeper
     private let alarm: Alarm
     private let keys: RateLimiter
     private let failures: RateLimiter
     /// What an unknown key's signature is compared with, so that it takes as long as a known one's.
     private let decoy: SecretBox<APISecret>
+
+    /// A key is used from where, or for what, it is not for: the tenant is told before the answer.
+    private struct Alarming: Error {
+        let kind: SecurityAlert.Kind
+        let caller: Caller
+        let answer: any Error
+    }
 
     init(custody: Bookkeeper, settings: GatewaySettings, alarm: Alarm) {
         self.custody = custody
@@ -38,21 +43,33 @@ struct Authenticator: RouterMiddleware {
         decoy = SecretBox(APISecret(isLive: false, random: &random))
     }
 
-    func handle(
-        _ request: Request, context: GatewayContext,
-        next: (Request, GatewayContext) async throws -> Response
-    ) async throws -> Response {
-        var context = context
+    /// The request's whole body.
+    func body(of request: Request) async throws -> [UInt8] {
         do {
             let buffer = try await request.body.collect(upTo: GatewayContext.bodyBytesMost)
-            context.body = Array(buffer.readableBytesView)
+            return Array(buffer.readableBytesView)
         } catch is NIOTooManyBytesError {
             throw Problem(
                 .contentTooLarge, "too_large",
                 "A request has at most \(GatewayContext.bodyBytesMost) bytes.")
         }
+    }
+
+    /// Finds out who is asking, and does the work in the same read of the books.
+    func read<Result: Sendable>(
+        _ request: Request, _ context: GatewayContext, _ body: [UInt8],
+        _ work: @escaping @Sendable (Books, Caller) throws -> Result
+    ) async throws -> Result {
         do {
-            try await authenticate(request, &context)
+            let (signed, key) = try Self.signed(request)
+            return try await custody.read { books in
+                let caller = try caller(signed, key, body, context, books)
+                do {
+                    return try work(books.acting(as: caller.actor), caller)
+                } catch let refusal as Refusal where refusal.code == .vaultNotAllowed {
+                    throw Alarming(kind: .vaultNotAllowed, caller: caller, answer: refusal)
+                }
+            }
         } catch let problem as Problem where problem.status == .unauthorized {
             if let wait = failures.take(context.place) {
                 throw Problem(
@@ -60,26 +77,17 @@ struct Authenticator: RouterMiddleware {
                     retryAfter: wait)
             }
             throw problem
+        } catch let alarming as Alarming {
+            try await alarm.raise(alarming.kind, alarming.caller)
+            throw alarming.answer
         }
-        guard let caller = context.caller else { throw Problem.internal }
-        // Before the key's rate: a thief from elsewhere does not use up its owner's.
-        guard caller.apiKey.admits(context.client) else {
-            try await alarm.raise(.addressNotAllowed, caller)
-            throw Problem(
-                .forbidden, "address_not_allowed",
-                "This API key may not be used from this address.")
-        }
-        if let wait = keys.take(caller.key.text) {
-            throw Problem(
-                .tooManyRequests, "rate_limited", "Too many requests with this API key.",
-                retryAfter: wait)
-        }
-        return try await next(request, context)
     }
 
-    private func authenticate(_ request: Request, _ context: inout GatewayContext) async throws {
+    private static func signed(
+        _ request: Request
+    ) throws(Problem) -> (request: SignedRequest, key: String) {
         let headers = request.headers
-        guard let keyText = headers[.apiKey], let timestamp = headers[.timestamp],
+        guard let key = headers[.apiKey], let timestamp = headers[.timestamp],
             let signature = headers[.signature]
         else {
             throw Problem(
@@ -92,17 +100,22 @@ struct Authenticator: RouterMiddleware {
         }
         let target = request.head.path ?? "/"
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        let signed: SignedRequest
         do throws(SignedRequest.Malformed) {
-            signed = try SignedRequest(
+            let signed = try SignedRequest(
                 method: request.method.rawValue, path: String(parts[0]),
                 query: parts.count == 2 ? String(parts[1]) : nil, timestamp: timestamp,
                 nonce: headers[.nonce], signature: signature)
+            return (signed, key)
         } catch {
             throw Problem(.unauthorized, "malformed_credentials", Self.sentence(error))
         }
-        let found = try await open(keyText)
-        let body = context.body
+    }
+
+    private func caller(
+        _ signed: SignedRequest, _ key: String, _ body: [UInt8], _ context: GatewayContext,
+        _ books: Books
+    ) throws -> Caller {
+        let found = try APIKeyID(text: key).flatMap { try books.openAPIKey($0) }
         // Two secrets are tried always, so that nothing shows whether a key has two, or is known.
         let isSigned = (found?.secret ?? decoy).with { secret in
             (found?.previous ?? decoy).with { previous in
@@ -115,28 +128,33 @@ struct Authenticator: RouterMiddleware {
                 "The API key is unknown, expired or revoked, or the signature is not of this "
                     + "request.")
         }
-        guard signed.isTimely(at: custody.now.seconds) else {
+        guard signed.isTimely(at: books.now.seconds) else {
             throw Problem(
                 .unauthorized, "clock",
                 "X-Timestamp must be within \(SignedRequest.windowSeconds) s of our clock, which "
-                    + "says \(custody.now.seconds).")
+                    + "says \(books.now.seconds).")
         }
-        context.caller = Caller(
-            apiKey: found.key,
-            origin: .init(address: context.client, request: context.requestID))
         // The signature is worth something while its timestamp is in the window.
         let until = signed.timestamp + 2 * SignedRequest.windowSeconds
-        context.claim = SignatureClaim(
-            signature: signed.signature, until: Timestamp(milliseconds: until * 1000))
-    }
-
-    private func open(
-        _ text: String
-    ) async throws -> (
-        key: APIKey, secret: SecretBox<APISecret>, previous: SecretBox<APISecret>?
-    )? {
-        guard let id = APIKeyID(text: text) else { return nil }
-        return try await custody.read { books in try books.openAPIKey(id) }
+        let caller = Caller(
+            apiKey: found.key,
+            origin: .init(address: context.client, request: context.requestID),
+            claim: SignatureClaim(
+                signature: signed.signature, until: Timestamp(milliseconds: until * 1000)))
+        // Before the key's rate: a thief from elsewhere does not use up its owner's.
+        guard caller.apiKey.admits(context.client) else {
+            throw Alarming(
+                kind: .addressNotAllowed, caller: caller,
+                answer: Problem(
+                    .forbidden, "address_not_allowed",
+                    "This API key may not be used from this address."))
+        }
+        if let wait = keys.take(caller.key.text) {
+            throw Problem(
+                .tooManyRequests, "rate_limited", "Too many requests with this API key.",
+                retryAfter: wait)
+        }
+        return caller
     }
 
     private static func sentence(_ error: SignedRequest.Malformed) -> String {

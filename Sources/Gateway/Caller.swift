@@ -9,6 +9,8 @@ import NIOCore
 struct Caller: Sendable {
     let apiKey: APIKey
     let origin: Custody.Actor.Origin
+    /// What a request that changes something takes, so that nobody can send it again.
+    let claim: SignatureClaim
 
     var key: APIKeyID { apiKey.id }
     var tenant: TenantID { apiKey.tenant }
@@ -32,10 +34,6 @@ struct GatewayContext: RequestContext, RemoteAddressRequestContext {
     let requestID: String
     /// Who sent it, behind trusted proxies; set by `Doorkeeper`, nil where it is not certain.
     var client: IPAddress?
-    /// Set by `Authenticator`; a route without it is a bug.
-    var caller: Caller?
-    var body: [UInt8] = []
-    var claim: SignatureClaim?
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)

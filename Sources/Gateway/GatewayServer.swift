@@ -40,9 +40,10 @@ public struct GatewayServer: Sendable {
         let alarm = Alarm(custody: custody)
         router.add(middleware: Doorkeeper(settings: settings, log: log))
         CustodyAPI.addDocuments(to: router)
-        let version1 = router.group("v1").add(
-            middleware: Authenticator(custody: custody, settings: settings, alarm: alarm))
-        CustodyAPI(custody: custody, meter: meter, alarm: alarm).add(to: version1)
+        CustodyAPI(
+            custody: custody, meter: meter, alarm: alarm,
+            authenticator: Authenticator(custody: custody, settings: settings, alarm: alarm)
+        ).add(to: router.group("v1"))
         return router
     }
 

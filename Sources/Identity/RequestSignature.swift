@@ -1,7 +1,7 @@
 import Algebra
 import Canonical
 
-/// A request as its caller signed it: contract `custody-rest`, "Who is asking".
+/// A request as its caller signed it: docs/api/authentication.md.
 ///
 /// canonical = timestamp \n METHOD \n path \n hex SHA-256 of the body [\n nonce], signed with
 /// HMAC-SHA256 under the UTF-8 bytes of the secret.

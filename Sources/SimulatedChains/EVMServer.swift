@@ -11,7 +11,8 @@ import Synchronization
 /// controls for tests, in the same words as the tools of `Tests/ChainNodes`.
 public final class EVMServer: Sendable {
     private static let bodyBytesMost = 1024 * 1024
-    private static let delaySeconds: Int64 = 5
+    private static let delaySeconds = 5
+    private static let delayMost = 120
 
     /// What a fault does to a method's next calls: `drop_after` acts and then cuts the line, so
     /// that the caller cannot know.
@@ -23,7 +24,7 @@ public final class EVMServer: Sendable {
 
     let chain: SimulatedEVM
     private let blockTime: Duration
-    private let faults = Mutex<[String: (fault: Fault, left: Int)]>([:])
+    private let faults = Mutex<[String: (fault: Fault, left: Int, seconds: Int)]>([:])
 
     public init(_ chain: SimulatedEVM, blockTime: Duration) {
         self.chain = chain
@@ -64,9 +65,9 @@ public final class EVMServer: Sendable {
                 "jsonrpc": "2.0", "id": NSNull(), "error": error(-32700, "Parse error"),
             ])
         }
-        let fault = nextFault(method)
+        let (fault, seconds) = nextFault(method)
         switch fault {
-        case .delay: try await Task.sleep(for: .seconds(Self.delaySeconds))
+        case .delay: try await Task.sleep(for: .seconds(seconds))
         case .http500: return Response(status: .internalServerError)
         case .dropBefore: return cut()
         case .garbage:
@@ -83,11 +84,11 @@ public final class EVMServer: Sendable {
         return fault == .dropAfter ? cut() : try json(answer)
     }
 
-    private func nextFault(_ method: String) -> Fault? {
+    private func nextFault(_ method: String) -> (fault: Fault?, seconds: Int) {
         faults.withLock { faults in
-            guard let (fault, left) = faults[method] else { return nil }
-            faults[method] = left > 1 ? (fault, left - 1) : nil
-            return fault
+            guard let (fault, left, seconds) = faults[method] else { return (nil, 0) }
+            faults[method] = left > 1 ? (fault, left - 1, seconds) : nil
+            return (fault, seconds)
         }
     }
 
@@ -178,13 +179,14 @@ public final class EVMServer: Sendable {
         case "x_fault":
             guard let method = parameters.first as? String,
                 let mode = parameters.dropFirst().first as? String
-            else { throw SimulatedEVM.Rejected(message: "x_fault(method, mode, count)") }
+            else { throw SimulatedEVM.Rejected(message: "x_fault(method, mode, count, seconds)") }
             let count = integer(parameters, 2) ?? 1
+            let seconds = min(Self.delayMost, max(0, integer(parameters, 3) ?? Self.delaySeconds))
             let fault = Fault(rawValue: mode)
             guard fault != nil || mode == "clear" else {
                 throw SimulatedEVM.Rejected(message: "unknown mode \(mode)")
             }
-            faults.withLock { $0[method] = fault.map { ($0, count) } }
+            faults.withLock { $0[method] = fault.map { ($0, count, seconds) } }
             return true
         default:
             throw SimulatedEVM.Rejected(message: "Method not found: \(method)")

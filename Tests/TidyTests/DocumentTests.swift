@@ -19,7 +19,7 @@ enum Documents {
 
     /// The first screen must lead on to these.
     static let doors = [
-        "ARCHITECTURE.md", "docs/api/custody-rest.md", "docs/operations.md", "SECURITY.md",
+        "ARCHITECTURE.md", "docs/api/README.md", "docs/operations.md", "SECURITY.md",
     ]
 
     static func readme(_ document: Document) -> [Finding] {

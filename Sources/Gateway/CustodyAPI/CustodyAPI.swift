@@ -19,12 +19,16 @@ struct CustodyAPI: Sendable {
     let custody: Bookkeeper
     let meter: UsageMeter
     let alarm: Alarm
+    let authenticator: Authenticator
     private let underWay = UnderWay()
 
-    init(custody: Bookkeeper, meter: UsageMeter, alarm: Alarm) {
+    init(
+        custody: Bookkeeper, meter: UsageMeter, alarm: Alarm, authenticator: Authenticator
+    ) {
         self.custody = custody
         self.meter = meter
         self.alarm = alarm
+        self.authenticator = authenticator
     }
 
     func add(to router: RouterGroup<GatewayContext>) {
@@ -36,7 +40,9 @@ struct CustodyAPI: Sendable {
         for (route, endpoints) in Dictionary(grouping: Self.endpoints, by: \.route) {
             let allowed = endpoints.map(\.method)
             for method in Self.methods where !allowed.contains(method) {
-                router.on(RouterPath(route), method: method) { _, _ -> Response in
+                router.on(RouterPath(route), method: method) { request, context -> Response in
+                    let body = try await authenticator.body(of: request)
+                    try await authenticator.read(request, context, body) { _, _ in }
                     throw Problem.methodNotAllowed(allowed)
                 }
             }
@@ -49,33 +55,40 @@ struct CustodyAPI: Sendable {
     private func answer(
         _ endpoint: Endpoint, _ request: Request, _ context: GatewayContext
     ) async throws -> Response {
-        guard let caller = context.caller else { throw Problem.internal }
-        meter.count(caller.apiKey, endpoint.name, at: custody.now)
-        try caller.require(endpoint.scope)
+        let body = try await authenticator.body(of: request)
         let parameters = Dictionary(
             context.parameters.map { (String($0.key), String($0.value)) }
         ) { first, _ in first }
         let query = request.uri.queryParameters.map { (String($0.key), String($0.value)) }
-        let body = context.body
-        let work: @Sendable (Books) throws -> Endpoint.Answer = { books in
+        let work: @Sendable (Books, Caller) throws -> Endpoint.Answer = { books, caller in
             try endpoint.work(
                 Call(
                     endpoint, books, caller, parameters: parameters, query: query, body: body))
         }
-        do {
-            guard endpoint.isRead else {
-                return try await change(request, context, caller) { books in
-                    let answer = try work(books)
-                    if endpoint.isChange {
-                        try books.audit(
-                            endpoint.name, of: caller.tenant,
-                            endpoint.subjects(of: answer, parameters))
-                    }
-                    return answer
-                }
+        let admit: @Sendable (Caller) throws -> Void = { caller in
+            meter.count(caller.apiKey, endpoint.name, at: custody.now)
+            try caller.require(endpoint.scope)
+        }
+        if endpoint.isRead {
+            let answer = try await authenticator.read(request, context, body) { books, caller in
+                try admit(caller)
+                return try work(books, caller)
             }
-            let answer = try await custody.read(as: caller.actor, work)
             return Self.response(answer.status, answer.body?.bytes ?? [])
+        }
+        let caller = try await authenticator.read(request, context, body) { _, caller in
+            try admit(caller)
+            return caller
+        }
+        do {
+            return try await change(request, context, caller, body) { books in
+                let answer = try work(books, caller)
+                if endpoint.isChange {
+                    try books.audit(
+                        endpoint.name, of: caller.tenant, endpoint.subjects(of: answer, parameters))
+                }
+                return answer
+            }
         } catch let refusal as Refusal where refusal.code == .vaultNotAllowed {
             try await alarm.raise(.vaultNotAllowed, caller)
             throw refusal
@@ -84,17 +97,17 @@ struct CustodyAPI: Sendable {
 
     /// A request that changes something: done once per idempotency key, and once per signature.
     private func change(
-        _ request: Request, _ context: GatewayContext, _ caller: Caller,
+        _ request: Request, _ context: GatewayContext, _ caller: Caller, _ body: [UInt8],
         _ work: @escaping @Sendable (Books) throws -> Endpoint.Answer
     ) async throws -> Response {
-        guard let claim = context.claim else { throw Problem.internal }
+        let claim = caller.claim
         // Idempotency is for POST; what else changes something is the same when repeated.
         let key = request.method == .post ? request.headers[.idempotencyKey] : nil
         var once: Once?
         var isRunning = false
         do {
-            if !context.body.isEmpty { try request.requireJSON() }
-            let asked = try Once(key: key, fingerprint: request.fingerprint(context.body))
+            if !body.isEmpty { try request.requireJSON() }
+            let asked = try Once(key: key, fingerprint: request.fingerprint(body))
             once = asked
             if let key, let running = underWay.begin(key, of: caller.key, claim.signature) {
                 // The first claims its signature by itself: a claim for it here would refuse it.
@@ -110,7 +123,7 @@ struct CustodyAPI: Sendable {
             }
             return Self.response(answer.status, answer.body)
         } catch {
-            if !isRunning { try await remember(error, once, caller, claim, context) }
+            if !isRunning { try await remember(error, once, caller, context) }
             throw error
         }
     }
@@ -118,8 +131,7 @@ struct CustodyAPI: Sendable {
     /// A request that was refused must not be carried out later by someone who repeats it; one that
     /// failed here is answered the same when it is repeated with its key.
     private func remember(
-        _ error: any Error, _ once: Once?, _ caller: Caller, _ claim: SignatureClaim,
-        _ context: GatewayContext
+        _ error: any Error, _ once: Once?, _ caller: Caller, _ context: GatewayContext
     ) async throws {
         guard !(error is Replayed) else { return }
         let isRefusal = error is Refusal || error is Problem
@@ -128,7 +140,7 @@ struct CustodyAPI: Sendable {
         )
         try await custody.write(as: caller.actor) { books in
             try books.failed(
-                once, by: caller.key, claiming: claim, with: isRefusal ? nil : failure)
+                once, by: caller.key, claiming: caller.claim, with: isRefusal ? nil : failure)
         }
     }
 

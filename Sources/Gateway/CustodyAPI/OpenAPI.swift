@@ -106,7 +106,15 @@ enum OpenAPI {
             found.append(parameter("after", "query", false, .text()))
         }
         if endpoint.method == .post {
-            found.append(parameter("Idempotency-Key", "header", false, .text(most: Once.keyMost)))
+            found.append(
+                .object([
+                    "name": .string("Idempotency-Key"), "in": .string("header"),
+                    "required": .bool(false),
+                    "schema": .object([
+                        "type": .string("string"),
+                        "pattern": .string("^[ -~]{1,\(Once.keyMost)}$"),
+                    ]),
+                ]))
         }
         return found
     }
@@ -165,12 +173,11 @@ enum OpenAPI {
 
 // JSON Schema.
 extension OpenAPI {
-    /// - Parameter strict: whether members that are not named are refused, as in requests.
+    /// - Parameter strict: of a request: what is not named, empty or no plain text is refused.
     private static func schema(_ shape: Shape, strict: Bool = false) -> JSONValue {
         switch shape {
         case .text(let most):
-            guard let most else { return .object(["type": .string("string")]) }
-            return .object(["type": .string("string"), "maxLength": .integer(most)])
+            return text(most: most, strict: strict)
         case .uuid: return .object(["type": .string("string"), "format": .string("uuid")])
         case .time: return .object(["type": .string("string"), "format": .string("date-time")])
         case .amount:
@@ -187,9 +194,17 @@ extension OpenAPI {
                 "type": .string("string"), "enum": .array(values.map { .string($0) }),
             ])
         case .texts:
+            guard strict else {
+                return .object([
+                    "type": .string("object"), "additionalProperties": schema(.text()),
+                ])
+            }
             return .object([
-                "type": .string("object"),
-                "additionalProperties": .object(["type": .string("string")]),
+                "type": .string("object"), "maxProperties": .integer(Vault.metadataEntriesMost),
+                "propertyNames": .object([
+                    "minLength": .integer(1), "maxLength": .integer(Vault.metadataKeyMost),
+                ]),
+                "additionalProperties": schema(.text(most: Vault.metadataValueMost)),
             ])
         case .list(let item):
             return .object(["type": .string("array"), "items": schema(item, strict: strict)])
@@ -203,6 +218,18 @@ extension OpenAPI {
                 "oneOf": .array([schema(inner), .object(["type": .string("null")])])
             ])
         }
+    }
+
+    private static func text(most: Int?, strict: Bool) -> JSONValue {
+        var members: [JSONValue.Member] = [.init(name: "type", value: .string("string"))]
+        if strict {
+            members += [
+                .init(name: "minLength", value: .integer(1)),
+                .init(name: "pattern", value: .string(#"^[^\u0000-\u001F\u007F]*$"#)),
+            ]
+        }
+        if let most { members.append(.init(name: "maxLength", value: .integer(most))) }
+        return .object(members)
     }
 
     private static func object(_ members: [Member], strict: Bool) -> JSONValue {

@@ -3,7 +3,7 @@ import Chains
 import Custody
 import Intents
 
-/// Custody's things as the REST face shows them: contract `custody-rest`.
+/// Custody's things as the REST face shows them: docs/api.
 enum Resource {
     static let vaultShape = Shape.named(
         "Vault",
