@@ -38,8 +38,11 @@ extension Books {
         validation.metadata(draft.metadata)
         try validation.finish()
         let (externalID, name) = (draft.externalID ?? "", draft.name ?? "")
+        let metadata = draft.metadata.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
+        let content = Digest.content([name] + metadata)
         if let existing = try store.vault(externalID: externalID, of: tenant) {
-            guard existing.name == name, existing.metadata == draft.metadata else {
+            let isSame = existing.content.map { $0 == content }
+            guard isSame ?? (existing.name == name && existing.metadata == draft.metadata) else {
                 throw Refusal(
                     .externalIDReused, field: "externalId",
                     "Another vault has the external id '\(externalID)'.")
@@ -53,7 +56,7 @@ extension Books {
         let vault = Vault(
             id: newID(), tenant: tenant, keyVault: keyVault.id,
             index: try store.nextVaultIndex(under: keyVault.id), externalID: externalID,
-            name: name, metadata: draft.metadata, createdAt: now)
+            name: name, metadata: draft.metadata, content: content, createdAt: now)
         try admit(vault.id)
         try store.insert(vault)
         return vault

@@ -196,6 +196,8 @@ public struct Vault: Equatable, Sendable {
     public var name: String
     public var metadata: [String: String]
     public var status: Status
+    /// Hash of what it was opened with; nil of one that an earlier version opened.
+    public let content: Digest?
     public let createdAt: Timestamp
 
     public enum Status: String, Sendable, CaseIterable {
@@ -208,7 +210,8 @@ public struct Vault: Equatable, Sendable {
 
     public init(
         id: VaultID, tenant: TenantID, keyVault: KeyVaultID, index: UInt32, externalID: String,
-        name: String, metadata: [String: String], status: Status = .active, createdAt: Timestamp
+        name: String, metadata: [String: String], status: Status = .active, content: Digest?,
+        createdAt: Timestamp
     ) {
         self.id = id
         self.tenant = tenant
@@ -218,6 +221,7 @@ public struct Vault: Equatable, Sendable {
         self.name = name
         self.metadata = metadata
         self.status = status
+        self.content = content
         self.createdAt = createdAt
     }
 }
@@ -333,11 +337,14 @@ public struct AddressBookEntry: Equatable, Sendable {
     public let externalID: String?
     public var status: Status
     public let activatesAt: Timestamp
+    /// Hash of what it was made with; nil of one that an earlier version made.
+    public let content: Digest?
     public let createdAt: Timestamp
 
     public init(
         id: AddressBookEntryID, tenant: TenantID, network: String, address: String, label: String,
-        externalID: String?, status: Status, activatesAt: Timestamp, createdAt: Timestamp
+        externalID: String?, status: Status, activatesAt: Timestamp, content: Digest? = nil,
+        createdAt: Timestamp
     ) {
         self.id = id
         self.tenant = tenant
@@ -347,6 +354,7 @@ public struct AddressBookEntry: Equatable, Sendable {
         self.externalID = externalID
         self.status = status
         self.activatesAt = activatesAt
+        self.content = content
         self.createdAt = createdAt
     }
 }

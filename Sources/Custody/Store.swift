@@ -264,21 +264,11 @@ public struct PageRequest: Equatable, Sendable {
 }
 
 /// A place in a list, stable while others are inserted: the number that the last item got when it
-/// was stored. Callers see it as an opaque text.
+/// was stored. It counts what all tenants have, so callers see it sealed.
 public struct PageCursor: Equatable, Sendable {
     public let number: Int64
 
     public init(number: Int64) { self.number = number }
-
-    public init?(text: String) {
-        guard text.utf8.count == 16, let bytes = Hex.decode(text) else { return nil }
-        let word = bytes.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        guard let number = Int64(exactly: word), number > 0 else { return nil }
-        self.number = number
-        guard self.text == text else { return nil }
-    }
-
-    public var text: String { Hex.encode(UInt64(number).bigEndianBytes) }
 }
 
 public struct Page<Item: Sendable>: Sendable {

@@ -9,6 +9,12 @@ extension Schema {
                 AND wallets.deposit_address = addresses.text), 0);
         """
 
+    /// What vaults and entries were made with, for who asks for them once more.
+    static let contents = """
+        ALTER TABLE vaults ADD COLUMN content BLOB;
+        ALTER TABLE address_book ADD COLUMN content BLOB;
+        """
+
     /// Transfers between a tenant's addresses that a withdrawal waits for.
     static let consolidation = """
         ALTER TABLE transactions ADD COLUMN parent BLOB;

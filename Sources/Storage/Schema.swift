@@ -20,6 +20,7 @@ enum Schema {
         migrator.registerMigration("webhook-attempts") { try $0.execute(sql: webhookAttempts) }
         migrator.registerMigration("addresses") { try $0.execute(sql: addresses) }
         migrator.registerMigration("consolidation") { try $0.execute(sql: consolidation) }
+        migrator.registerMigration("contents") { try $0.execute(sql: contents) }
         return migrator
     }
 

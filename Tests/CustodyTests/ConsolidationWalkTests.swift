@@ -30,7 +30,9 @@ import Testing
                 }
                 addresses.append(address)
             }
-            blocks = []
+            for address in addresses.dropFirst() {
+                deposits.append(scene.chain.deposit(Amount(amount(900))!, to: address))
+            }
         }
 
         /// What the chain has, beside what was there to begin with.
@@ -95,7 +97,7 @@ import Testing
 
         mutating func withdraw() async throws {
             let most = try await scene.test.balance(scene.alice).available.baseUnits
-            let wei = min(amount(3000), most / UInt128(1 + random.integer(below: 3)))
+            let wei = most * UInt128(1 + random.integer(below: 9)) / 10
             let draft = scene.draft(Amount(wei)!.text(decimals: 18))
             do throws(any Error) {
                 let made = try await scene.withdraw(draft)

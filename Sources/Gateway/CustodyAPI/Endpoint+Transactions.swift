@@ -88,7 +88,7 @@ extension Endpoint {
                 status: try call.value("status") { Transaction.Status(rawValue: $0) },
                 from: try call.value("from") { Timestamp(text: $0) },
                 to: try call.value("to") { Timestamp(text: $0) })
-            return try Resource.page(
+            return try call.list(
                 try call.books.transactions(of: call.tenant, matching: filter, call.page())
             ) { try call.show($0) }
         },

@@ -29,7 +29,7 @@ extension Endpoint {
         .get(
             "listVaults", "vaults", .vaultsRead, "Lists vaults.", answer: .page(Resource.vaultShape)
         ) { call in
-            Resource.page(
+            call.list(
                 try call.books.vaults(of: call.tenant, call.page()), Resource.vault)
         },
         .get(
@@ -93,7 +93,7 @@ extension Endpoint {
             answer: .page(Resource.walletShape)
         ) { call in
             let vault = try call.books.vault(call.id("vault"), of: call.tenant)
-            return try Resource.page(
+            return try call.list(
                 try call.books.store.wallets(in: vault.id, call.page())
             ) { try call.show($0) }
         },
@@ -119,7 +119,7 @@ extension Endpoint {
             "listDepositAddresses", "wallets/{wallet}/addresses", .walletsRead,
             "Lists the deposit addresses of a wallet.", answer: .page(Resource.addressShape)
         ) { call in
-            Resource.page(
+            call.list(
                 try call.books.addresses(of: call.id("wallet"), call.tenant, call.page()),
                 Resource.address)
         },

@@ -323,14 +323,6 @@ enum Resource {
             "reason": .string(refusal.sentence), "at": .string(refusal.at.text),
         ])
     }
-
-    static func page<Item>(_ page: Page<Item>, _ show: (Item) throws -> JSONValue) rethrows
-        -> JSONValue
-    {
-        .object([
-            "items": .array(try page.items.map(show)), "next": .optional(page.next?.text),
-        ])
-    }
 }
 
 /// The event types that a webhook receives.
