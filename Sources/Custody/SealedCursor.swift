@@ -5,7 +5,7 @@ import Intents
 /// Cursors as callers see them: a text that says nothing, and that only its tenant can use.
 extension PlatformVaultKey {
     /// Nonce, eight bytes of a number, tag.
-    private static let sealedBytes = 12 + 8 + 16
+    private static let sealedBytes = SealingKey.nonceBytes + 8 + SealingKey.overhead
 
     public func text(of cursor: PageCursor, for tenant: TenantID) -> String {
         Hex.encode(

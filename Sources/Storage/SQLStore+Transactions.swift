@@ -16,7 +16,8 @@ extension SQLStore {
                  fee_limit_high, fee_limit_low, fee_level, fee_high, fee_low, source_address,
                  destination_address, hash, block_number, waiting, failure_code, failure_message,
                  note, external_id, created_at, updated_at, parent, consolidations_left)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+                ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 transaction.id.data, transaction.tenant.data, transaction.kind.rawValue,
