@@ -12,6 +12,8 @@ import NIOHTTP1
 struct StackFigures {
     private static let clients = 16
     private static let withdrawals = 12
+    /// By one client, one after the other.
+    private static let aloneWithdrawals = 40
     private static let reads = 200
     private static let portBase = 18700
     private static let base = "stack.read"
@@ -22,8 +24,11 @@ struct StackFigures {
 
     static func measure(into report: Report) async throws {
         guard
-            ["withdrawals.per_second", "withdrawals.p50", "withdrawals.p99"]
-                .contains(where: { report.wants("stack.\($0)") })
+            [
+                "withdrawals.alone.p50", "withdrawals.per_second", "withdrawals.p50",
+                "withdrawals.p99",
+            ]
+            .contains(where: { report.wants("stack.\($0)") })
         else { return }
         let directory = FileManager.default.temporaryDirectory.appending(
             path: "quorumkeep-bench-\(ProcessInfo.processInfo.processIdentifier)")
@@ -75,6 +80,13 @@ struct StackFigures {
         let (readSpan, readTimes) = try await run(wallets, Self.reads) { wallet in
             _ = try await api.call("GET", "/wallets/\(wallet["id"]?.text ?? "")")
         }
+        let (_, alone) = try await run([wallets[0]], Self.aloneWithdrawals) { wallet in
+            try await withdraw(from: wallet, to: entry)
+        }
+        report.add(
+            Figure(
+                name: "stack.withdrawals.alone.p50", value: Self.quantile(alone, 0.5), unit: "ms",
+                aim: 60, runs: alone.count))
         let (span, times) = try await run(wallets, Self.withdrawals) { wallet in
             try await withdraw(from: wallet, to: entry)
         }
