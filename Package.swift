@@ -55,6 +55,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
         .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
@@ -110,7 +111,9 @@ let package = Package(
             "Gateway",
             [
                 "Algebra", "Canonical", "Chains", "Custody", "Identity", "Intents", logging,
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ] + hummingbird),
         room("Housekeeping", []),
@@ -160,10 +163,14 @@ let package = Package(
                 "CustodyClient", "Gateway", "Identity", "Intents", "KeyGroups", "Storage",
                 "Threshold", logging,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ] + hummingbird,
             path: "Benchmarks", swiftSettings: settings),
+        // What an integrator writes: nothing of ours is imported.
+        .executableTarget(
+            name: "toy-shop",
+            dependencies: [crypto, logging] + hummingbird,
+            path: "examples/swift", swiftSettings: settings),
         tests(
             "CustodyTests",
             [
@@ -181,12 +188,15 @@ let package = Package(
             "EndToEndTests",
             [
                 "Algebra", "Canonical", "Chains", "Custody", "CustodyClient", "Gateway",
-                "Housekeeping", "Intents", "KeyGroups", "SimulatedChains", "TestKit", "Threshold",
+                "Housekeeping", "Identity", "Intents", "KeyGroups", "SimulatedChains", "TestKit",
+                "Threshold",
                 "Workers", "quorumkeep",
                 "quorumkeep-node", grdb,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
         tests(
             "WorkersTests",

@@ -20,7 +20,8 @@ final class Report {
         }
         if let aim = figure.aim {
             line +=
-                ", aim: at most \(Self.text(aim, aim < 1 ? 1 : 0)) \(figure.ratio == nil ? figure.unit : "×")"
+                ", aim: at most \(Self.text(aim, aim < 1 ? 1 : 0)) "
+                + (figure.ratio == nil ? figure.unit : "×")
         }
         if let least = figure.least { line += ", aim: at least \(Self.text(least, 1)) ×" }
         if let most = figure.aimValue {

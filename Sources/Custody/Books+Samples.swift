@@ -1,4 +1,6 @@
+import Algebra
 import Chains
+import Identity
 import Intents
 
 /// Events about nothing, for whoever builds a receiver.
@@ -6,11 +8,12 @@ extension Books {
     /// Types of which there are samples.
     public static let sampleTypes = [
         "webhook.test", "wallet.created", "balance.updated", "transaction.created",
-        "transaction.status.updated",
+        "transaction.status.updated", "vault.status.updated", "addressbook.entry.created",
+        "addressbook.entry.activated", "addressbook.entry.deleted", "security.alert",
     ]
 
-    /// Records an event of the type about a deposit that never was, to be delivered. What it names
-    /// does not exist, so production has but the type that says so itself.
+    /// Records an event of the type about what never was, to be delivered. What it names does not
+    /// exist, so production has but the type that says so itself.
     public func trigger(_ type: String, of tenant: TenantID) throws -> RecordedEvent {
         if type == "webhook.test" { return try testWebhook(of: tenant) }
         guard settings.environment == .sandbox else {
@@ -43,9 +46,25 @@ extension Books {
             timeline: [TimelineEntry(status: .confirming, at: now)], refusals: [],
             confirmations: 1, requiredConfirmations: asset.confirmations, waiting: nil,
             feeAsset: nil, consolidations: [])
+        func entry(_ status: AddressBookEntry.Status) -> AddressBookEntry {
+            AddressBookEntry(
+                id: newID(), tenant: tenant, network: asset.asset.chain.text, address: address,
+                label: "Sample", externalID: nil, status: status, activatesAt: now, createdAt: now)
+        }
+        var random = SystemRandom()
+        let alert = SecurityAlert(
+            kind: .addressNotAllowed, key: APIKeyID(isLive: false, random: random.bytes(12)),
+            address: "192.0.2.1", request: "req_sample")
         return [
             .walletCreated(wallet, balance, asset), .balanceUpdated(wallet, balance, asset),
             .transactionCreated(deposit), .transactionStatusUpdated(deposit),
+            .vaultStatusUpdated(
+                Vault(
+                    id: wallet.vault, tenant: tenant, keyVault: newID(), index: 0,
+                    externalID: "sample", name: "Sample", metadata: [:], status: .frozen,
+                    content: nil, createdAt: now)),
+            .addressBookEntryCreated(entry(.pending)), .addressBookEntryActivated(entry(.active)),
+            .addressBookEntryDeleted(entry(.removed)), .securityAlert(alert),
         ]
     }
 }

@@ -21,6 +21,9 @@ public protocol CustodyDatabase: Sendable {
 
 /// What custody keeps, within one transaction. Lookups that name a tenant find nothing of another.
 public protocol CustodyStore {
+    /// Counted anew at each call, from what the indices hold.
+    func figures() throws -> InstallationFigures
+
     // Tenants and their keys.
     func insert(_ tenant: Tenant) throws
     func update(_ tenant: Tenant) throws

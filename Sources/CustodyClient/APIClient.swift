@@ -22,8 +22,11 @@ public struct APIClient: Sendable {
     public let url: String
     public let keyID: String
     private let secret: String
+    private let http: HTTPClient
 
-    public init(url: String, keyID: String, secret: String) {
+    /// - Parameter http: whom it speaks through, and so which authorities it trusts.
+    public init(url: String, keyID: String, secret: String, http: HTTPClient = .shared) {
+        self.http = http
         self.url = url
         self.keyID = keyID
         self.secret = secret
@@ -56,7 +59,7 @@ public struct APIClient: Sendable {
             request.headers.add(name: "Content-Type", value: "application/json")
             request.body = .bytes(ByteBuffer(bytes: bytes))
         }
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(15))
+        let response = try await http.execute(request, timeout: .seconds(15))
         let answer = Array(
             try await response.body.collect(upTo: Self.answerBytesMost).readableBytesView)
         let value = answer.isEmpty ? .null : try JSONParser.parse(answer)

@@ -13,6 +13,7 @@ extension HTTPField.Name {
     static let nonce = HTTPField.Name("X-Nonce")!
     static let idempotencyKey = HTTPField.Name("Idempotency-Key")!
     static let forwardedFor = HTTPField.Name("X-Forwarded-For")!
+    static let secondHost = HTTPField.Name("Host")!
     static let requestID = HTTPField.Name("X-Request-Id")!
 }
 
@@ -52,6 +53,11 @@ struct Authenticator: Sendable {
             throw Problem(
                 .contentTooLarge, "too_large",
                 "A request has at most \(GatewayContext.bodyBytesMost) bytes.")
+        } catch is CancellationError {
+            throw Problem.shuttingDown
+        } catch {
+            // Cut off, or no chunks as they must be: the connection is of no more use.
+            throw Problem(.badRequest, "bad_request", "The request's body cannot be read.")
         }
     }
 
@@ -141,6 +147,7 @@ struct Authenticator: Sendable {
             origin: .init(address: context.client, request: context.requestID),
             claim: SignatureClaim(
                 signature: signed.signature, until: Timestamp(milliseconds: until * 1000)))
+        context.record.note(caller)
         // Before the key's rate: a thief from elsewhere does not use up its owner's.
         guard caller.apiKey.admits(context.client) else {
             throw Alarming(
@@ -162,78 +169,6 @@ struct Authenticator: Sendable {
         case .timestamp: "X-Timestamp must be the time in Unix seconds."
         case .nonce: "X-Nonce must have 1 to \(SignedRequest.nonceMost) printable characters."
         case .signature: "X-Signature must be 64 lower-case hexadecimal digits."
-        }
-    }
-}
-
-/// Finds the address that a request comes from, and lets so many from each pass. Turns whatever was
-/// thrown into the contract's answer, and writes the request's one log line.
-struct Doorkeeper: RouterMiddleware {
-    typealias Context = GatewayContext
-
-    private let log: Logger
-    private let trusted: [AddressRange]
-    private let addresses: RateLimiter
-
-    init(settings: GatewaySettings, log: Logger) {
-        self.log = log
-        trusted = settings.trustedProxies
-        addresses = RateLimiter(settings.addressLimit)
-    }
-
-    func handle(
-        _ request: Request, context: GatewayContext,
-        next: (Request, GatewayContext) async throws -> Response
-    ) async throws -> Response {
-        let start = ContinuousClock.now
-        var context = context
-        context.client = context.remoteAddress?.ipAddress.flatMap { IPAddress($0) }.flatMap {
-            IPAddress.client(
-                peer: $0, forwarded: request.headers[values: .forwardedFor], trusting: trusted)
-        }
-        var response: Response
-        do {
-            if let wait = addresses.take(context.place) {
-                throw Problem(
-                    .tooManyRequests, "rate_limited", "Too many requests from this address.",
-                    retryAfter: wait)
-            }
-            response = try await next(request, context)
-        } catch {
-            let problem = Self.problem(error)
-            if problem.status == .internalServerError {
-                log.error("\(error)", metadata: ["request": "\(context.requestID)"])
-            }
-            response = problem.response(
-                requestID: context.requestID, accept: request.headers[.accept])
-        }
-        response.headers[.requestID] = context.requestID
-        let path = (request.head.path ?? "").split(separator: "?", maxSplits: 1).first ?? ""
-        log.info(
-            "\(request.method.rawValue) \(path.prefix(200)) \(response.status.code)",
-            metadata: [
-                "request": "\(context.requestID)", "took": "\(Self.milliseconds(since: start)) ms",
-            ])
-        return response
-    }
-
-    private static func milliseconds(since start: ContinuousClock.Instant) -> Int64 {
-        Int64(start.duration(to: .now) / .milliseconds(1))
-    }
-
-    private static func problem(_ error: any Error) -> Problem {
-        switch error {
-        case let problem as Problem: problem
-        case let refusal as Refusal: Problem(refusal)
-        case is Replayed:
-            Problem(
-                .unauthorized, "replayed",
-                "This signed request was sent before. Sign each one anew, with an X-Nonce.")
-        case let error as HTTPError where error.status == .notFound:
-            Problem(.notFound, "not_found", "There is nothing at this path.")
-        case let error as HTTPError where error.status.kind == .clientError:
-            Problem(error.status, "bad_request", "The request cannot be read.")
-        default: .internal
         }
     }
 }

@@ -4,6 +4,7 @@ import Hummingbird
 import Identity
 import Intents
 import NIOCore
+import Synchronization
 
 /// Who is asking, once that is certain.
 struct Caller: Sendable {
@@ -24,6 +25,16 @@ struct Caller: Sendable {
     }
 }
 
+/// What is found out about a request on its way in, for its line in the log: the context goes down
+/// by value, and this stays.
+final class RequestRecord: Sendable {
+    private let found = Mutex<Caller?>(nil)
+
+    var caller: Caller? { found.withLock { $0 } }
+
+    func note(_ caller: Caller) { found.withLock { $0 = caller } }
+}
+
 /// What travels with a request through the gateway.
 struct GatewayContext: RequestContext, RemoteAddressRequestContext {
     /// Largest body of a request, in bytes.
@@ -32,6 +43,7 @@ struct GatewayContext: RequestContext, RemoteAddressRequestContext {
     var coreContext: CoreRequestContextStorage
     let remoteAddress: SocketAddress?
     let requestID: String
+    let record = RequestRecord()
     /// Who sent it, behind trusted proxies; set by `Doorkeeper`, nil where it is not certain.
     var client: IPAddress?
 

@@ -1,6 +1,7 @@
 import Custody
 import Foundation
 import Hummingbird
+import HummingbirdCore
 import HummingbirdTLS
 import Logging
 import NIOCore
@@ -8,8 +9,9 @@ import NIOSSL
 
 /// The front doors. They hold no key: they find out who asks, translate, and call one verb.
 public struct GatewayServer: Sendable {
-    /// A connection on which nothing comes is closed after so long.
-    private static let idleSeconds: Int64 = 30
+    /// What a request's head may be. Ours have some 600 bytes in 10 fields.
+    private static let heads = HTTP1Channel.Configuration.DecoderConfiguration(
+        maxHeaderFieldSize: 8 * 1024, maxHeaderListSize: 32 * 1024, maxHeaderFieldCount: 64)
 
     /// A door: plain HTTP is for loopback, and only in development.
     public enum Door: Sendable {
@@ -21,11 +23,16 @@ public struct GatewayServer: Sendable {
     private let settings: GatewaySettings
     private let log: Logger
     let meter = UsageMeter()
+    private let traffic = Traffic()
+    private let draining = Draining()
+    private let connections: Connections
 
     public init(custody: Bookkeeper, settings: GatewaySettings = .init(), log: Logger) {
         self.custody = custody
         self.settings = settings
         self.log = log
+        connections = Connections(
+            perAddressMost: settings.connectionsPerAddressMost, unlimited: settings.trustedProxies)
     }
 
     /// Stores each second what the doors have counted, until it is cancelled. It must end after
@@ -34,11 +41,27 @@ public struct GatewayServer: Sendable {
         await meter.run(custody) { log.error("storing usage failed: \($0)") }
     }
 
+    /// Begins nothing more: what comes from here on is told to come again.
+    public func drain() { draining.begin() }
+
+    /// What went through the doors.
+    public var metrics: [MetricFamily] {
+        traffic.families + [
+            MetricFamily(
+                "quorumkeep_http_connections_open", .gauge, "Connections that are open.",
+                connections.open)
+        ]
+    }
+
     /// What answers requests, without a socket.
-    var router: Router<GatewayContext> {
+    func router(isSecure: Bool) -> Router<GatewayContext> {
         let router = Router(context: GatewayContext.self)
         let alarm = Alarm(custody: custody)
-        router.add(middleware: Doorkeeper(settings: settings, log: log))
+        router.add(
+            middleware: Doorkeeper(
+                settings: settings, traffic: traffic, draining: draining, isSecure: isSecure,
+                log: log))
+        Probe(custody: custody, draining: draining).add(to: router)
         CustodyAPI.addDocuments(to: router)
         CustodyAPI(
             custody: custody, meter: meter, alarm: alarm,
@@ -49,14 +72,11 @@ public struct GatewayServer: Sendable {
 
     /// Serves a door until the service group shuts it down, finishing what is running.
     public func application(for door: Door) throws -> some ApplicationProtocol {
-        var quiet = log
-        quiet.logLevel = .warning
         switch door {
         case .loopback(let port):
             return Application(
-                router: router,
-                server: .http1(configuration: .init(idleTimeout: .seconds(Self.idleSeconds))),
-                configuration: .init(address: .hostname("127.0.0.1", port: port)), logger: quiet)
+                router: router(isSecure: false), server: http1,
+                configuration: configuration("127.0.0.1", port), logger: quiet)
         case .tls(let host, let port, let certificate, let privateKey):
             var tls = TLSConfiguration.makeServerConfiguration(
                 certificateChain: try NIOSSLCertificate.fromPEMFile(certificate).map {
@@ -64,11 +84,43 @@ public struct GatewayServer: Sendable {
                 }, privateKey: .privateKey(try NIOSSLPrivateKey(file: privateKey, format: .pem)))
             tls.minimumTLSVersion = .tlsv12
             return Application(
-                router: router,
-                server: try .tls(
-                    .http1(configuration: .init(idleTimeout: .seconds(Self.idleSeconds))),
-                    tlsConfiguration: tls),
-                configuration: .init(address: .hostname(host, port: port)), logger: quiet)
+                router: router(isSecure: true), server: try .tls(http1, tlsConfiguration: tls),
+                configuration: configuration(host, port), logger: quiet)
         }
+    }
+
+    /// The operators' door: plain HTTP, nobody is asked who they are, so it is for an address that
+    /// nobody else reaches.
+    public func operations(
+        host: String, port: Int, metrics: @escaping @Sendable () async throws -> [MetricFamily]
+    ) -> some ApplicationProtocol {
+        let router = Router()
+        Probe(custody: custody, draining: draining).addForOperators(to: router, metrics: metrics)
+        return Application(
+            router: router, server: http1, configuration: configuration(host, port), logger: quiet)
+    }
+
+    private var quiet: Logger {
+        var quiet = log
+        quiet.logLevel = .warning
+        return quiet
+    }
+
+    private var http1: HTTPServerBuilder {
+        let (connections, traffic) = (connections, traffic)
+        let transferMost = settings.transferMost
+        return .http1(
+            configuration: .init(
+                additionalChannelHandlers: [
+                    ConnectionWatch(
+                        connections: connections, traffic: traffic, transferMost: transferMost)
+                ], idleTimeout: TimeAmount(settings.transferMost),
+                httpDecoderConfiguration: Self.heads))
+    }
+
+    private func configuration(_ host: String, _ port: Int) -> ApplicationConfiguration {
+        ApplicationConfiguration(
+            address: .hostname(host, port: port),
+            availableConnectionsDelegate: MaximumAvailableConnections(settings.connectionsMost))
     }
 }

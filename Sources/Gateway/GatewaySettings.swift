@@ -25,6 +25,14 @@ public struct GatewaySettings: Sendable {
     public var addressLimit = RateLimit(perSecond: 4000, burst: 8000)
     /// Failed attempts from one address.
     public var failureLimit = RateLimit(perSecond: 10, burst: 100)
+    /// Open connections of one door; one more waits until there is a place.
+    public var connectionsMost = 2048
+    /// Open connections from one address, over all doors; one more is closed. Proxies that are
+    /// trusted have as many as the door.
+    public var connectionsPerAddressMost = 512
+    /// For whom a whole request takes too long to come: its head, and then its body. What is not
+    /// taken of an answer in the same time is dropped.
+    public var transferMost = Duration.seconds(30)
 
     public init() {}
 }

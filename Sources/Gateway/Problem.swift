@@ -63,6 +63,11 @@ struct Problem: Error {
             .methodNotAllowed, "method_not_allowed", "This path takes \(names).", allow: names)
     }
 
+    /// What comes while the platform stops; what was begun before is finished.
+    static let shuttingDown = Problem(
+        .serviceUnavailable, "shutting_down", "The platform is stopping; repeat this soon.",
+        retryAfter: 5)
+
     static let `internal` = Problem(
         .internalServerError, "internal", "Something went wrong here; it has been logged.")
 
@@ -118,7 +123,7 @@ extension Problem {
     /// Which codes an endpoint answers with, by status.
     static func codes(of endpoint: Endpoint) -> [Int: [String]] {
         var found: [Int: [String]] = [
-            400: ["invalid"],
+            400: ["bad_request", "invalid"],
             401: [
                 "missing_credentials", "malformed_credentials", "invalid_credentials", "clock",
             ],
@@ -126,6 +131,7 @@ extension Problem {
             413: ["too_large"],
             429: ["rate_limited"],
             500: ["internal"],
+            503: ["shutting_down"],
         ]
         if !endpoint.parameters.isEmpty { found[404] = ["not_found"] }
         if !Scope.tenantWide.contains(endpoint.scope) {

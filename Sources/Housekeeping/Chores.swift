@@ -25,6 +25,21 @@ public enum Chores {
         mlockall(Int32(MCL_CURRENT | MCL_FUTURE)) == 0
     }
 
+    /// Lets this process have so many files open, as far as it may.
+    ///
+    /// - Returns: how many it can have.
+    public static func allowFiles(_ count: Int) -> Int {
+        let what = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        var limit = rlimit()
+        guard getrlimit(what, &limit) == 0 else { return 0 }
+        let wanted = min(rlim_t(count), limit.rlim_max)
+        if limit.rlim_cur < wanted {
+            var raised = rlimit(rlim_cur: wanted, rlim_max: limit.rlim_max)
+            if setrlimit(what, &raised) == 0 { limit = raised }
+        }
+        return Int(clamping: limit.rlim_cur)
+    }
+
     /// Ends this process when its standard input ends: the parent holds the other end, so it ends
     /// with the parent, however that dies.
     public static func endWithParent() {

@@ -21,6 +21,7 @@ final class GroupCommit: Sendable {
         var isDraining = false
     }
 
+    let counter = CommitCounter()
     private let pool: DatabasePool
     private let state = Mutex(State())
     private let queue = DispatchQueue(label: "quorumkeep.commit")
@@ -69,8 +70,10 @@ final class GroupCommit: Sendable {
                         return .commit
                     }
                 }
+                counter.committed(jobs: batch.count)
                 for done in finish { done(nil) }
             } catch {
+                counter.failed()
                 // Nothing of the batch is stored. Jobs that never ran hear of it as well.
                 for done in finish { done(error) }
                 for job in batch.dropFirst(finish.count) { job.fail(error) }

@@ -43,6 +43,8 @@ public final class PlatformDatabase: CustodyDatabase {
         try await commits.write { db in try body(SQLStore(db: db)) }
     }
 
+    public var commitCounts: CommitCounts { commits.counter.current }
+
     public func close() throws { try pool.close() }
 }
 

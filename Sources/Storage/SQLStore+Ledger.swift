@@ -56,7 +56,7 @@ extension SQLStore {
         return try Self.balance(row)
     }
 
-    private static func balance(_ row: Row) throws -> Amount {
+    static func balance(_ row: Row) throws -> Amount {
         let debits = try turnover(row, "debits")
         let credits = try turnover(row, "credits")
         let isDebitNormal = row["debit_normal"] as Int64 == 1

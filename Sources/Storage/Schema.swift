@@ -18,6 +18,7 @@ enum Schema {
         migrator.registerMigration("announcements") { db in try db.execute(sql: announcements) }
         migrator.registerMigration("tokens") { db in try db.execute(sql: tokens) }
         migrator.registerMigration("webhook-attempts") { try $0.execute(sql: webhookAttempts) }
+        migrator.registerMigration("figures") { db in try db.execute(sql: figures) }
         migrator.registerMigration("addresses") { try $0.execute(sql: addresses) }
         migrator.registerMigration("consolidation") { try $0.execute(sql: consolidation) }
         migrator.registerMigration("contents") { try $0.execute(sql: contents) }

@@ -14,14 +14,21 @@ public struct ChainFollower: Sendable {
     private let node: EVMNode
     private let pause: Duration
     private let log: Logger
+    private let seen: ChainTip
     private let complaints = Complaints()
 
-    /// - Parameter pause: how long to wait when there is no new block.
-    public init(custody: Bookkeeper, chain: ChainID, node: EVMNode, pause: Duration, log: Logger) {
+    /// - Parameters:
+    ///   - pause: how long to wait when there is no new block.
+    ///   - seen: is told what the node says.
+    public init(
+        custody: Bookkeeper, chain: ChainID, node: EVMNode, pause: Duration,
+        seen: ChainTip = ChainTip(), log: Logger
+    ) {
         self.custody = custody
         self.chain = chain
         self.node = node
         self.pause = pause
+        self.seen = seen
         self.log = log
     }
 
@@ -74,6 +81,7 @@ public struct ChainFollower: Sendable {
     private func step() async throws -> Bool {
         let chain = chain
         let tip = try await node.ask(EVMRPC.blockNumber())
+        seen.note(tip, at: custody.now)
         guard let state = try await custody.read({ try $0.store.chainState(chain) }) else {
             // Nobody has an address yet: what happened before does not concern us. A few blocks
             // earlier, so that a reorganisation at the start has something to go back to.

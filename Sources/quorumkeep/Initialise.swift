@@ -27,7 +27,8 @@ struct Initialise: AsyncParsableCommand {
             tls: .init(
                 certificate: "server.pem", privateKey: "server-key.pem", authority: "ca.pem"),
             chains: [], assets: [], intentLifetimeSeconds: 3600,
-            webhooks: .init(allowLocal: false, pausesSeconds: Dev.webhookPauses))
+            webhooks: .init(allowLocal: false, pausesSeconds: Dev.webhookPauses),
+            metrics: .init(host: "127.0.0.1", port: 7404))
         _ = try configuration.settings()
         try options.directory.create(configuration)
         print(try options.directory.intentKey().publicKey.hex)

@@ -27,6 +27,10 @@ struct PlatformConfiguration: Codable {
     var freshSetups: Bool?
     /// Left out for the usual ones.
     var limits: Limits?
+    /// Where operators ask for `/metrics`, `/health` and `/ready`; left out for nowhere.
+    var metrics: Listener?
+    /// `text` or `json`; left out for `json` in production and `text` in a sandbox.
+    var logs: String?
 
     struct Doors: Codable {
         var host: String
@@ -42,6 +46,9 @@ struct PlatformConfiguration: Codable {
         var apiKey: Rate?
         var address: Rate?
         var failures: Rate?
+        /// Connections of one door, and from one address.
+        var connections: Int?
+        var connectionsPerAddress: Int?
     }
 
     struct Rate: Codable {
@@ -104,7 +111,26 @@ struct PlatformConfiguration: Codable {
         settings.keyLimit = try limits?.apiKey?.limit() ?? settings.keyLimit
         settings.addressLimit = try limits?.address?.limit() ?? settings.addressLimit
         settings.failureLimit = try limits?.failures?.limit() ?? settings.failureLimit
+        settings.connectionsMost = limits?.connections ?? settings.connectionsMost
+        settings.connectionsPerAddressMost =
+            limits?.connectionsPerAddress ?? settings.connectionsPerAddressMost
+        let most = [settings.connectionsMost, settings.connectionsPerAddressMost]
+        guard most.allSatisfy({ (1...100_000).contains($0) }) else {
+            throw CommandFailure(
+                "platform.json: limits.connections and limits.connectionsPerAddress are from 1 to "
+                    + "100000")
+        }
         return settings
+    }
+
+    /// Whether each line of the log is a JSON object.
+    func logsAreJSON() throws -> Bool {
+        switch logs {
+        case nil: environment == CustodyEnvironment.production.name
+        case "json": true
+        case "text": false
+        default: throw CommandFailure("platform.json: logs is text or json")
+        }
     }
 
     func settings() throws -> CustodySettings {

@@ -26,10 +26,16 @@ struct PlatformOption: ParsableArguments {
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Run the platform: front doors, relay and workers, until it is stopped.")
+        abstract: "Run the platform: front doors, relay and workers, until it is stopped.",
+        discussion: """
+            Health, readiness and metrics are at the address 'metrics' of platform.json. Stopped \
+            by SIGTERM or SIGINT, it begins nothing more and answers what was begun.
+            """)
 
     /// What is running may finish for so long; then it is cut off, which loses nothing.
     private static let shutdownMost = Duration.seconds(5)
+    /// Open files beside the doors' connections: the relay's 1024, database, workers.
+    private static let otherFiles = 1536
 
     @OptionGroup var options: PlatformOption
 
@@ -39,16 +45,17 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         try Chores.forbidCrashDumps()
         if endWithParent { Chores.endWithParent() }
+        let directory = options.directory
+        let configuration = try directory.configuration()
+        if try configuration.logsAreJSON() { LoggingSystem.bootstrap { JSONLog(label: $0) } }
         var log = Logger(label: "platform")
         log.logLevel = .info
-        let directory = options.directory
         let lock = try DirectoryLock(directory.url, name: "lock")
         let (custody, database) = try directory.custody()
         try await custody.write { books in
             try books.store.setAllOffline()
             try books.tellBooks()
         }
-        let configuration = try directory.configuration()
         try await custody.read { books in
             let missing = try books.store.assetsInUse().subtracting(books.settings.assets.map(\.id))
             guard missing.isEmpty else {
@@ -57,8 +64,10 @@ struct Serve: AsyncParsableCommand {
                         + "there are wallets")
             }
         }
+        try roomForConnections(configuration, log)
         let platform = try PlatformParts(
-            custody: custody, configuration: configuration, directory: directory, log: log)
+            custody: custody, database: database, configuration: configuration,
+            directory: directory, log: log)
         var services = ServiceGroupConfiguration(
             services: platform.services.map { .init(service: $0) },
             gracefulShutdownSignals: [.sigterm, .sigint], logger: log)
@@ -75,6 +84,22 @@ struct Serve: AsyncParsableCommand {
         log.info("stopped")
         withExtendedLifetime(lock) {}
     }
+
+    /// Each connection is an open file, and so is much else.
+    private func roomForConnections(
+        _ configuration: PlatformConfiguration, _ log: Logger
+    ) throws {
+        let doors = configuration.custody.plainPort == nil ? 1 : 2
+        let needed = try configuration.gatewaySettings().connectionsMost * doors + Self.otherFiles
+        let allowed = Chores.allowFiles(needed)
+        if allowed < needed {
+            log.warning(
+                """
+                \(allowed) files may be open and \(needed) can be: raise the limit (LimitNOFILE), \
+                or lower limits.connections
+                """)
+        }
+    }
 }
 
 /// The graph of what runs in the platform's process, built by hand.
@@ -82,8 +107,8 @@ struct PlatformParts {
     let services: [any Service]
 
     init(
-        custody: Bookkeeper, configuration: PlatformConfiguration, directory: PlatformDirectory,
-        log: Logger
+        custody: Bookkeeper, database: PlatformDatabase, configuration: PlatformConfiguration,
+        directory: PlatformDirectory, log: Logger
     ) throws {
         let desk = SigningDesk(custody: custody, signer: try directory.intentKey(), log: log)
         let authority = directory.path(configuration.tls.authority)
@@ -99,44 +124,19 @@ struct PlatformParts {
             privateKey: privateKey)
         let gateway = GatewayServer(
             custody: custody, settings: try configuration.gatewaySettings(), log: log)
-        // What starts first stops last: the doors close before what they lead to.
-        var services: [any Service] = [
-            Worker { await gateway.keepUsage() },
-            Worker {
-                await Janitor(
-                    custody: custody,
-                    eventsKeptDays: configuration.webhooks.eventsKeptDays
-                        ?? RecordedEvent.usualKeptDays, log: log
-                ).run()
-            },
-            Worker { await Activator(custody: custody, log: log).run() },
-            Worker {
-                await WebhookSender(
-                    custody: custody,
-                    schedule: DeliverySchedule(
-                        pauses: configuration.webhooks.pausesSeconds.map { .seconds($0) }),
-                    log: log
-                ).run()
-            },
-        ]
-        let client = HTTPClient.shared
-        for entry in configuration.chains {
-            guard let chain = ChainID(entry.id) else {
-                throw CommandFailure("platform.json: \(entry.id) is no chain in CAIP-2 form")
-            }
-            let node = EVMNode(url: entry.rpcUrl, client: client)
+        let (chains, tips) = try Self.chains(custody, configuration, log)
+        // What starts first stops last: the doors close before what they lead to, and who watches
+        // sees all of it.
+        var services: [any Service] = []
+        if let door = configuration.metrics {
+            let metrics = InstallationMetrics(
+                custody: custody, database: database, tips: tips, started: custody.now)
             services.append(
-                Worker {
-                    await ChainFollower(
-                        custody: custody, chain: chain, node: node,
-                        pause: .milliseconds(entry.pollMilliseconds), log: log
-                    ).run()
-                })
-            services.append(
-                Worker {
-                    await Broadcaster(custody: custody, chain: chain, node: node, log: log).run()
+                gateway.operations(host: door.host, port: door.port) {
+                    gateway.metrics + (try await metrics.families())
                 })
         }
+        services += Self.workers(gateway, custody, configuration, log) + chains
         services.append(Worker { await desk.run(through: relay) })
         services.append(server)
         services.append(
@@ -147,7 +147,70 @@ struct PlatformParts {
         if let port = configuration.custody.plainPort {
             services.append(try gateway.application(for: .loopback(port: port)))
         }
+        services.append(Drain(gateway: gateway))
         self.services = services
+    }
+
+    private static func workers(
+        _ gateway: GatewayServer, _ custody: Bookkeeper, _ configuration: PlatformConfiguration,
+        _ log: Logger
+    ) -> [any Service] {
+        let webhooks = configuration.webhooks
+        return [
+            Worker { await gateway.keepUsage() },
+            Worker {
+                await Janitor(
+                    custody: custody,
+                    eventsKeptDays: webhooks.eventsKeptDays ?? RecordedEvent.usualKeptDays,
+                    log: log
+                ).run()
+            },
+            Worker { await Activator(custody: custody, log: log).run() },
+            Worker {
+                await WebhookSender(
+                    custody: custody,
+                    schedule: DeliverySchedule(pauses: webhooks.pausesSeconds.map { .seconds($0) }),
+                    log: log
+                ).run()
+            },
+        ]
+    }
+
+    private static func chains(
+        _ custody: Bookkeeper, _ configuration: PlatformConfiguration, _ log: Logger
+    ) throws -> ([any Service], [ChainID: ChainTip]) {
+        var services: [any Service] = []
+        var tips: [ChainID: ChainTip] = [:]
+        for entry in configuration.chains {
+            guard let chain = ChainID(entry.id) else {
+                throw CommandFailure("platform.json: \(entry.id) is no chain in CAIP-2 form")
+            }
+            let node = EVMNode(url: entry.rpcUrl, client: .shared)
+            let tip = ChainTip()
+            tips[chain] = tip
+            services += [
+                Worker {
+                    await ChainFollower(
+                        custody: custody, chain: chain, node: node,
+                        pause: .milliseconds(entry.pollMilliseconds), seen: tip, log: log
+                    ).run()
+                },
+                Worker {
+                    await Broadcaster(custody: custody, chain: chain, node: node, log: log).run()
+                },
+            ]
+        }
+        return (services, tips)
+    }
+}
+
+/// Is told first that the platform stops, and has no more begun at any door.
+private struct Drain: Service {
+    let gateway: GatewayServer
+
+    func run() async throws {
+        try await gracefulShutdown()
+        gateway.drain()
     }
 }
 

@@ -117,6 +117,9 @@ import Testing
         #expect(try await test.balance(alice).total == .zero)
         let frozen = try await test.custody.read { try $0.wallet(alice.id, of: tenant) }
         #expect(frozen.status == .frozen)
+        let figures = try await test.custody.read { try $0.store.figures() }
+        #expect(figures.suspense == ["ETH": Amount(400)])
+        #expect(figures.underWay == [.init(kind: .deposit, status: .confirming): 1])
         #expect(try await test.sums().allSatisfy { $0.owned == $0.owed })
         let refusal = await #expect(throws: Refusal.self) {
             try await test.custody.write { _ = try $0.transfer(draft, for: tenant) }
@@ -128,6 +131,9 @@ import Testing
         #expect(try await test.balance(alice).available == Amount(100))
         let thawed = try await test.custody.read { try $0.wallet(alice.id, of: tenant) }
         #expect(thawed.status == .active)
+        let settled = try await test.custody.read { try $0.store.figures() }
+        #expect(settled.suspense == ["ETH": Amount.zero])
+        #expect(settled.underWay.isEmpty)
     }
 
     /// What an outsider would compute from the chain alone, after any sequence of blocks,

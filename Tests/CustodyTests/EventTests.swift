@@ -67,6 +67,10 @@ import Testing
         #expect(try await Self.due(test) == [events[0]])
         try await Self.attempt(test, events[0], 500)
         #expect(try await Self.state(test, events[0], tenant) == .dead)
+        let figures = try await test.custody.read { try $0.store.figures() }
+        #expect(figures.eventsDead == 1)
+        #expect(figures.eventsWaiting == 2)
+        #expect(figures.oldestWaiting == test.now)
         try await Self.attempt(test, events[1], 200)
         #expect(try await Self.due(test) == [events[2]])
         for event in events {

@@ -25,8 +25,6 @@ import Testing
         func next() -> Int { value.add(1, ordering: .relaxed).oldValue }
     }
 
-    // MARK: Idempotency keys
-
     private static let keys = LongRun.count("QUORUMKEEP_KEYS", short: 40)
     private static let callsPerKey = 50
     private static let keysAtOnce = 4
@@ -126,8 +124,6 @@ import Testing
             after = "&after=\(next)"
         }
     }
-
-    // MARK: A node that fails
 
     private static let withdrawals = LongRun.count("QUORUMKEEP_WITHDRAWALS", short: 40)
     private static let sources = min(50, 10 + withdrawals / 20)
@@ -232,8 +228,6 @@ import Testing
         }
     }
 
-    // MARK: Reorganisations
-
     private static let reorganisations = LongRun.count("QUORUMKEEP_REORGANISATIONS", short: 10)
 
     @Test func `after each reorganisation the ledger equals the chain`() async throws {
@@ -277,8 +271,6 @@ import Testing
         print("reorganisations: \(Self.reorganisations), \(withdrawals.count) withdrawals")
         try await stack.stop()
     }
-
-    // MARK: Books and chain
 
     /// Waits until each wallet's total is what the chain says of its address.
     private func checkBooks(_ wallets: [JSONValue], _ stack: Stack) async throws {

@@ -9,31 +9,8 @@ import Testing
 @testable import quorumkeep
 
 @Suite(.serialized) struct `An EVM that others wrote` {
-    /// py-evm behind JSON-RPC, from Tests/ChainNodes.
-    private func node(port: Int) async throws -> Process {
-        let root = URL(filePath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent()
-        let python = root.appending(path: ".build-chain-nodes/bin/python")
-        try #require(
-            FileManager.default.isExecutableFile(atPath: python.path), "bin/test installs py-evm")
-        let process = Process()
-        process.executableURL = python
-        process.arguments = [
-            root.appending(path: "Tests/ChainNodes/evm_node.py").path, "--port", String(port),
-            "--block-time", "0.2",
-        ]
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        let chain = Chain(url: "http://127.0.0.1:\(port)")
-        try await until("py-evm answers", seconds: 30) {
-            (try? await chain.ask("eth_chainId")) != nil
-        }
-        return process
-    }
-
     @Test func `a token's contract that others wrote is paid to and from`() async throws {
-        let node = try await node(port: 18292)
+        let node = try await ForeignNode.start(port: 18292)
         defer { kill(node.processIdentifier, SIGKILL) }
         let chain = Chain(url: "http://127.0.0.1:18292")
         let bytecode = try Vectors.json("chains/erc20_tusd.json")["bytecode"].text
@@ -85,7 +62,7 @@ import Testing
     }
 
     @Test func `it executes a withdrawal, and its sender is the tenant's address`() async throws {
-        let node = try await node(port: 18290)
+        let node = try await ForeignNode.start(port: 18290)
         // Not SIGTERM: the thread that starts it may block that, and its child inherits this.
         defer { kill(node.processIdentifier, SIGKILL) }
         let chain = Chain(url: "http://127.0.0.1:18290")

@@ -10,32 +10,7 @@ import Testing
 
 @Suite(.serialized) struct `Garbage on every port` {
     /// Connects to a loopback port, sends bytes and hangs up.
-    private func send(_ bytes: [UInt8], to port: Int) {
-        guard let socket = connection(to: port) else { return }
-        defer { close(socket) }
-        _ = bytes.withUnsafeBytes {
-            Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-        }
-    }
-
-    private func connection(to port: Int) -> Int32? {
-        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard socket >= 0 else { return nil }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        let connected = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard connected == 0 else {
-            close(socket)
-            return nil
-        }
-        return socket
-    }
+    private func send(_ bytes: [UInt8], to port: Int) { RawConnection(port: port)?.send(bytes) }
 
     private func residentKiB(_ pid: Int32) throws -> Int {
         let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
@@ -87,19 +62,15 @@ import Testing
     {
         let stack = Stack(portBase: 18400)
         try await stack.start()
-        let silent = (0..<40).compactMap { _ in connection(to: stack.portBase + 3) }
-        defer { for socket in silent { close(socket) } }
+        let silent = (0..<40).compactMap { _ in RawConnection(port: stack.portBase + 3) }
         #expect(silent.count == 40)
         try await until("they are cut off", seconds: 15) {
-            silent.allSatisfy { socket in
-                var byte: UInt8 = 0
-                return recv(socket, &byte, 1, Int32(MSG_DONTWAIT)) == 0
-            }
+            silent.allSatisfy { $0.receive(seconds: 0.01).isClosed }
         }
-        let late = (0..<40).compactMap { _ in connection(to: stack.portBase + 3) }
-        defer { for socket in late { close(socket) } }
+        let late = (0..<40).compactMap { _ in RawConnection(port: stack.portBase + 3) }
         let start = ContinuousClock.now
         try await stack.stop()
+        withExtendedLifetime(late) {}
         #expect(start.duration(to: .now) < .seconds(7))
         let log = try String(
             contentsOf: stack.directory.appending(path: "logs/platform.log"), encoding: .utf8)

@@ -53,7 +53,7 @@ struct Face {
             custody: test.custody, settings: settings,
             log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         meter = server.meter
-        application = Application(router: server.router)
+        application = Application(router: server.router(isSecure: false))
     }
 
     static func makeCaller(

@@ -5,8 +5,8 @@ import Intents
 import Storage
 
 extension PlatformDatabase {
-    /// Adds so many vaults, each with a wallet, an address and a transaction, to a database that has
-    /// one of each: copies of the first row, with names of their own. Nothing else may write.
+    /// Adds so many vaults, each with a wallet, an address and a transaction, to a database that
+    /// has one of each: copies of the first row, with names of their own. Nothing else may write.
     public static func fill(path: String, rows: Int) throws {
         var configuration = Configuration()
         configuration.busyMode = .timeout(60)

@@ -8,14 +8,25 @@ enum DeadNames {
 
     /// Names that somebody outside of our Swift asks for: where the reason is.
     static let asked: [String: String] = [
+        "InboundIn": "NIO's ChannelHandler",
+        "InboundOut": "NIO's ChannelHandler",
+        "OutboundIn": "NIO's ChannelHandler",
+        "OutboundOut": "NIO's ChannelHandler",
+        "channelActive": "NIO's ChannelHandler",
+        "channelInactive": "NIO's ChannelHandler",
+        "channelRead": "NIO's ChannelHandler",
         "databaseDidChange": "GRDB's TransactionObserver",
         "databaseDidCommit": "GRDB's TransactionObserver",
         "databaseDidRollback": "GRDB's TransactionObserver",
         "databaseWillCommit": "GRDB's TransactionObserver",
+        "errorCaught": "NIO's ChannelHandler",
+        "handlerAdded": "NIO's ChannelHandler",
+        "handlerRemoved": "NIO's ChannelHandler",
         "jsonrpc": "JSON-RPC 2.0: a member that is encoded",
         "maxUploadSize": "Hummingbird's RequestContext",
         "observes": "GRDB's TransactionObserver",
         "package": "Package.swift",
+        "userInboundEventTriggered": "NIO's ChannelHandler",
     ]
 
     /// The declarations whose name stands in all sources once: where it is declared.

@@ -135,7 +135,10 @@ struct DocumentSet: Sendable {
 
     /// Paths of ours, named in a text, that are not there: `docs/…`, `Sources/…`.
     func missing(in text: String) -> [String] {
-        let folders = ["docs/", "Sources/", "Tests/", "Vectors/", "bin/", "Protos/", "Benchmarks/"]
+        let folders = [
+            "docs/", "Sources/", "Tests/", "Vectors/", "bin/", "Protos/", "Benchmarks/",
+            "examples/",
+        ]
         let words = text.split { !($0.isLetter || $0.isNumber || "/._+-*<>{}$".contains($0)) }
         return words.compactMap { word in
             let path = String(word.reversed().drop { "./".contains($0) }.reversed())

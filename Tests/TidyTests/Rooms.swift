@@ -72,8 +72,8 @@ enum Rooms {
         "Gateway": Room(
             ["Algebra", "Canonical", "Chains", "Custody", "Identity", "Intents"],
             outside: [
-                "Foundation", "HTTPTypes", "Hummingbird", "HummingbirdTLS", "Logging", "NIOCore",
-                "NIOSSL", "Synchronization",
+                "Foundation", "HTTPTypes", "Hummingbird", "HummingbirdCore", "HummingbirdTLS",
+                "Logging", "NIOCore", "NIOHTTPTypes", "NIOSSL", "Synchronization",
             ]),
         "Housekeeping": Room([], outside: ["Foundation"]),
         "CustodyClient": Room(

@@ -107,6 +107,9 @@ struct CustodyAPI: Sendable {
         var isRunning = false
         do {
             if !body.isEmpty { try request.requireJSON() }
+            guard request.headers[values: .idempotencyKey].count < 2 else {
+                throw Problem(.badRequest, "invalid", "Idempotency-Key stands twice.")
+            }
             let asked = try Once(key: key, fingerprint: request.fingerprint(body))
             once = asked
             if let key, let running = underWay.begin(key, of: caller.key, claim.signature) {
@@ -153,7 +156,8 @@ struct CustodyAPI: Sendable {
                 status: .ok,
                 headers: [
                     .contentType: "text/html; charset=utf-8",
-                    .contentSecurityPolicy: "default-src 'none'; style-src 'unsafe-inline'",
+                    .contentSecurityPolicy: "default-src 'none'; style-src 'unsafe-inline'; "
+                        + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
                 ], body: .init(byteBuffer: ByteBuffer(string: page)))
         }
     }

@@ -60,6 +60,12 @@ private struct Examination {
         if configuration.assets.isEmpty || configuration.chains.isEmpty {
             findings.warn("platform.json", "no chain or no asset is entered yet")
         }
+        if let door = configuration.metrics,
+            !["127.0.0.1", "::1", "localhost"].contains(door.host)
+        {
+            findings.warn(
+                "platform.json", "metrics are at \(door.host): see that only monitors reach it")
+        }
         modes(configuration, &findings)
         certificates(configuration.tls, &findings)
         clock(&findings)

@@ -10,15 +10,21 @@ struct EventsCommand: AsyncParsableCommand {
 
     /// The options of every command on one tenant.
     struct TenantOption: ParsableArguments {
-        @Option(help: "The tenant's id; may be left out where there is one tenant.")
+        @Option(help: "The tenant's name or id; may be left out where there is one tenant.")
         var tenant: String?
 
         func id(_ books: Books) throws -> TenantID {
             if let tenant {
-                guard let id = TenantID(text: tenant.lowercased()),
-                    try books.store.tenant(id) != nil
-                else { throw CommandFailure("there is no tenant \(tenant)") }
-                return id
+                let found = try books.store.tenants().filter {
+                    $0.name == tenant || $0.id.text == tenant.lowercased()
+                }
+                guard let only = found.first, found.count == 1 else {
+                    throw CommandFailure(
+                        found.isEmpty
+                            ? "there is no tenant \(tenant)"
+                            : "\(found.count) tenants are called \(tenant): give an id")
+                }
+                return only.id
             }
             let tenants = try books.store.tenants()
             guard let only = tenants.first, tenants.count == 1 else {

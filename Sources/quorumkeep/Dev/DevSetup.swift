@@ -118,7 +118,7 @@ struct DevSetup {
             chains: [.init(id: chain, rpcUrl: rpcURL, pollMilliseconds: 100)],
             assets: assets, intentLifetimeSeconds: 3600,
             webhooks: .init(allowLocal: true, pausesSeconds: Dev.webhookPauses),
-            freshSetups: freshSetups)
+            freshSetups: freshSetups, metrics: .init(host: "127.0.0.1", port: portBase + 4))
     }
 
     private var assets: [PlatformConfiguration.AssetEntry] {

@@ -35,7 +35,7 @@ struct DevStack {
         try DevSetup.requireOwn(directory)
         let lock = try DirectoryLock(directory, name: "dev.lock")
         let setup = try await setup()
-        for port in [0, 1, 3] { try Given.requireFree(portBase + port) }
+        for port in [0, 1, 3, 4] { try Given.requireFree(portBase + port) }
         if evmRPC == nil { try Given.requireFree(portBase + 10) }
         try setup.prepare()
         let (custody, database) = try setup.platform.custody()

@@ -1,0 +1,125 @@
+import Custody
+import HTTPTypes
+import Hummingbird
+import Identity
+import Intents
+import Logging
+
+/// Finds the address that a request comes from, and lets so many from each pass. Turns whatever was
+/// thrown into the contract's answer, counts it, and writes the request's one log line.
+struct Doorkeeper: RouterMiddleware {
+    typealias Context = GatewayContext
+
+    /// What browsers are told of every answer.
+    private static let usual: HTTPFields = [
+        .xContentTypeOptions: "nosniff", .cacheControl: "no-store",
+    ]
+    /// A year, for names that are reached by TLS.
+    private static let transportSecurity = "max-age=31536000"
+
+    private let log: Logger
+    private let trusted: [AddressRange]
+    private let addresses: RateLimiter
+    private let traffic: Traffic
+    private let draining: Draining
+    private let isSecure: Bool
+
+    init(
+        settings: GatewaySettings, traffic: Traffic, draining: Draining, isSecure: Bool, log: Logger
+    ) {
+        self.log = log
+        self.traffic = traffic
+        self.draining = draining
+        self.isSecure = isSecure
+        trusted = settings.trustedProxies
+        addresses = RateLimiter(settings.addressLimit)
+    }
+
+    func handle(
+        _ request: Request, context: GatewayContext,
+        next: (Request, GatewayContext) async throws -> Response
+    ) async throws -> Response {
+        let start = ContinuousClock.now
+        traffic.began()
+        var context = context
+        context.client = context.remoteAddress?.ipAddress.flatMap { IPAddress($0) }.flatMap {
+            IPAddress.client(
+                peer: $0, forwarded: request.headers[values: .forwardedFor], trusting: trusted)
+        }
+        var response: Response
+        do {
+            try admit(request, context)
+            response = try await next(request, context)
+        } catch {
+            let problem = Self.problem(error)
+            if problem.status == .internalServerError {
+                log.error("\(error)", metadata: ["request": "\(context.requestID)"])
+            }
+            response = problem.response(
+                requestID: context.requestID, accept: request.headers[.accept])
+        }
+        for field in Self.usual { response.headers[field.name] = field.value }
+        if isSecure { response.headers[.strictTransportSecurity] = Self.transportSecurity }
+        if draining.isOn { response.headers[.connection] = "close" }
+        response.headers[.requestID] = context.requestID
+        let took = start.duration(to: .now)
+        // Where there is no route, the router has a word for it that is no path.
+        let route = context.endpointPath.flatMap { $0.hasPrefix("/") ? $0 : nil } ?? Traffic.unknown
+        traffic.ended(route, request.method, response.status, took)
+        write(request, context, route, response.status, took)
+        return response
+    }
+
+    private func admit(_ request: Request, _ context: GatewayContext) throws(Problem) {
+        if draining.isOn, context.endpointPath.map(Probe.paths.contains) != true {
+            throw Problem.shuttingDown
+        }
+        // The first is the request's own, which is told apart.
+        guard request.headers[.secondHost] == nil else {
+            throw Problem(.badRequest, "bad_request", "Host stands twice.")
+        }
+        if let wait = addresses.take(context.place) {
+            throw Problem(
+                .tooManyRequests, "rate_limited", "Too many requests from this address.",
+                retryAfter: wait)
+        }
+    }
+
+    /// No body, no header and no query: they may hold what is nobody's but the caller's. Who looks
+    /// whether we are well does so often, and is not worth a line.
+    private func write(
+        _ request: Request, _ context: GatewayContext, _ route: String,
+        _ status: HTTPResponse.Status, _ took: Duration
+    ) {
+        let path = (request.head.path ?? "").prefix { $0 != "?" }.prefix(200)
+        let seen = String(path.map { ("!"..."~").contains($0) ? $0 : "?" })
+        var metadata: Logger.Metadata = [
+            "request": "\(context.requestID)", "method": "\(request.method.rawValue.prefix(16))",
+            "route": "\(route)", "status": .stringConvertible(status.code),
+            "ms": .stringConvertible(Int(took / .milliseconds(1))),
+        ]
+        if let caller = context.record.caller {
+            metadata["key"] = "\(caller.key.text)"
+            metadata["tenant"] = "\(caller.tenant.text)"
+        }
+        log.log(
+            level: Probe.paths.contains(route) ? .debug : .info,
+            "\(request.method.rawValue.prefix(16)) \(seen) \(status.code)", metadata: metadata)
+    }
+
+    private static func problem(_ error: any Error) -> Problem {
+        switch error {
+        case let problem as Problem: problem
+        case let refusal as Refusal: Problem(refusal)
+        case is Replayed:
+            Problem(
+                .unauthorized, "replayed",
+                "This signed request was sent before. Sign each one anew, with an X-Nonce.")
+        case let error as HTTPError where error.status == .notFound:
+            Problem(.notFound, "not_found", "There is nothing at this path.")
+        case let error as HTTPError where error.status.kind == .clientError:
+            Problem(error.status, "bad_request", "The request cannot be read.")
+        default: .internal
+        }
+    }
+}
