@@ -7,7 +7,7 @@ public struct Transaction: Equatable, Sendable {
     public static let noteMost = 500
     public static let externalIDMost = 128
 
-    public enum Kind: String, Sendable {
+    public enum Kind: String, Sendable, CaseIterable {
         case deposit = "Deposit"
         case internalTransfer = "InternalTransfer"
         case withdrawal = "Withdrawal"
