@@ -1,3 +1,4 @@
+import Canonical
 import Chains
 import Intents
 
@@ -41,11 +42,14 @@ extension Books {
                 .unknownNetwork, field: "network", "There is no enabled network '\(network)'.")
         }
         let address = try Self.checked(draft.address ?? "", field: "address")
+        let content = Digest.content([network, address, draft.label ?? ""])
         if let externalID = draft.externalID,
             let existing = try store.addressBookEntry(externalID: externalID, of: tenant)
         {
-            guard existing.network == network, existing.address == address,
-                existing.label == draft.label, existing.status != .removed
+            let isSame =
+                existing.network == network && existing.address == address
+                && existing.label == draft.label
+            guard existing.content.map({ $0 == content }) ?? isSame, existing.status != .removed
             else {
                 throw Refusal(
                     .externalIDReused, field: "externalId",
@@ -63,7 +67,7 @@ extension Books {
             id: newID(), tenant: tenant, network: network, address: address,
             label: draft.label ?? "", externalID: draft.externalID,
             status: cooling == 0 ? .active : .pending, activatesAt: now.adding(seconds: cooling),
-            createdAt: now)
+            content: content, createdAt: now)
         try store.insert(entry)
         try tellHolders(of: entry)
         try record(.addressBookEntryCreated(entry), of: tenant)

@@ -132,12 +132,15 @@ extension Books {
         return (try view(transaction), isDone)
     }
 
-    /// Ends a withdrawal that has not left, and frees what was reserved for it.
+    /// Ends a withdrawal that has not left, and frees what was reserved for it. With it go the
+    /// transfers that gather its funds; with one of these goes the withdrawal.
     func fail(_ transaction: inout Transaction, _ failure: Failure) throws {
         try release(transaction)
         if failure.code != .cancelled { transaction.failure = failure }
         try move(&transaction, to: failure.code == .cancelled ? .cancelled : .failed)
         for purse in try purses(of: transaction) { try recordBalance(of: purse.wallet) }
+        try stopConsolidations(of: transaction)
+        try failWithdrawal(of: transaction, failure)
     }
 
     /// Writes down for whom a transaction waits, for people who ask why nothing happens.

@@ -39,9 +39,9 @@ extension Books {
     /// of the configuration count, and nobody can make anything of a transfer of zero, which
     /// anybody can write in our name.
     ///
-    /// - Parameter own: the transfer that a withdrawal of ours is, which is booked already.
+    /// - Parameter own: what a transfer of ours did, which is booked already.
     func applyTokens(
-        _ transfer: ObservedBlock.Transfer, except own: ERC20Log?, _ block: FollowedBlock,
+        _ transfer: ObservedBlock.Transfer, except own: OwnTransfer?, _ block: FollowedBlock,
         _ chain: ChainID
     ) throws {
         guard transfer.receipt.succeeded else { return }
@@ -53,7 +53,8 @@ extension Books {
             let place = PaymentPlace(
                 chain: chain, hash: transfer.transaction.hash,
                 text: "\(log.contract):\(log.from):\(log.to):\(log.amount.baseUnits):\(before)")
-            let isOwn = log == own && before == 0
+            let isOwn = log == own?.log && before == 0
+            if isOwn, own?.isConsolidation == true { continue }
             if !isOwn, let source = try store.address(log.from.text, on: chain) {
                 try applyForeign(log, asset, from: source, place, block)
             }

@@ -17,14 +17,17 @@ extension Books {
         var busy = Set(
             try store.signingRequests(in: [.open, .closing]).filter { !Self.isAskedAgain($0) }
                 .compactMap(\.source))
-        for transaction in try store.transactions(in: .pendingSignature, kind: .withdrawal) {
-            if let request = try makeIntentAgain(transaction, &busy, signer) {
-                made.append(request)
+        for kind in [Transaction.Kind.withdrawal, .consolidation] {
+            for transaction in try store.transactions(in: .pendingSignature, kind: kind) {
+                if let request = try makeIntentAgain(transaction, &busy, signer) {
+                    made.append(request)
+                }
             }
         }
-        for transaction in try store.transactions(in: .submitted, kind: .withdrawal) {
-            if let request = try makeIntent(transaction, &busy, signer) { made.append(request) }
-        }
+        let submitted = try store.transactions(in: .submitted, kind: .withdrawal)
+        // What is gathered on an address is for the withdrawal that it is gathered for.
+        busy.formUnion(submitted.compactMap(\.sourceAddress))
+        for transaction in submitted { made += try makeIntents(transaction, &busy, signer) }
         return made
     }
 
@@ -84,23 +87,48 @@ extension Books {
         return ceremony.createdAt.adding(seconds: doubling + 600 * max(0, given - 10))
     }
 
-    private func makeIntent(
+    /// The intent of a withdrawal that has none yet, or those of the transfers that gather its
+    /// funds first.
+    private func makeIntents(
         _ submitted: Transaction, _ busy: inout Set<String>, _ signer: any IntentSigner
-    ) throws -> SigningRequest? {
+    ) throws -> [SigningRequest] {
         var transaction = submitted
         let asset = try asset(transaction.asset)
+        if try waitsForConsolidation(&transaction) { return [] }
         guard try store.vault(transaction.vault, of: transaction.tenant)?.status == .active else {
             try wait(&transaction, .vault, who: [])
-            return nil
+            return []
         }
         let group = try signingGroup(of: transaction.tenant)
-        guard try isKnown(transaction, toEnoughOf: group.group) else { return nil }
-        let (source, isFunded) = try source(for: transaction, asset, busy)
+        guard try isKnown(transaction, toEnoughOf: group.group) else { return [] }
+        let others = busy.subtracting(transaction.sourceAddress.map { [$0] } ?? [])
+        let (source, isFunded) = try source(for: transaction, asset, others)
         guard let source else {
-            try wait(&transaction, isFunded ? .sourceAddress : .funds, who: [])
-            return nil
+            if isFunded {
+                try wait(&transaction, .sourceAddress, who: [])
+                return []
+            }
+            let parts = try consolidate(&transaction, asset, apartFrom: others)
+            busy.formUnion(
+                parts.flatMap { [$0.sourceAddress, $0.destinationAddress] }.compactMap(\.self))
+            return try parts.map { part in
+                var part = part
+                return try begin(&part, asset, from: part.sourceAddress ?? "", signer)
+            }
         }
         busy.insert(source.text)
+        return [try begin(&transaction, asset, from: source.text, signer)]
+    }
+
+    /// Fixes source and nonce, and makes the first intent.
+    private func begin(
+        _ transaction: inout Transaction, _ asset: Asset, from source: String,
+        _ signer: any IntentSigner
+    ) throws -> SigningRequest {
+        guard let source = try store.address(source, on: asset.asset.chain) else {
+            throw LedgerFault.impossible("source of \(transaction.id)")
+        }
+        let group = try signingGroup(of: transaction.tenant)
         let request = try request(
             for: group.group, epoch: group.epoch, tenant: transaction.tenant,
             vault: transaction.vault, .withdrawal(transaction.id),
@@ -126,7 +154,7 @@ extension Books {
             let source = last.source, let nonce = last.nonce,
             !busy.contains(source)
         else { return nil }
-        guard try entry(of: transaction) != nil else {
+        guard try transaction.kind == .consolidation || entry(of: transaction) != nil else {
             // Removed since: it ends where it stands.
             var removed = transaction
             if requests.allSatisfy({ $0.state == .closed }) {
@@ -157,7 +185,7 @@ extension Books {
     }
 
     /// How many addresses are looked at, beside those that are busy.
-    private static let sourcesMost = 64
+    static let sourcesMost = 64
 
     /// The address that a withdrawal leaves: one of the vault's first, then the fullest of the
     /// tenant's, so that change does not scatter.
@@ -183,11 +211,19 @@ extension Books {
         return (nil, isFunded)
     }
 
-    /// Whether the address holds that much beside what signed transfers are about to take of it.
     private func isSpendable(_ need: SourceNeed, at address: WalletAddress) throws -> Bool {
-        let coin = need.asset.feeAsset
+        let left = try left(of: need.asset, at: address)
+        return left.asset >= need.amount && left.coins >= need.fee
+    }
+
+    /// What the address holds of the asset and of its chain's coin, without what signed transfers
+    /// are about to take of it.
+    func left(
+        of asset: AssetID, at address: WalletAddress
+    ) throws -> (asset: Amount, coins: Amount) {
+        let coin = asset.feeAsset
         var left: [AssetID: Amount] = [:]
-        for asset in [coin, need.asset] {
+        for asset in [coin, asset] {
             left[asset] = try store.funds(of: address.text, asset: asset)
         }
         for transfer in try store.broadcasting(from: address.text, on: address.chain) {
@@ -196,13 +232,12 @@ extension Books {
             else { throw LedgerFault.impossible("transfer \(transfer.hash)") }
             left[coin] = left[coin]?.subtracting(most) ?? .zero
             if case .tokens(let moved, let contract) = signed.transaction.payment,
-                contract == need.asset.contract
+                contract == asset.contract
             {
-                left[need.asset] = left[need.asset]?.subtracting(moved.amount) ?? .zero
+                left[asset] = left[asset]?.subtracting(moved.amount) ?? .zero
             }
         }
-        guard let asset = left[need.asset], let coins = left[coin] else { return false }
-        return asset >= need.amount && coins >= need.fee
+        return (left[asset] ?? .zero, left[coin] ?? .zero)
     }
 
     private func order(
@@ -213,13 +248,19 @@ extension Books {
         let tip = try store.chainState(asset.asset.chain).map {
             FeePrices($0).tip(transaction.feeLevel ?? .medium)
         }
+        // An address of ours is named with its path, so that holders know it for their own.
+        let own =
+            try transaction.kind == .consolidation
+            ? store.address(transaction.destinationAddress ?? "", on: asset.asset.chain) : nil
         guard let destination = transaction.destinationAddress,
             let fee = EVMFeeLimit(
                 gasLimit: gas, maxFeePerGas: price, maxPriorityFeePerGas: min(tip ?? 1, price))
         else { throw LedgerFault.impossible("withdrawal \(transaction.id)") }
         return TransferOrder(
             chain: asset.asset.chain, sourcePath: source.path, sourceAddress: source.text,
-            output: .init(asset: asset.asset, address: destination, amount: transaction.amount),
+            output: .init(
+                asset: asset.asset, address: destination, amount: transaction.amount,
+                ownPath: own?.path),
             nonce: nonce, fee: fee)
     }
 
@@ -263,6 +304,9 @@ extension Books {
                 "It follows the withdrawal that is being signed for the same source address."
             case .funds:
                 "No one address holds enough until other withdrawals are final or funds come in."
+            case .consolidation:
+                "These transfers gather its funds on one address first; it goes on when they are "
+                    + "final."
             case .announcement:
                 "These holders must learn of the destination first; it goes on by itself when "
                     + "enough of them are online."

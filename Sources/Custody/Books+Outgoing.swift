@@ -27,10 +27,10 @@ extension Books {
     /// A transaction from an address of ours is in a block: ours by its hash, or one that we do not
     /// know, which is booked against the wallet and shown as a debt.
     ///
-    /// - Returns: the token's transfer that it is, of a withdrawal of ours.
+    /// - Returns: what is booked already, of a transfer of ours.
     func applyOutgoing(
         _ transfer: ObservedBlock.Transfer, _ block: FollowedBlock, _ chain: ChainID
-    ) throws -> ERC20Log? {
+    ) throws -> OwnTransfer? {
         guard let source = try store.address(transfer.transaction.from.text, on: chain) else {
             return nil
         }
@@ -49,6 +49,10 @@ extension Books {
         let moved = isCarriedOut ? transaction.amount : .zero
         try changeFunds(of: source.text, asset, by: moved, up: false)
         try changeFunds(of: source.text, asset.feeAsset, by: receipt.fee, up: false)
+        let isConsolidation = transaction.kind == .consolidation
+        if isConsolidation, let destination = transaction.destinationAddress {
+            try changeFunds(of: destination, asset, by: moved, up: true)
+        }
         known.state = .mined
         try store.update(known)
         transaction.hash = sent.hash
@@ -64,7 +68,15 @@ extension Books {
                 chain: chain, block: block.hash, hash: sent.hash, kind: .withdrawal,
                 address: source.text, transaction: transaction.id, asset: asset, amount: moved,
                 fee: receipt.fee))
-        return log
+        return OwnTransfer(log: log, isConsolidation: isConsolidation)
+    }
+
+    /// What a transfer of ours did in a block.
+    struct OwnTransfer {
+        /// What the token's contract says of it.
+        let log: ERC20Log?
+        /// It went from an address of ours to another, so it is no deposit there.
+        let isConsolidation: Bool
     }
 
     /// The transfer that the token's contract says it made of the withdrawal; a contract may also
@@ -174,6 +186,8 @@ extension Books {
         }
         try move(&transaction, to: transaction.failure == nil ? .completed : .failed)
         for purse in purses { try recordBalance(of: purse.wallet) }
+        if let failure = transaction.failure { try failWithdrawal(of: transaction, failure) }
+        stirred.signing = true  // a withdrawal may have waited for it
         if let source = transaction.sourceAddress, let hash = transaction.hash,
             let nonce = try store.outgoing(hash, on: chain)?.nonce
         {
@@ -214,6 +228,9 @@ extension Books {
         guard var transaction = try store.transaction(effect.transaction),
             var transfer = try store.outgoing(effect.hash, on: effect.chain)
         else { throw LedgerFault.impossible("withdrawal \(effect.transaction)") }
+        if transaction.kind == .consolidation, let destination = transaction.destinationAddress {
+            try changeFunds(of: destination, effect.asset, by: effect.amount, up: false)
+        }
         try changeFunds(of: effect.address, effect.asset, by: effect.amount, up: true)
         try changeFunds(of: effect.address, effect.asset.feeAsset, by: effect.fee, up: true)
         let purses = try purses(of: transaction)

@@ -45,7 +45,7 @@ extension Books {
                 destinationAddress: address, note: "Sample", createdAt: now, updatedAt: now),
             timeline: [TimelineEntry(status: .confirming, at: now)], refusals: [],
             confirmations: 1, requiredConfirmations: asset.confirmations, waiting: nil,
-            feeAsset: nil)
+            feeAsset: nil, consolidations: [])
         func entry(_ status: AddressBookEntry.Status) -> AddressBookEntry {
             AddressBookEntry(
                 id: newID(), tenant: tenant, network: asset.asset.chain.text, address: address,
@@ -62,7 +62,7 @@ extension Books {
                 Vault(
                     id: wallet.vault, tenant: tenant, keyVault: newID(), index: 0,
                     externalID: "sample", name: "Sample", metadata: [:], status: .frozen,
-                    createdAt: now)),
+                    content: nil, createdAt: now)),
             .addressBookEntryCreated(entry(.pending)), .addressBookEntryActivated(entry(.active)),
             .addressBookEntryDeleted(entry(.removed)), .securityAlert(alert),
         ]

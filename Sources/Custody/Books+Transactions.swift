@@ -133,9 +133,9 @@ extension Books {
 
     /// The transaction; a key that is for some vaults sees it from either end.
     func found(_ id: TransactionID, of tenant: TenantID) throws -> Transaction {
-        guard let transaction = try store.transaction(id, of: tenant) else {
-            throw Refusal.notFound("transaction")
-        }
+        guard let transaction = try store.transaction(id, of: tenant),
+            transaction.kind != .consolidation
+        else { throw Refusal.notFound("transaction") }
         let destination = try transaction.destinationWallet.flatMap { try store.wallet($0)?.vault }
         if let destination, actor.vaults?.contains(destination) ?? false {
             try admit(destination)
@@ -168,8 +168,10 @@ extension Books {
             refusals: try refusals(of: transaction), confirmations: confirmations,
             requiredConfirmations: required,
             waiting: waiting(of: transaction, confirmations, of: required),
-            feeAsset: transaction.kind == .withdrawal
-                ? asset.flatMap { settings.asset($0.asset.feeAsset) } : nil)
+            feeAsset: [.withdrawal, .consolidation].contains(transaction.kind)
+                ? asset.flatMap { settings.asset($0.asset.feeAsset) } : nil,
+            consolidations: transaction.kind == .withdrawal
+                ? try store.consolidations(of: transaction.id) : [])
     }
 
     /// What is noted, or else what is usual for the status.
@@ -195,7 +197,7 @@ extension Books {
     }
 
     private func refusals(of transaction: Transaction) throws -> [HolderRefusal] {
-        guard transaction.kind == .withdrawal else { return [] }
+        guard [.withdrawal, .consolidation].contains(transaction.kind) else { return [] }
         var refusals: [HolderRefusal] = []
         let names = try holderNames()
         for request in try store.signingRequests(of: transaction.id) {
@@ -211,14 +213,17 @@ extension Books {
         return refusals
     }
 
-    /// Takes a new status: timeline and event with it.
+    /// Takes a new status: timeline and event with it. Of a consolidation a tenant hears by its
+    /// wallet's balance alone.
     func move(_ transaction: inout Transaction, to status: Transaction.Status) throws {
         transaction.status = status
         transaction.waiting = nil
         transaction.updatedAt = now
         try store.update(transaction)
         try store.append(TimelineEntry(status: status, at: now), to: transaction.id)
-        try record(.transactionStatusUpdated(try view(transaction)), of: transaction.tenant)
+        if transaction.kind != .consolidation {
+            try record(.transactionStatusUpdated(try view(transaction)), of: transaction.tenant)
+        }
     }
 }
 

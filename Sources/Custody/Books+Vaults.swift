@@ -38,8 +38,11 @@ extension Books {
         validation.metadata(draft.metadata)
         try validation.finish()
         let (externalID, name) = (draft.externalID ?? "", draft.name ?? "")
+        let metadata = draft.metadata.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
+        let content = Digest.content([name] + metadata)
         if let existing = try store.vault(externalID: externalID, of: tenant) {
-            guard existing.name == name, existing.metadata == draft.metadata else {
+            let isSame = existing.content.map { $0 == content }
+            guard isSame ?? (existing.name == name && existing.metadata == draft.metadata) else {
                 throw Refusal(
                     .externalIDReused, field: "externalId",
                     "Another vault has the external id '\(externalID)'.")
@@ -53,7 +56,7 @@ extension Books {
         let vault = Vault(
             id: newID(), tenant: tenant, keyVault: keyVault.id,
             index: try store.nextVaultIndex(under: keyVault.id), externalID: externalID,
-            name: name, metadata: draft.metadata, createdAt: now)
+            name: name, metadata: draft.metadata, content: content, createdAt: now)
         try admit(vault.id)
         try store.insert(vault)
         return vault
@@ -139,9 +142,7 @@ extension Books {
         }
         var address = try store.firstAddress(of: vault.id, on: asset.asset.chain)
         if address == nil {
-            let derived = try deriveAddress(of: vault, on: asset.asset.chain, key)
-            try store.insert(derived)
-            address = derived
+            address = try deriveAddress(of: vault, on: asset.asset.chain, label: nil, key)
         }
         guard let address else { throw LedgerFault.impossible("address of \(vault.id)") }
         return try open(asset, at: address, label: draft.label)
@@ -179,19 +180,53 @@ extension Books {
         return try open(asset, at: shown ?? address, label: nil)
     }
 
+    /// A further deposit address of the wallet, and of the vault's other wallets on its chain.
+    public func openAddress(
+        label: String?, for walletID: WalletID, of tenant: TenantID
+    ) throws -> WalletAddress {
+        var validation = Validation()
+        validation.text("label", label, most: Wallet.labelMost, required: false)
+        try validation.finish()
+        let wallet = try wallet(walletID, of: tenant)
+        let vault = try vault(wallet.vault, of: tenant)
+        guard vault.status != .archived else {
+            throw Refusal(.frozen, "The vault is archived.")
+        }
+        let (_, key) = try activeKey(of: tenant)
+        return try deriveAddress(
+            of: vault, on: try asset(wallet.asset).asset.chain, label: label, key)
+    }
+
+    /// The addresses at which the wallet receives; the one that it shows is the last of all pages.
+    public func addresses(
+        of walletID: WalletID, _ tenant: TenantID, _ page: PageRequest
+    ) throws -> Page<WalletAddress> {
+        let wallet = try wallet(walletID, of: tenant)
+        return try store.addresses(
+            of: wallet.vault, on: try asset(wallet.asset).asset.chain, page)
+    }
+
     /// The next address of the vault on the chain: m/44/coin/vault/0/n, never hardened.
     private func deriveAddress(
-        of vault: Vault, on chain: ChainID, _ key: SharedKey<ECDSA>
+        of vault: Vault, on chain: ChainID, label: String?, _ key: SharedKey<ECDSA>
     ) throws -> WalletAddress {
         let number = try store.nextAddressNumber(of: vault.id, coin: chain.coinType)
+        guard number < AccountPath.numbersMost else {
+            throw Refusal(
+                .tooManyAddresses,
+                "The vault has \(number) addresses on networks of this kind, the most that there "
+                    + "can be.")
+        }
         guard
             let path = AccountPath(
                 coin: chain.coinType, vaultIndex: vault.index, number: number),
             let derived = DerivedKey(path.derivation, of: key)
         else { throw Refusal(.keyNotReady, "There is no further address under this vault.") }
-        return WalletAddress(
+        let address = WalletAddress(
             chain: chain, text: EVMAddress(derived.publicKey).text, tenant: vault.tenant,
-            vault: vault.id, path: path, nextNonce: 0)
+            vault: vault.id, path: path, label: label, nextNonce: 0, createdAt: now)
+        try store.insert(address)
+        return address
     }
 
     public func wallet(_ id: WalletID, of tenant: TenantID) throws -> Wallet {

@@ -64,18 +64,13 @@ extension Books {
                 .invalid, field: "destinationAddress",
                 "The address is the token's own contract, which gives nothing back.")
         }
-        let feeLimit = try feeLimit(draft, asset)
-        guard let need = SourceNeed(asset.asset, amount: amount, fee: feeLimit) else {
-            throw Refusal(.insufficientFunds, field: "amount", "No wallet has that much.")
-        }
-        try checkSpendable(source, need.amount)
-        try checkGas(need, of: source)
-        try checkOneAddressHolds(need, tenant)
+        let (feeLimit, consolidations) = try affordableFee(draft, amount, asset, from: source)
         let transaction = Transaction(
             id: newID(), tenant: tenant, kind: .withdrawal, status: .submitted,
             vault: source.vault, wallet: source.id, asset: asset.id, amount: amount,
-            feeLimit: feeLimit, feeLevel: draft.feeLevel, destinationAddress: destination,
-            note: draft.note, externalID: draft.externalID, createdAt: now, updatedAt: now)
+            feeLimit: feeLimit, consolidationsLeft: consolidations, feeLevel: draft.feeLevel,
+            destinationAddress: destination, note: draft.note, externalID: draft.externalID,
+            createdAt: now, updatedAt: now)
         try store.insert(transaction)
         try store.append(TimelineEntry(status: .submitted, at: now), to: transaction.id)
         let purses = try purses(of: transaction)
@@ -135,25 +130,55 @@ extension Books {
         )
     }
 
-    /// The most that the fee can cost: gas of a transfer at the level's price, or at the caller's
-    /// limit if that is lower and still enough for the next block.
-    private func feeLimit(_ draft: WithdrawalDraft, _ asset: Asset) throws -> Amount {
+    /// What each transfer of the withdrawal may cost, and how many must gather its funds before it.
+    /// Refuses what the wallets or the tenant's addresses cannot pay.
+    private func affordableFee(
+        _ draft: WithdrawalDraft, _ amount: Amount, _ asset: Asset, from source: Wallet
+    ) throws -> (Amount, consolidations: Int) {
+        func checked(_ consolidations: Int) throws -> Amount {
+            let limit = try feeLimit(draft, asset, transfers: 1 + consolidations)
+            guard let fees = limit.times(1 + consolidations),
+                let need = SourceNeed(asset.asset, amount: amount, fee: fees)
+            else { throw Refusal(.insufficientFunds, field: "amount", "No wallet has that much.") }
+            try checkSpendable(source, need.amount)
+            try checkGas(need, of: source)
+            return limit
+        }
+        let alone = try checked(0)
+        guard
+            let consolidations = try consolidations(
+                amount, fee: alone, of: asset, for: source.tenant)
+        else {
+            _ = try checked(1)  // at least
+            throw try notToBeGathered(amount, fee: alone, of: asset, for: source.tenant)
+        }
+        return consolidations == 0
+            ? (alone, 0) : (try checked(consolidations), consolidations)
+    }
+
+    /// The most that each of so many transfers can cost: its gas at the level's price, or at the
+    /// caller's limit for all if that is lower and still enough for the next block.
+    private func feeLimit(
+        _ draft: WithdrawalDraft, _ asset: Asset, transfers: Int
+    ) throws -> Amount {
         let (gas, coin) = (asset.gasLimit, try feeAsset(of: asset))
         var limit = try feeLimit(draft.feeLevel, asset)
         if let text = draft.maxFee {
             let prices = try prices(asset.asset.chain)
-            guard let least = Amount(UInt128(gas) * UInt128(prices.least)) else {
-                throw LedgerFault.impossible("fees of \(asset.asset.chain.text)")
-            }
+            guard
+                let least = Amount(UInt128(gas) * UInt128(prices.least) * UInt128(transfers))
+            else { throw LedgerFault.impossible("fees of \(asset.asset.chain.text)") }
             let most = try amount(text, of: coin, field: "maxFee")
             guard most >= least else {
                 throw Refusal(
                     .feeTooHigh, field: "maxFee",
                     "The next block costs at least \(least.text(decimals: coin.decimals)) "
-                        + "\(coin.symbol).")
+                        + "\(coin.symbol)"
+                        + (transfers == 1
+                            ? "." : ", since \(transfers - 1) transfers must gather the funds."))
             }
             // Whole gas prices only: what is left of the limit stays available.
-            let price = min(most, limit).baseUnits / UInt128(gas)
+            let price = min(most.baseUnits / UInt128(transfers), limit.baseUnits) / UInt128(gas)
             limit = Amount(price * UInt128(gas)) ?? limit
         }
         return limit
@@ -174,20 +199,26 @@ extension Books {
         return FeePrices(state)
     }
 
-    /// What a withdrawal like this would cost at most at each level, in the chain's own coin.
+    /// What a withdrawal like this would cost at most at each level, in the chain's own coin, with
+    /// the transfers that must gather its funds.
     public func estimateFee(
         _ draft: WithdrawalDraft, for tenant: TenantID
-    ) throws -> (fees: [FeeLevel: Amount], coin: Asset) {
+    ) throws -> (fees: [FeeLevel: Amount], coin: Asset, consolidations: Int) {
         try validate(draft)
         guard let sourceID = draft.sourceWallet else { throw Refusal.notFound("wallet") }
         let source = try wallet(sourceID, of: tenant)
         let asset = try asset(source.asset)
-        _ = try amount(draft.amount ?? "", of: asset)
+        let amount = try amount(draft.amount ?? "", of: asset)
         let (_, entry) = try destination(draft, on: asset.asset.chain, for: tenant)
         try mustBeActive(entry, field: draft.destinationField)
-        var fees: [FeeLevel: Amount] = [:]
-        for level in FeeLevel.allCases { fees[level] = try feeLimit(level, asset) }
-        return (fees, try feeAsset(of: asset))
+        var (fees, most): ([FeeLevel: Amount], Int) = ([:], 0)
+        for level in FeeLevel.allCases {
+            let limit = try feeLimit(level, asset)
+            let consolidations = try consolidations(amount, fee: limit, of: asset, for: tenant) ?? 0
+            fees[level] = limit.times(1 + consolidations)
+            most = max(most, consolidations)
+        }
+        return (fees, try feeAsset(of: asset), most)
     }
 
     /// Whether the vault's wallet of the chain's own coin can pay a token's fee.
@@ -213,18 +244,6 @@ extension Books {
                     + "the wallet that pays it, \(wallet.id), has "
                     + "\(available.text(decimals: coin.decimals)) available.")
         }
-    }
-
-    private func checkOneAddressHolds(_ need: SourceNeed, _ tenant: TenantID) throws {
-        guard try store.addresses(of: tenant, in: nil, holding: need, most: 1).isEmpty else {
-            return
-        }
-        throw Refusal(
-            .needsConsolidation, field: "amount",
-            need.fee.isZero
-                ? "No one address of this tenant holds as much on the chain; withdraw in parts."
-                : "No one address of this tenant holds as much of the token on the chain, and the "
-                    + "fee beside it; withdraw in parts, or send coins to the one that does.")
     }
 
     /// The asset in which the fees of its chain are paid.
@@ -254,28 +273,39 @@ struct Purse {
 
     /// What is reserved of it while the withdrawal is under way.
     func reserved(for transaction: Transaction) throws -> Amount {
-        try part(transaction.amount, transaction.feeLimit)
+        guard let fees = transaction.feeLimit.times(1 + transaction.consolidationsLeft) else {
+            throw LedgerFault.impossible("fees of \(transaction.id)")
+        }
+        return try part(transaction.amount, fees)
+    }
+}
+
+extension Amount {
+    /// So many times as much; nil where that is more than an amount can be.
+    func times(_ count: Int) -> Amount? {
+        let (product, isTooLarge) = baseUnits.multipliedReportingOverflow(by: UInt128(count))
+        return isTooLarge ? nil : Amount(product)
     }
 }
 
 extension Books {
-    /// The wallets that a withdrawal is paid from.
+    /// The wallets that a withdrawal is paid from; of a consolidation, which moves nothing from one
+    /// wallet to another, the one that pays its fee.
     func purses(of transaction: Transaction) throws -> [Purse] {
         let asset = try asset(transaction.asset)
         let coin = try feeAsset(of: asset)
         guard let source = try store.wallet(transaction.wallet) else {
             throw LedgerFault.impossible("withdrawal \(transaction.id)")
         }
-        if asset.asset == coin.asset {
+        if asset.asset == coin.asset, transaction.kind != .consolidation {
             return [Purse(wallet: source, paysAmount: true, paysFee: true, suffix: "")]
         }
         guard let gas = try store.wallet(in: transaction.vault, asset: coin.id) else {
             throw LedgerFault.impossible("the wallet that pays for \(transaction.id)")
         }
-        return [
-            Purse(wallet: source, paysAmount: true, paysFee: false, suffix: ""),
-            Purse(wallet: gas, paysAmount: false, paysFee: true, suffix: ":fee"),
-        ]
+        let fee = Purse(wallet: gas, paysAmount: false, paysFee: true, suffix: ":fee")
+        if transaction.kind == .consolidation { return [fee] }
+        return [Purse(wallet: source, paysAmount: true, paysFee: false, suffix: ""), fee]
     }
 
     /// Frees what was reserved for a withdrawal.

@@ -196,6 +196,8 @@ public struct Vault: Equatable, Sendable {
     public var name: String
     public var metadata: [String: String]
     public var status: Status
+    /// Hash of what it was opened with; nil of one that an earlier version opened.
+    public let content: Digest?
     public let createdAt: Timestamp
 
     public enum Status: String, Sendable, CaseIterable {
@@ -208,7 +210,8 @@ public struct Vault: Equatable, Sendable {
 
     public init(
         id: VaultID, tenant: TenantID, keyVault: KeyVaultID, index: UInt32, externalID: String,
-        name: String, metadata: [String: String], status: Status = .active, createdAt: Timestamp
+        name: String, metadata: [String: String], status: Status = .active, content: Digest?,
+        createdAt: Timestamp
     ) {
         self.id = id
         self.tenant = tenant
@@ -218,6 +221,7 @@ public struct Vault: Equatable, Sendable {
         self.name = name
         self.metadata = metadata
         self.status = status
+        self.content = content
         self.createdAt = createdAt
     }
 }
@@ -294,19 +298,23 @@ public struct WalletAddress: Equatable, Sendable {
     public let tenant: TenantID
     public let vault: VaultID
     public let path: AccountPath
+    public let label: String?
     /// The next nonce that has not been given to a signed transaction.
     public var nextNonce: UInt64
+    public let createdAt: Timestamp
 
     public init(
         chain: ChainID, text: String, tenant: TenantID, vault: VaultID, path: AccountPath,
-        nextNonce: UInt64
+        label: String?, nextNonce: UInt64, createdAt: Timestamp
     ) {
         self.chain = chain
         self.text = text
         self.tenant = tenant
         self.vault = vault
         self.path = path
+        self.label = label
         self.nextNonce = nextNonce
+        self.createdAt = createdAt
     }
 }
 
@@ -329,11 +337,14 @@ public struct AddressBookEntry: Equatable, Sendable {
     public let externalID: String?
     public var status: Status
     public let activatesAt: Timestamp
+    /// Hash of what it was made with; nil of one that an earlier version made.
+    public let content: Digest?
     public let createdAt: Timestamp
 
     public init(
         id: AddressBookEntryID, tenant: TenantID, network: String, address: String, label: String,
-        externalID: String?, status: Status, activatesAt: Timestamp, createdAt: Timestamp
+        externalID: String?, status: Status, activatesAt: Timestamp, content: Digest? = nil,
+        createdAt: Timestamp
     ) {
         self.id = id
         self.tenant = tenant
@@ -343,6 +354,7 @@ public struct AddressBookEntry: Equatable, Sendable {
         self.externalID = externalID
         self.status = status
         self.activatesAt = activatesAt
+        self.content = content
         self.createdAt = createdAt
     }
 }

@@ -116,3 +116,11 @@ extension Books {
         Array("quorumkeep/stored-answer/v1/\(caller)/\(key)".utf8)
     }
 }
+
+extension Digest {
+    /// Of what a resource with an external id is made with: the same again gives what there is,
+    /// however it was changed since.
+    static func content(_ parts: [String]) -> Digest {
+        .sha256(parts.flatMap { UInt64($0.utf8.count).bigEndianBytes + Array($0.utf8) })
+    }
+}

@@ -93,6 +93,9 @@ public protocol CustodyStore {
     func nextAddressNumber(of vault: VaultID, coin: UInt32) throws -> UInt32
     func insert(_ address: WalletAddress) throws
     func address(_ text: String, on chain: ChainID) throws -> WalletAddress?
+    func addresses(
+        of vault: VaultID, on chain: ChainID, _ page: PageRequest
+    ) throws -> Page<WalletAddress>
     /// The vault's address that its wallets on the chain show.
     func firstAddress(of vault: VaultID, on chain: ChainID) throws -> WalletAddress?
     /// The tenant's addresses, or the vault's, that hold as much; the fullest of the asset first.
@@ -122,9 +125,12 @@ public protocol CustodyStore {
     func transaction(
         externalID: String, kind: Transaction.Kind, of tenant: TenantID
     ) throws -> Transaction?
+    /// Consolidations are not among them.
     func transactions(
         of tenant: TenantID, matching filter: TransactionFilter, _ page: PageRequest
     ) throws -> Page<Transaction>
+    /// The transfers that gather what a withdrawal needs, oldest first.
+    func consolidations(of withdrawal: TransactionID) throws -> [Transaction]
     func transactions(in status: Transaction.Status, kind: Transaction.Kind) throws -> [Transaction]
     func append(_ entry: TimelineEntry, to transaction: TransactionID) throws
     func timeline(of transaction: TransactionID) throws -> [TimelineEntry]
@@ -261,21 +267,11 @@ public struct PageRequest: Equatable, Sendable {
 }
 
 /// A place in a list, stable while others are inserted: the number that the last item got when it
-/// was stored. Callers see it as an opaque text.
+/// was stored. It counts what all tenants have, so callers see it sealed.
 public struct PageCursor: Equatable, Sendable {
     public let number: Int64
 
     public init(number: Int64) { self.number = number }
-
-    public init?(text: String) {
-        guard text.utf8.count == 16, let bytes = Hex.decode(text) else { return nil }
-        let word = bytes.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        guard let number = Int64(exactly: word), number > 0 else { return nil }
-        self.number = number
-        guard self.text == text else { return nil }
-    }
-
-    public var text: String { Hex.encode(UInt64(number).bigEndianBytes) }
 }
 
 public struct Page<Item: Sendable>: Sendable {

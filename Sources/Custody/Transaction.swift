@@ -11,6 +11,12 @@ public struct Transaction: Equatable, Sendable {
         case deposit = "Deposit"
         case internalTransfer = "InternalTransfer"
         case withdrawal = "Withdrawal"
+        /// A transfer between two addresses of the tenant, so that one holds what a withdrawal
+        /// needs: shown as a part of that, and not by itself.
+        case consolidation = "Consolidation"
+
+        /// What callers see.
+        public static let listed: [Kind] = [.deposit, .internalTransfer, .withdrawal]
     }
 
     public enum Status: String, Sendable, CaseIterable {
@@ -43,6 +49,10 @@ public struct Transaction: Equatable, Sendable {
     public let amount: Amount
     /// What is reserved for the fee at most.
     public let feeLimit: Amount
+    /// The withdrawal that a consolidation is for.
+    public let parent: TransactionID?
+    /// How many consolidations, at as much as its own fee each, are reserved for and not made yet.
+    public var consolidationsLeft: Int
     public let feeLevel: FeeLevel?
     /// What the fee was, once known.
     public var fee: Amount?
@@ -63,7 +73,8 @@ public struct Transaction: Equatable, Sendable {
     public init(
         id: TransactionID, tenant: TenantID, kind: Kind, status: Status, vault: VaultID,
         wallet: WalletID, destinationWallet: WalletID? = nil, asset: String, amount: Amount,
-        feeLimit: Amount = .zero, feeLevel: FeeLevel? = nil, fee: Amount? = nil,
+        feeLimit: Amount = .zero, parent: TransactionID? = nil, consolidationsLeft: Int = 0,
+        feeLevel: FeeLevel? = nil, fee: Amount? = nil,
         sourceAddress: String? = nil,
         destinationAddress: String? = nil, hash: Digest? = nil, blockNumber: UInt64? = nil,
         waiting: Waiting? = nil, failure: Failure? = nil,
@@ -80,6 +91,8 @@ public struct Transaction: Equatable, Sendable {
         self.asset = asset
         self.amount = amount
         self.feeLimit = feeLimit
+        self.parent = parent
+        self.consolidationsLeft = consolidationsLeft
         self.feeLevel = feeLevel
         self.fee = fee
         self.sourceAddress = sourceAddress
@@ -108,6 +121,7 @@ public struct Waiting: Equatable, Sendable {
     public enum Cause: String, Sendable, CaseIterable {
         case sourceAddress = "SourceAddressBusy"
         case funds = "FundsOnOneAddress"
+        case consolidation = "Consolidation"
         case announcement = "AddressAnnouncement"
         case holders = "KeyShareHolders"
         case run = "SigningRun"
@@ -200,4 +214,18 @@ public struct TransactionView: Equatable, Sendable {
     public let waiting: Waiting?
     /// What the fee is counted in; nil of what has none.
     public let feeAsset: Asset?
+    /// The transfers that gather what a withdrawal needs, oldest first.
+    public let consolidations: [Transaction]
+}
+
+extension TransactionView {
+    /// The most that all transfers which gather its funds can cost.
+    public var consolidationFeeLimit: Amount {
+        transaction.feeLimit.times(consolidations.count + transaction.consolidationsLeft) ?? .most
+    }
+
+    /// What they did cost so far.
+    public var consolidationFee: Amount {
+        consolidations.reduce(.zero) { $0.adding($1.fee ?? .zero) ?? .most }
+    }
 }

@@ -77,7 +77,7 @@ extension HolderCore {
         for record in try store.unsignedIntents(expiringAfter: now) {
             guard let intent = try? Intent(record.bytes),
                 case .transfer(let order) = intent.purpose, order.chain == chain,
-                order.output.address == address,
+                order.output.address == address, order.output.ownPath == nil,
                 try activeKey(of: intent)?.key.publicKey == root
             else { continue }
             try closeForGood(record)

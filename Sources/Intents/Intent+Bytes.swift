@@ -44,12 +44,12 @@ extension Intent {
             fields[Key.source] = .map([
                 1: .text(order.sourcePath.text), 2: .text(order.sourceAddress),
             ])
-            fields[Key.outputs] = .array([
-                .map([
-                    1: .text(order.output.asset.text), 2: .text(order.output.address),
-                    3: Self.encode(order.output.amount),
-                ])
-            ])
+            var output: [UInt64: CBOR] = [
+                1: .text(order.output.asset.text), 2: .text(order.output.address),
+                3: Self.encode(order.output.amount),
+            ]
+            output[4] = order.output.ownPath.map { .text($0.text) }
+            fields[Key.outputs] = .array([.map(output)])
             fields[Key.inputs] = .unsigned(order.nonce)
             fields[Key.fee] = .map([
                 1: .unsigned(order.fee.gasLimit), 2: .unsigned(order.fee.maxFeePerGas),
@@ -120,6 +120,7 @@ extension Intent {
         }
         let address = try output.text(2, most: textMost)
         let amount = try amount(try output.take(3))
+        let ownPath = try ownPath(output.optional(4))
         try output.finish()
         let nonce: UInt64 = try fields.unsigned(Key.inputs)
         var fee = try CBORFields(try fields.take(Key.fee), "fee limit")
@@ -130,7 +131,16 @@ extension Intent {
         guard let limit else { throw MalformedBytes("priority fee above the whole fee") }
         return TransferOrder(
             chain: chain, sourcePath: path, sourceAddress: sourceAddress,
-            output: .init(asset: asset, address: address, amount: amount), nonce: nonce, fee: limit)
+            output: .init(asset: asset, address: address, amount: amount, ownPath: ownPath),
+            nonce: nonce, fee: limit)
+    }
+
+    private static func ownPath(_ value: CBOR?) throws(MalformedBytes) -> AccountPath? {
+        guard let value else { return nil }
+        guard case .text(let text) = value, let path = AccountPath(text: text) else {
+            throw MalformedBytes("destination path not of the form m/44/coin/vault/0/n")
+        }
+        return path
     }
 
     private static func announcement(

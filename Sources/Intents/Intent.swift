@@ -86,11 +86,16 @@ public struct TransferOrder: Equatable, Sendable {
         public let asset: AssetID
         public let address: String
         public let amount: Amount
+        /// Where the address is derived, if it is one of the source's own root key.
+        public let ownPath: AccountPath?
 
-        public init(asset: AssetID, address: String, amount: Amount) {
+        public init(
+            asset: AssetID, address: String, amount: Amount, ownPath: AccountPath? = nil
+        ) {
             self.asset = asset
             self.address = address
             self.amount = amount
+            self.ownPath = ownPath
         }
     }
 
@@ -152,9 +157,11 @@ extension TransferOrder {
     /// The assets that it takes from its source: what it moves, and the coin of the fee.
     public var assets: Set<AssetID> { [output.asset, output.asset.feeAsset] }
 
-    /// What it takes of each at most; nil where that is more than an amount can be.
+    /// What it takes of each at most, and of the root key's addresses together the fee alone where
+    /// the destination is one of them; nil where that is more than an amount can be.
     var spending: [AssetID: Amount]? {
         guard let most = fee.most else { return nil }
+        guard output.ownPath == nil else { return [output.asset.feeAsset: most] }
         guard output.asset == output.asset.feeAsset else {
             return [output.asset: output.amount, output.asset.feeAsset: most]
         }
@@ -164,6 +171,9 @@ extension TransferOrder {
 
 /// A path of exactly the form `m/44/{coin}/{vault index}/0/{n}`, none of it hardened.
 public struct AccountPath: Hashable, Sendable {
+    /// How many addresses there are under one vault and coin: numbers 0 to 999.
+    public static let numbersMost: UInt32 = 1000
+
     public let coin: UInt32
     public let vaultIndex: UInt32
     public let number: UInt32

@@ -1,5 +1,6 @@
 import Canonical
 import Chains
+import KeyGroups
 
 /// Which addresses a holder knows, and for how long: whoever takes over the platform can name any
 /// address, but cannot make it old.
@@ -20,6 +21,21 @@ extension Judge {
                 .wrongDestination, "This is no address of \(announcement.chain.text).")
         }
         return Approved(items: [], spending: [:])
+    }
+
+    /// What says to be of our own root key must be what we derive ourselves: it needs no
+    /// announcement, and nothing but its fee is spent. Paths that nobody would look through are
+    /// refused, since what went there could be hidden.
+    func checkOwn(_ order: TransferOrder, _ key: SharedKey<ECDSA>) throws(Stop) {
+        guard let path = order.output.ownPath else { return }
+        guard path.coin == order.chain.coinType, path.number < AccountPath.numbersMost,
+            path != order.sourcePath, let derived = DerivedKey(path.derivation, of: key),
+            EVMAddress(derived.publicKey).text == order.output.address
+        else {
+            throw refuse(
+                .wrongDestination,
+                "\(order.output.address) is not another address of this key at \(path.text).")
+        }
     }
 
     /// What was announced of a transfer's destination; a transfer to any other is refused.

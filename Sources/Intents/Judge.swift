@@ -170,9 +170,10 @@ public struct Judge: Sendable {
     ) throws(Stop) -> Approved {
         let (limits, feeLimits) = try limits(for: order)
         let item = try rebuild(order, intent, knowing)
-        let announced = try announcement(of: order.output.address, knowing)
+        let isOwn = order.output.ownPath != nil
+        let announced = isOwn ? nil : try announcement(of: order.output.address, knowing)
         guard !order.output.amount.isZero else { throw refuse(.amountZero, "The amount is zero.") }
-        guard order.output.amount <= limits.perTransaction else {
+        guard isOwn || order.output.amount <= limits.perTransaction else {
             throw refuse(
                 .amountAboveLimit,
                 "\(order.output.amount.baseUnitText) is above this holder's limit of "
@@ -193,7 +194,7 @@ public struct Judge: Sendable {
         guard let spending = order.spending else {
             throw refuse(.amountAboveLimit, "Amount and fee are more than an amount can be.")
         }
-        try checkCooling(announced, knowing)
+        if let announced { try checkCooling(announced, knowing) }
         if let end = knowing.countersFullUntil, end > knowing.now {
             throw .wait(
                 Verdict.Reason(
@@ -292,6 +293,7 @@ public struct Judge: Sendable {
                 .wrongDestination,
                 "The destination is no address of \(order.chain.text), or is the token itself.")
         }
+        try checkOwn(order, key)
         return SigningItem(path: order.sourcePath.derivation, digest: transaction.signingDigest)
     }
 }

@@ -11,13 +11,14 @@ extension SQLStore {
         try run(
             """
             INSERT INTO address_book
-                (id, tenant, network, address, label, external_id, status, activates_at, created_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (id, tenant, network, address, label, external_id, status, activates_at, content,
+                 created_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 entry.id.data, entry.tenant.data, entry.network, entry.address, entry.label,
                 entry.externalID, entry.status.rawValue, entry.activatesAt.milliseconds,
-                entry.createdAt.milliseconds,
+                entry.content?.data, entry.createdAt.milliseconds,
             ])
     }
 
@@ -83,7 +84,7 @@ extension SQLStore {
             id: try row.value("id"), tenant: try row.value("tenant"), network: row["network"],
             address: row["address"], label: row["label"], externalID: row["external_id"],
             status: try row.text("status"), activatesAt: row.time("activates_at"),
-            createdAt: row.time("created_at"))
+            content: try row.optional("content"), createdAt: row.time("created_at"))
     }
 
     func unsignedWithdrawals(

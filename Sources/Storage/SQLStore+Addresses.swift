@@ -19,14 +19,25 @@ extension SQLStore {
         try run(
             """
             INSERT INTO addresses
-                (chain, text, tenant, vault, coin, vault_index, number, next_nonce)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                (chain, text, tenant, vault, coin, vault_index, number, next_nonce, label,
+                 created_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 address.chain.text, address.text, address.tenant.data, address.vault.data,
                 Int64(address.path.coin), Int64(address.path.vaultIndex),
-                Int64(address.path.number), Int64(address.nextNonce),
+                Int64(address.path.number), Int64(address.nextNonce), address.label,
+                address.createdAt.milliseconds,
             ])
+    }
+
+    func addresses(
+        of vault: VaultID, on chain: ChainID, _ request: PageRequest
+    ) throws -> Page<WalletAddress> {
+        try page(
+            request, "SELECT * FROM (SELECT *, number + 1 AS seq FROM addresses)",
+            where: "vault = ? AND coin = ? AND chain = ?",
+            [vault.data, Int64(chain.coinType), chain.text], Self.address)
     }
 
     func address(_ text: String, on chain: ChainID) throws -> WalletAddress? {
@@ -101,6 +112,7 @@ extension SQLStore {
         else { throw row.corrupt("number") }
         return WalletAddress(
             chain: try row.chain("chain"), text: row["text"], tenant: try row.value("tenant"),
-            vault: try row.value("vault"), path: path, nextNonce: try row.number("next_nonce"))
+            vault: try row.value("vault"), path: path, label: row["label"],
+            nextNonce: try row.number("next_nonce"), createdAt: row.time("created_at"))
     }
 }

@@ -15,8 +15,9 @@ extension SQLStore {
                 (id, tenant, kind, status, vault, wallet, destination_wallet, asset, high, low,
                  fee_limit_high, fee_limit_low, fee_level, fee_high, fee_low, source_address,
                  destination_address, hash, block_number, waiting, failure_code, failure_message,
-                 note, external_id, created_at, updated_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                 note, external_id, created_at, updated_at, parent, consolidations_left)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+                ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 transaction.id.data, transaction.tenant.data, transaction.kind.rawValue,
@@ -27,7 +28,8 @@ extension SQLStore {
                 transaction.blockNumber.map { Int64($0) }, try Self.text(transaction.waiting),
                 transaction.failure?.code.rawValue, transaction.failure?.message,
                 transaction.note, transaction.externalID, transaction.createdAt.milliseconds,
-                transaction.updatedAt.milliseconds,
+                transaction.updatedAt.milliseconds, transaction.parent?.data,
+                transaction.consolidationsLeft,
             ])
     }
 
@@ -37,15 +39,16 @@ extension SQLStore {
             """
             UPDATE transactions SET status = ?, fee_high = ?, fee_low = ?, source_address = ?,
                 hash = ?, block_number = ?, waiting = ?, failure_code = ?, failure_message = ?,
-                stop_code = ?, stop_message = ?, updated_at = ? WHERE id = ?
+                stop_code = ?, stop_message = ?, consolidations_left = ?, updated_at = ?
+            WHERE id = ?
             """,
             [
                 transaction.status.rawValue, fee?.high, fee?.low, transaction.sourceAddress,
                 transaction.hash?.data, transaction.blockNumber.map { Int64($0) },
                 try Self.text(transaction.waiting), transaction.failure?.code.rawValue,
                 transaction.failure?.message, transaction.stopping?.code.rawValue,
-                transaction.stopping?.message, transaction.updatedAt.milliseconds,
-                transaction.id.data,
+                transaction.stopping?.message, transaction.consolidationsLeft,
+                transaction.updatedAt.milliseconds, transaction.id.data,
             ])
     }
 
@@ -92,7 +95,9 @@ extension SQLStore {
             wallet: try row.value("wallet"),
             destinationWallet: try row.optional("destination_wallet"), asset: row["asset"],
             amount: try row.amount("high", "low"),
-            feeLimit: try row.amount("fee_limit_high", "fee_limit_low"), feeLevel: level, fee: fee,
+            feeLimit: try row.amount("fee_limit_high", "fee_limit_low"),
+            parent: try row.optional("parent"), consolidationsLeft: row["consolidations_left"],
+            feeLevel: level, fee: fee,
             sourceAddress: row["source_address"], destinationAddress: row["destination_address"],
             hash: try row.optional("hash"), blockNumber: block, waiting: try waiting(row),
             failure: failure, stopping: stopping, note: row["note"], externalID: row["external_id"],
@@ -120,7 +125,7 @@ extension SQLStore {
     func transactions(
         of tenant: TenantID, matching filter: TransactionFilter, _ request: PageRequest
     ) throws -> Page<Transaction> {
-        var condition = "tenant = ?"
+        var condition = "tenant = ? AND parent IS NULL"
         var arguments: StatementArguments = [tenant.data]
         if let wallet = filter.wallet {
             condition += " AND (wallet = ? OR destination_wallet = ?)"
@@ -158,6 +163,11 @@ extension SQLStore {
         }
         return try page(
             request, "SELECT * FROM transactions", where: condition, arguments, Self.transaction)
+    }
+
+    func consolidations(of withdrawal: TransactionID) throws -> [Transaction] {
+        try rows("SELECT * FROM transactions WHERE parent = ? ORDER BY seq", [withdrawal.data])
+            .map(Self.transaction)
     }
 
     func transactions(

@@ -9,13 +9,14 @@ extension SQLStore {
         try run(
             """
             INSERT INTO vaults
-                (id, tenant, key_vault, number, external_id, name, metadata, status, created_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (id, tenant, key_vault, number, external_id, name, metadata, status, content,
+                 created_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 vault.id.data, vault.tenant.data, vault.keyVault.data, Int64(vault.index),
                 vault.externalID, vault.name, try Self.text(vault.metadata), vault.status.rawValue,
-                vault.createdAt.milliseconds,
+                vault.content?.data, vault.createdAt.milliseconds,
             ])
     }
 
@@ -93,7 +94,8 @@ extension SQLStore {
             keyVault: try row.value("key_vault"), index: index, externalID: row["external_id"],
             name: row["name"],
             metadata: try JSONDecoder().decode([String: String].self, from: metadata),
-            status: try row.text("status"), createdAt: row.time("created_at"))
+            status: try row.text("status"), content: try row.optional("content"),
+            createdAt: row.time("created_at"))
     }
 
     func insert(_ wallet: Wallet) throws {

@@ -19,6 +19,9 @@ enum Schema {
         migrator.registerMigration("tokens") { db in try db.execute(sql: tokens) }
         migrator.registerMigration("webhook-attempts") { try $0.execute(sql: webhookAttempts) }
         migrator.registerMigration("figures") { db in try db.execute(sql: figures) }
+        migrator.registerMigration("addresses") { try $0.execute(sql: addresses) }
+        migrator.registerMigration("consolidation") { try $0.execute(sql: consolidation) }
+        migrator.registerMigration("contents") { try $0.execute(sql: contents) }
         return migrator
     }
 

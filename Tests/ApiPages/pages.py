@@ -36,7 +36,7 @@ RECEIVER = "127.0.0.1:7420"
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 # What is another in each run, and names a thing.
 NAME = re.compile(
-    rf"{UUID}|0x[0-9a-fA-F]{{64}}|0x[0-9a-fA-F]{{40}}|qk_test_[0-9a-f]{{24}}|[0-9a-f]{{16}}"
+    rf"{UUID}|0x[0-9a-fA-F]{{64}}|0x[0-9a-fA-F]{{40}}|qk_test_[0-9a-f]{{24}}|[0-9a-f]{{96}}"
 )
 # What is another in each run, and names nothing: a time, a request, a secret.
 PASSING = [

@@ -202,6 +202,38 @@ import Testing
         #expect(try await test.custody.read { try $0.vaults(of: two, page).items.isEmpty })
     }
 
+    @Test func `what was changed is still found by what it was made with`() async throws {
+        let test = try TestCustody()
+        let tenant = try await test.tenant()
+        func vault(_ name: String, _ metadata: [String: String] = [:]) async throws -> Vault {
+            try await test.custody.write {
+                try $0.openVault(
+                    VaultDraft(externalID: "v", name: name, metadata: metadata), for: tenant)
+            }
+        }
+        func entry(_ label: String) async throws -> AddressBookEntry {
+            let draft = AddressBookDraft(
+                network: TestCustody.chain.text, address: TestChain.stranger.text, tag: nil,
+                label: label, externalID: "e")
+            return try await test.custody.write { try $0.addAddress(draft, for: tenant) }
+        }
+        let (made, listed) = (try await vault("a", ["k": "v"]), try await entry("a"))
+        try await test.custody.write { books in
+            _ = try books.changeVault(
+                made.id, name: "b", metadata: [:], status: nil, of: tenant)
+            _ = try books.relabel(listed.id, "b", of: tenant)
+        }
+        #expect(try await vault("a", ["k": "v"]).name == "b")
+        #expect(try await entry("a").label == "b")
+        for work in [
+            { _ = try await vault("b") }, { _ = try await vault("a", ["kv": ""]) },
+            { _ = try await vault("ak", ["v": ""]) }, { _ = try await entry("b") },
+        ] as [() async throws -> Void] {
+            let refusal = await #expect(throws: Refusal.self) { try await work() }
+            #expect(refusal?.code == .externalIDReused)
+        }
+    }
+
     @Test func `pages are stable while others are inserted`() async throws {
         let test = try TestCustody()
         let tenant = try await test.tenant()
@@ -218,15 +250,31 @@ import Testing
             let request = try PageRequest(limit: 7, after: cursor)
             let page = try await test.custody.read { try $0.vaults(of: tenant, request) }
             names += page.items.map(\.name)
-            cursor = page.next.flatMap { PageCursor(text: $0.text) }
+            cursor = page.next
             try await open("late \(names.count)")
         } while cursor != nil
         #expect(names == (0..<25).reversed().map { "v\($0)" })
         for limit in [0, -1, 201] {
             #expect(throws: Refusal.self) { try PageRequest(limit: limit) }
         }
-        for text in ["", "x", "0000000000000000", "ffffffffffffffff", "1", "000000000000000A"] {
-            #expect(PageCursor(text: text) == nil)
+    }
+
+    @Test func `a cursor says nothing of what it counts, and is its tenant's alone`() async throws {
+        let test = try TestCustody()
+        let (tenant, other) = (try await test.tenant(), try await test.tenant("Other"))
+        let cursor = PageCursor(number: 7)
+        try await test.custody.read { books in
+            let text = books.text(of: cursor, for: tenant)
+            #expect(books.cursor(text, of: tenant) == cursor)
+            #expect(books.cursor(text, of: other) == nil)
+            #expect(books.text(of: cursor, for: tenant) != text)
+            let last = text.hasSuffix("0") ? "1" : "0"
+            for bad in [
+                "", "x", "0000000000000007", text.uppercased(), String(text.dropLast()) + last,
+                text + "00", String(repeating: "0", count: text.utf8.count),
+            ] where bad != text {
+                #expect(books.cursor(bad, of: tenant) == nil)
+            }
         }
     }
 

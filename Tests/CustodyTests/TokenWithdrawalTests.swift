@@ -159,7 +159,8 @@ import Testing
         let refusal = await #expect(throws: Refusal.self) {
             _ = try await withdraw(from: scene.tokens, scene)
         }
-        #expect(refusal?.code == .needsConsolidation)
+        #expect(refusal?.code == .insufficientGas)
+        #expect(refusal?.message.contains(scene.tokens.depositAddress) == true)
         // Tokens of the tenant at Bob's address can go, since its coins are there.
         try await scene.confirm([
             scene.chain.call([try TestChain.log(2_000_000, to: bob.depositAddress)])
@@ -208,11 +209,12 @@ import Testing
             sourceWallet: tokens, addressBookEntry: nil, destinationAddress: Scene.outside,
             destinationTag: nil, amount: "1", feeLevel: .medium, maxFee: nil, note: nil,
             externalID: nil)
-        let (fees, coin) = try await scene.test.custody.read {
+        let (fees, coin, consolidations) = try await scene.test.custody.read {
             try $0.estimateFee(draft, for: tenant)
         }
         #expect(coin.id == "ETH")
         #expect(fees[.medium] == Self.feeLimit)
+        #expect(consolidations == 0)
     }
 
     @Test func `frees both wallets when the holders refuse`() async throws {

@@ -106,25 +106,6 @@ import Testing
         #expect(try await scene.requests().isEmpty)
     }
 
-    @Test func `needs one address that holds enough`() async throws {
-        var scene = try await Scene()
-        let bob = try await scene.test.wallet("bob", of: scene.tenant)
-        let deposit = scene.chain.deposit(Scene.start, to: bob.depositAddress)
-        try await scene.test.apply(scene.chain.block([deposit]))
-        for _ in 0..<2 { try await scene.test.apply(scene.chain.block()) }
-        let draft = TransferDraft(
-            sourceWallet: bob.id, destinationWallet: scene.alice.id, amount: "0.001", note: nil,
-            externalID: nil)
-        let tenant = scene.tenant
-        try await scene.test.custody.write { _ = try $0.transfer(draft, for: tenant) }
-        let refusal = await #expect(throws: Refusal.self) {
-            _ = try await scene.withdraw(scene.draft("0.0015"))
-        }
-        #expect(refusal?.code == .needsConsolidation)
-        // What one address holds can go, from whichever does.
-        _ = try await scene.withdraw(scene.draft("0.0009"))
-    }
-
     @Test func `two refusals of three end it at once, shown with their reasons`() async throws {
         let scene = try await Scene()
         let asked = try await scene.withdraw(scene.draft())

@@ -28,6 +28,14 @@ extension Decoders {
             address: order.output.address, amount: Amount(UInt32(7))),
         nonce: 8, fee: order.fee)
 
+    /// To an address of the same root key.
+    private static let ownOrder = TransferOrder(
+        chain: order.chain, sourcePath: order.sourcePath, sourceAddress: order.sourceAddress,
+        output: .init(
+            asset: order.output.asset, address: order.output.address, amount: order.output.amount,
+            ownPath: AccountPath(coin: 60, vaultIndex: 1, number: 3)!),
+        nonce: 9, fee: order.fee)
+
     private static func intent(_ purpose: Intent.Purpose) -> Intent {
         Intent(
             environment: .sandbox, tenant: TenantID(unchecked: random("t", 16)),
@@ -39,6 +47,7 @@ extension Decoders {
 
     private static let intentBytes: [[UInt8]] = [
         intent(.transfer(order)).bytes, intent(.transfer(tokenOrder)).bytes,
+        intent(.transfer(ownOrder)).bytes,
         intent(
             .keyCeremony(
                 KeyCeremony(

@@ -11,6 +11,10 @@ import TestKit
 
 /// What clients, chain nodes and operators give the platform.
 extension Decoders {
+    private static let cursorKey = PlatformVaultKey(
+        SealingKey(SecretBytes(copying: random("cursor", 32))))
+    private static let cursorTenant = TenantID(unchecked: random("t", 16))
+
     private static let transfer = EVMTransaction(
         chainID: 1, nonce: 300,
         fee: EVMFeeLimit(gasLimit: 21_000, maxFeePerGas: 30_000_000_000, maxPriorityFeePerGas: 1)!,
@@ -186,9 +190,10 @@ extension Decoders {
             pieces: [":", "::", ".", "ffff", "0", "255"]
         ) { text in NetworkAddress(text).map { $0.isPublic ? text : text } },
         .text(
-            "PageCursor", seeds: [PageCursor(number: 1).text, PageCursor(number: .max).text],
+            "PageCursor",
+            seeds: [1, .max].map { cursorKey.text(of: PageCursor(number: $0), for: cursorTenant) },
             pieces: ["0", "f", "F", "8"]
-        ) { PageCursor(text: $0)?.text },
+        ) { text in cursorKey.cursor(text, of: cursorTenant).map { _ in text } },
         .text("Hex", seeds: ["00ff", "ABcd"], pieces: ["0", "g", "F"], isCanonical: false) {
             Hex.decode($0).map { Hex.encode($0) }
         },

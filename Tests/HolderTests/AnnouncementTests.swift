@@ -252,6 +252,58 @@ import Threshold
         #expect(try scene.known(by: 0)?.firstSeen == SimulatedQuorum.start)
     }
 
+    /// A transfer to an address under a root key, marked as the signing key's own.
+    private func ownTransfer(
+        _ scene: Scene, number: UInt32, under certificate: KeyCertificate? = nil, request: UInt8
+    ) -> (Intent, TransferOrder) {
+        let order = scene.quorum.order(nonce: UInt64(request))
+        let own = scene.quorum.order(number: number, certificate: certificate)
+        let marked = TransferOrder(
+            chain: order.chain, sourcePath: order.sourcePath, sourceAddress: order.sourceAddress,
+            output: .init(
+                asset: order.output.asset, address: own.sourceAddress, amount: order.output.amount,
+                ownPath: own.sourcePath),
+            nonce: order.nonce, fee: order.fee)
+        return (scene.quorum.intent(.transfer(marked), request: request), marked)
+    }
+
+    @Test func `of its own root key needs no announcement, and is signed for at once`() throws {
+        let scene = try Scene("own", cooling: 600)
+        let (transfer, order) = ownTransfer(scene, number: 3, request: 50)
+        #expect(try scene.answers(to: transfer) == Self.all("approval"))
+        scene.quorum.proposeSigning(transfer, order, [0, 1])
+        try scene.quorum.run()
+        #expect(scene.quorum.signatures[transfer.digest]?.count == 2)
+        // Its fee is reserved and its amount is not.
+        let (database, root) = (
+            scene.quorum.members[0].database, scene.quorum.certificate!.publicKey
+        )
+        let spent = try database.commit {
+            try database.spent(
+                of: SimulatedQuorum.asset, under: root, since: 0, except: .sha256([]))
+        }
+        #expect(spent == order.fee.most)
+    }
+
+    @Test func `that a platform calls the key's own and is not gets no signature`() throws {
+        let scene = try Scene("not own")
+        let thief = try Scene("thief")
+        let (transfer, order) = ownTransfer(
+            scene, number: 3, under: thief.quorum.certificate, request: 50)
+        let far = ownTransfer(scene, number: 1000, request: 51)
+        for (intent, order) in [(transfer, order), far] {
+            #expect(try scene.answers(to: intent) == Self.all("refusal wrong_destination"))
+            scene.quorum.proposeSigning(intent, order, [0, 1])
+            try scene.quorum.run()
+        }
+        // Approved for an own address, and proposed for signing another.
+        let (good, _) = ownTransfer(scene, number: 4, request: 52)
+        #expect(try scene.answers(to: good) == Self.all("approval"))
+        scene.quorum.proposeSigning(good, order, [0, 1])
+        try scene.quorum.run()
+        #expect(scene.quorum.signatures.isEmpty)
+    }
+
     @Test func `announced by whoever has no intent key is not announced`() throws {
         let scene = try Scene("forged")
         let forged = scene.intent(.add)

@@ -178,6 +178,96 @@ import Testing
         for (expected, finding) in rows { #expect(code(finding) == expected) }
     }
 
+    /// A transfer to an address of the same root key, which nobody announced.
+    private func ownOrder(
+        _ quorum: SimulatedQuorum, to number: UInt32 = 1, at path: AccountPath? = nil,
+        address: String? = nil, amount: UInt64 = 1000
+    ) -> Intent {
+        let order = quorum.order(amount: amount)
+        return quorum.intent(
+            .transfer(
+                TransferOrder(
+                    chain: order.chain, sourcePath: order.sourcePath,
+                    sourceAddress: order.sourceAddress,
+                    output: .init(
+                        asset: order.output.asset,
+                        address: address ?? quorum.order(number: number).sourceAddress,
+                        amount: order.output.amount,
+                        ownPath: path ?? AccountPath(coin: 60, vaultIndex: 5, number: number)),
+                    nonce: 0, fee: order.fee)))
+    }
+
+    @Test func `to its own addresses it needs no announcement, and spends the fee alone`() throws {
+        // The amount is above all limits but leaves nobody; the fee is 21,000 gas at 10^9.
+        let rules = SimulatedQuorum.rules(
+            perTransaction: 500, perDay: 21_000_000_000_000, addressCooling: 600)
+        let finding = try judge(rules: rules, destination: nil) { ownOrder($0) }
+        guard case .approve(let approved) = finding else {
+            Issue.record("\(finding)")
+            return
+        }
+        #expect(approved.spending == [SimulatedQuorum.asset: Amount(UInt128(21_000_000_000_000))!])
+        let quorum = try Self.quorum.get()
+        guard case .transfer(let order) = ownOrder(quorum).purpose else { return }
+        #expect(approved.items == quorum.items(order))
+    }
+
+    @Test func `what is called its own and is not, it refuses`() throws {
+        let other = try SimulatedQuorum(SigningThreshold(2, of: 3)!, seed: "another root")
+        try other.generateKey()
+        let path = { (coin: UInt32, vault: UInt32, number: UInt32) in
+            AccountPath(coin: coin, vaultIndex: vault, number: number)!
+        }
+        func at(_ path: AccountPath, _ quorum: SimulatedQuorum) throws -> String {
+            let key = try #require(quorum.certificate?.verified()?.key.key(of: ECDSA.self))
+            return EVMAddress(DerivedKey(path.derivation, of: key)!.publicKey).text
+        }
+        let quorum = try Self.quorum.get()
+        func judged(
+            _ path: AccountPath, _ address: String, _ rules: HolderRules = SimulatedQuorum.rules(),
+            spent: UInt64 = 0, amount: UInt64 = 1000
+        ) throws -> String {
+            code(
+                try judge(rules: rules, spent: spent, destination: nil) {
+                    ownOrder($0, at: path, address: address, amount: amount)
+                })
+        }
+        let good = path(60, 5, 1)
+        let rows: [(String, String)] = [
+            ("approve", try judged(good, at(good, quorum))),
+            ("approve", try judged(path(60, 9, 999), at(path(60, 9, 999), quorum))),
+            // A stranger's, one of another root at this path, and ours at another path.
+            ("refuse wrong_destination", try judged(good, SimulatedQuorum.stranger)),
+            ("refuse wrong_destination", try judged(good, at(good, other))),
+            ("refuse wrong_destination", try judged(good, at(path(60, 5, 2), quorum))),
+            ("refuse wrong_destination", try judged(path(60, 6, 1), at(good, quorum))),
+            // Where nobody would look, of another coin, and to itself.
+            (
+                "refuse wrong_destination",
+                try judged(path(60, 5, 1000), at(path(60, 5, 1000), quorum))
+            ),
+            ("refuse wrong_destination", try judged(path(61, 5, 1), at(path(61, 5, 1), quorum))),
+            ("refuse wrong_destination", try judged(path(60, 5, 0), at(path(60, 5, 0), quorum))),
+            // Another spelling of the right one.
+            ("refuse wrong_destination", try judged(good, at(good, quorum).lowercased())),
+            ("refuse amount_zero", try judged(good, at(good, quorum), amount: 0)),
+            (
+                "refuse fee_above_limit",
+                try judged(good, at(good, quorum), SimulatedQuorum.rules(fee: 20_999_999_999_999))
+            ),
+            (
+                "wait daily_limit",
+                try judged(
+                    good, at(good, quorum), SimulatedQuorum.rules(perDay: 30_000_000_000_000),
+                    spent: 9_000_000_000_001)
+            ),
+        ]
+        for (at, row) in rows.enumerated() { #expect(row.1 == row.0, "row \(at)") }
+        // Unmarked it is an address like any other.
+        let unmarked = try judge(destination: nil) { order($0, to: try? at(good, $0)) }
+        #expect(code(unmarked) == "refuse address_not_announced")
+    }
+
     /// Limits of the token, and by themselves those of the coin that pays.
     private func tokenRules(
         perTransaction: UInt32 = 5000, perDay: UInt32 = 9000, fee: UInt64 = 100_000_000_000_000,

@@ -34,7 +34,7 @@ extension Endpoint {
             ], answer: .page(Resource.entryShape)
         ) { call in
             let status = try call.value("status") { AddressBookEntry.Status(rawValue: $0) }
-            return Resource.page(
+            return call.list(
                 try call.books.store.addressBook(of: call.tenant, status: status, call.page()),
                 Resource.entry)
         },

@@ -24,7 +24,7 @@ extension Endpoint {
                 vault: try call.value("vaultId") { VaultID(text: $0.lowercased()) },
                 from: try call.value("from") { Timestamp(text: $0) },
                 to: try call.value("to") { Timestamp(text: $0) })
-            return Resource.page(
+            return call.list(
                 try call.books.store.audit(of: call.tenant, matching: filter, call.page()),
                 Resource.audit)
         },

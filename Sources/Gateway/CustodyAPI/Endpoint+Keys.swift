@@ -34,7 +34,7 @@ extension Endpoint {
             "listKeys", "keys", .keysManage, "Lists API keys, those that are revoked included.",
             answer: .page(Resource.keyShape)
         ) { call in
-            Resource.page(try call.books.store.apiKeys(of: call.tenant, call.page())) {
+            call.list(try call.books.store.apiKeys(of: call.tenant, call.page())) {
                 Resource.key($0, at: call.books.now)
             }
         },

@@ -53,8 +53,9 @@ extension Endpoint {
             var fields = try call.fields()
             let draft = WithdrawalDraft(&fields)
             try fields.finish()
-            let (fees, asset) = try call.books.estimateFee(draft, for: call.tenant)
-            return Resource.fees(fees, asset)
+            let (fees, asset, consolidations) = try call.books.estimateFee(
+                draft, for: call.tenant)
+            return Resource.fees(fees, asset, consolidations: consolidations)
         },
         Endpoint(
             name: "cancelTransaction", method: .post,
@@ -72,7 +73,7 @@ extension Endpoint {
             "listTransactions", "transactions", .transactionsRead, "Lists transactions.",
             query: [
                 Member("walletId", .uuid, optional: true), Member("vaultId", .uuid, optional: true),
-                Member("type", .choice(Transaction.Kind.self), optional: true),
+                Member("type", Resource.kinds, optional: true),
                 Member("status", .choice(Transaction.Status.self), optional: true),
                 Member("from", .time, optional: true, "created then or later"),
                 Member("to", .time, optional: true, "created before"),
@@ -81,11 +82,13 @@ extension Endpoint {
             let filter = TransactionFilter(
                 wallet: try call.value("walletId") { WalletID(text: $0.lowercased()) },
                 vault: try call.value("vaultId") { VaultID(text: $0.lowercased()) },
-                kind: try call.value("type") { Transaction.Kind(rawValue: $0) },
+                kind: try call.value("type") { text in
+                    Transaction.Kind.listed.first { $0.rawValue == text }
+                },
                 status: try call.value("status") { Transaction.Status(rawValue: $0) },
                 from: try call.value("from") { Timestamp(text: $0) },
                 to: try call.value("to") { Timestamp(text: $0) })
-            return try Resource.page(
+            return try call.list(
                 try call.books.transactions(of: call.tenant, matching: filter, call.page())
             ) { try call.show($0) }
         },

@@ -29,7 +29,7 @@ extension Endpoint {
         .get(
             "listVaults", "vaults", .vaultsRead, "Lists vaults.", answer: .page(Resource.vaultShape)
         ) { call in
-            Resource.page(
+            call.list(
                 try call.books.vaults(of: call.tenant, call.page()), Resource.vault)
         },
         .get(
@@ -77,7 +77,10 @@ extension Endpoint {
                 Member("assetId", .text(), "of `GET /assets`"),
                 Member("label", .text(most: Wallet.labelMost), optional: true),
             ], status: 201, answer: Resource.walletShape,
-            refusals: [.unknownAsset, .frozen, .walletExists, .keyNotReady, .chainUnavailable]
+            refusals: [
+                .unknownAsset, .frozen, .walletExists, .keyNotReady, .chainUnavailable,
+                .tooManyAddresses,
+            ]
         ) { call in
             let vault: VaultID = try call.id("vault")
             var fields = try call.fields()
@@ -90,7 +93,7 @@ extension Endpoint {
             answer: .page(Resource.walletShape)
         ) { call in
             let vault = try call.books.vault(call.id("vault"), of: call.tenant)
-            return try Resource.page(
+            return try call.list(
                 try call.books.store.wallets(in: vault.id, call.page())
             ) { try call.show($0) }
         },
@@ -98,6 +101,28 @@ extension Endpoint {
             "getWallet", "wallets/{wallet}", .walletsRead, "Shows a wallet and its balance.",
             answer: Resource.walletShape
         ) { call in try call.show(try call.books.wallet(call.id("wallet"), of: call.tenant)) },
+        .change(
+            .post, "openDepositAddress", "wallets/{wallet}/addresses", .walletsCreate,
+            "Opens a further deposit address of a wallet.",
+            body: [Member("label", .text(most: Wallet.labelMost), optional: true)],
+            status: 201, answer: Resource.addressShape,
+            refusals: [.frozen, .keyNotReady, .tooManyAddresses]
+        ) { call in
+            let wallet: WalletID = try call.id("wallet")
+            var fields = try call.fields()
+            let label = fields.string("label")
+            try fields.finish()
+            return Resource.address(
+                try call.books.openAddress(label: label, for: wallet, of: call.tenant))
+        },
+        .get(
+            "listDepositAddresses", "wallets/{wallet}/addresses", .walletsRead,
+            "Lists the deposit addresses of a wallet.", answer: .page(Resource.addressShape)
+        ) { call in
+            call.list(
+                try call.books.addresses(of: call.id("wallet"), call.tenant, call.page()),
+                Resource.address)
+        },
         .get(
             "listAssets", "assets", .assetsRead,
             "Lists the assets that wallets can be opened for, or those that were disabled.",

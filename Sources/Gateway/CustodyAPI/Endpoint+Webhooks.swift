@@ -52,7 +52,7 @@ extension Endpoint {
             let filter = EventFilter(
                 type: try call.value("type") { DomainEventTypes.all.contains($0) ? $0 : nil },
                 state: try call.value("state") { RecordedEvent.State(rawValue: $0) })
-            return Resource.page(
+            return call.list(
                 try call.books.store.events(of: call.tenant, matching: filter, call.page())
             ) { Resource.event($0) }
         },

@@ -143,7 +143,17 @@ struct Call {
     func page() throws -> PageRequest {
         try PageRequest(
             limit: try value("limit") { Int($0) },
-            after: try value("after") { PageCursor(text: $0) })
+            after: try value("after") { books.cursor($0, of: tenant) })
+    }
+
+    /// A page as it is answered.
+    func list<Item>(
+        _ page: Page<Item>, _ show: (Item) throws -> JSONValue
+    ) rethrows -> JSONValue {
+        .object([
+            "items": .array(try page.items.map(show)),
+            "next": .optional(page.next.map { books.text(of: $0, for: tenant) }),
+        ])
     }
 
     /// A query parameter; nil if it is not there.

@@ -71,6 +71,20 @@ enum Resource {
         ])
     }
 
+    static let addressShape = Shape.named(
+        "DepositAddress",
+        [
+            Member("address", .text()), Member("path", .text(), "where it is derived"),
+            Member("label", .nullable(.text())), Member("createdAt", .time),
+        ])
+
+    static func address(_ address: WalletAddress) -> JSONValue {
+        .object([
+            "address": .string(address.text), "path": .string(address.path.text),
+            "label": .optional(address.label), "createdAt": .string(address.createdAt.text),
+        ])
+    }
+
     static let balanceShape = Shape.named(
         "Balance",
         [
@@ -104,15 +118,20 @@ enum Resource {
         [
             Member("slow", .amount), Member("medium", .amount), Member("fast", .amount),
             Member("assetId", .text(), "the coin that fees are paid in"),
+            Member(
+                "consolidations", .integer(0...Books.consolidationsMost),
+                "transfers to one address that must go before, whose fees are in the others"),
         ])
 
-    static func fees(_ fees: [FeeLevel: Amount], _ asset: Asset) -> JSONValue {
+    static func fees(
+        _ fees: [FeeLevel: Amount], _ asset: Asset, consolidations: Int
+    ) -> JSONValue {
         func text(_ level: FeeLevel) -> JSONValue {
             .optional(fees[level]?.text(decimals: asset.decimals))
         }
         return .object([
             "slow": text(.slow), "medium": text(.medium), "fast": text(.fast),
-            "assetId": .string(asset.id),
+            "assetId": .string(asset.id), "consolidations": .integer(consolidations),
         ])
     }
 
@@ -156,10 +175,12 @@ enum Resource {
         ])
     }
 
+    static let kinds = Shape.choice(Transaction.Kind.listed.map(\.rawValue))
+
     static let transactionShape = Shape.named(
         "Transaction",
         [
-            Member("id", .uuid), Member("type", .choice(Transaction.Kind.self)),
+            Member("id", .uuid), Member("type", kinds),
             Member("status", .choice(Transaction.Status.self)),
             Member("subStatus", .nullable(.choice(Waiting.Cause.self)), "what is awaited"),
             Member("vaultId", .uuid), Member("walletId", .uuid),
@@ -167,6 +188,8 @@ enum Resource {
             Member("amount", .amount), Member("fee", .nullable(.amount), "what was paid"),
             Member("feeAssetId", .nullable(.text()), "the coin that the fee is paid in"),
             Member("maxFee", .nullable(.amount), "what was reserved for the fee"),
+            Member(
+                "consolidation", .nullable(consolidationShape), "where no address held enough"),
             Member("sourceAddress", .nullable(.text())),
             Member("destinationAddress", .nullable(.text())),
             Member("txHash", .nullable(.text())), Member("confirmations", .integer()),
@@ -201,6 +224,47 @@ enum Resource {
             Member("at", .time),
         ])
 
+    private static let consolidationShape = Shape.named(
+        "Consolidation",
+        [
+            Member("maxFee", .amount, "what was reserved for the fees of all transfers"),
+            Member("fee", .amount, "what of them was paid"),
+            Member(
+                "transfers",
+                .list(
+                    .object([
+                        Member("id", .uuid), Member("status", .choice(Transaction.Status.self)),
+                        Member("sourceAddress", .nullable(.text())),
+                        Member("destinationAddress", .nullable(.text())),
+                        Member("amount", .amount), Member("fee", .nullable(.amount)),
+                        Member("txHash", .nullable(.text())),
+                    ]))),
+        ])
+
+    private static func consolidation(
+        _ view: TransactionView, _ asset: Asset, _ coin: Asset
+    ) -> JSONValue {
+        guard view.transaction.consolidationsLeft > 0 || !view.consolidations.isEmpty else {
+            return .null
+        }
+        return .object([
+            "maxFee": .string(view.consolidationFeeLimit.text(decimals: coin.decimals)),
+            "fee": .string(view.consolidationFee.text(decimals: coin.decimals)),
+            "transfers": .array(
+                view.consolidations.map { transfer in
+                    .object([
+                        "id": .string(transfer.id.text),
+                        "status": .string(transfer.status.rawValue),
+                        "sourceAddress": .optional(transfer.sourceAddress),
+                        "destinationAddress": .optional(transfer.destinationAddress),
+                        "amount": .string(transfer.amount.text(decimals: asset.decimals)),
+                        "fee": .optional(transfer.fee?.text(decimals: coin.decimals)),
+                        "txHash": .optional(transfer.hash.map { "0x" + $0.hex }),
+                    ])
+                }),
+        ])
+    }
+
     static func transaction(_ view: TransactionView, _ asset: Asset) -> JSONValue {
         let transaction = view.transaction
         func text(_ amount: Amount?, of asset: Asset) -> JSONValue {
@@ -219,6 +283,7 @@ enum Resource {
             "feeAssetId": .optional(view.feeAsset?.id),
             "maxFee": transaction.kind == .withdrawal
                 ? text(transaction.feeLimit, of: feeAsset) : .null,
+            "consolidation": consolidation(view, asset, feeAsset),
             "sourceAddress": .optional(transaction.sourceAddress),
             "destinationAddress": .optional(transaction.destinationAddress),
             "txHash": .optional(transaction.hash.map { "0x" + $0.hex }),
@@ -256,14 +321,6 @@ enum Resource {
         .object([
             "holder": .string(refusal.holder), "code": .string(refusal.code),
             "reason": .string(refusal.sentence), "at": .string(refusal.at.text),
-        ])
-    }
-
-    static func page<Item>(_ page: Page<Item>, _ show: (Item) throws -> JSONValue) rethrows
-        -> JSONValue
-    {
-        .object([
-            "items": .array(try page.items.map(show)), "next": .optional(page.next?.text),
         ])
     }
 }

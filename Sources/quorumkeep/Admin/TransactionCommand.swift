@@ -54,8 +54,8 @@ struct TransactionStory {
     var lines: [String] {
         get throws {
             let view = try books.view(transaction)
-            return try head(view) + course(view) + waiting(view) + signing() + broadcasts()
-                + events()
+            return try head(view) + course(view) + waiting(view) + consolidations(view) + signing()
+                + broadcasts() + events()
         }
     }
 
@@ -83,6 +83,7 @@ struct TransactionStory {
         } else if transaction.feeLimit != .zero {
             add("fee", "at most \(fee(transaction.feeLimit))")
         }
+        add("withdrawal", transaction.parent?.text)
         add("hash", transaction.hash.map { "0x\($0.hex)" })
         if let block = transaction.blockNumber {
             add(
@@ -108,6 +109,18 @@ struct TransactionStory {
             "Waits for", "  \(waiting.cause.rawValue)\(who), since \(waiting.since.text)",
             "  \(waiting.next)",
         ]
+    }
+
+    /// The transfers that gather what it needs: each has a story of its own.
+    private func consolidations(_ view: TransactionView) -> [String] {
+        (view.consolidations.isEmpty ? [] : ["Consolidation"])
+            + view.consolidations.map { transfer in
+                let asset = books.settings.asset(transfer.asset)
+                return "  \(transfer.id.text)  \(Self.padded(transfer.status.rawValue, 17))"
+                    + "\(transfer.amount.text(decimals: asset?.decimals ?? 0)) \(transfer.asset) "
+                    + "from \(transfer.sourceAddress ?? "?") to "
+                    + (transfer.destinationAddress ?? "?")
+            }
     }
 
     private func signing() throws -> [String] {
