@@ -53,10 +53,15 @@ extension Books {
         guard let keyVault = try keyVault(of: tenant, .ecdsaSecp256k1) else {
             throw Refusal(.keyNotReady, "The tenant has no key vault.")
         }
+        let index = try store.nextVaultIndex(under: keyVault.id)
+        guard index < AccountPath.vaultsMost else {
+            throw Refusal(
+                .tooManyVaults, "There are \(index) vaults, the most that a tenant can have.")
+        }
         let vault = Vault(
-            id: newID(), tenant: tenant, keyVault: keyVault.id,
-            index: try store.nextVaultIndex(under: keyVault.id), externalID: externalID,
-            name: name, metadata: draft.metadata, content: content, createdAt: now)
+            id: newID(), tenant: tenant, keyVault: keyVault.id, index: index,
+            externalID: externalID, name: name, metadata: draft.metadata, content: content,
+            createdAt: now)
         try admit(vault.id)
         try store.insert(vault)
         return vault

@@ -40,7 +40,7 @@ struct Problem: Error {
         switch code {
         case .invalid, .unknownAsset, .unknownNetwork, .insufficientFunds, .belowMinimum,
             .sameWallet, .differentAssets, .frozen, .feeTooHigh, .insufficientGas,
-            .needsConsolidation, .vaultNotEmpty, .tooManyAddresses:
+            .needsConsolidation, .vaultNotEmpty, .tooManyAddresses, .tooManyVaults:
             .badRequest
         case .notInAddressBook, .vaultNotAllowed, .exceedsOwnRights: .forbidden
         case .notFound: .notFound
