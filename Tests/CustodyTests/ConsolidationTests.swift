@@ -207,6 +207,7 @@ import Testing
         let second = try await scene.base.withdraw(scene.base.draft("0.00045"))
         #expect(try await scene.base.requests().isEmpty)
         #expect(try await scene.base.read(second).waiting?.cause == .sourceAddress)
+        #expect(try await scene.base.read(second).waiting?.who == [withdrawal.id.text])
         let signed = try await scene.base.sign(request)
         // What is left at the source after that transfer can go at once.
         let early = try #require(try await scene.base.requests().first)
