@@ -129,16 +129,17 @@ extension Books {
             ceremony.group == group.id, let plan = descriptor.plan, plan.kind == group.kind,
             plan.threshold == ceremony.threshold, plan.holders == ceremony.holders,
             plan.source?.group == ceremony.source,
-            try store.keyVault(group.keyVault)?.scheme == descriptor.scheme
+            group.scheme == descriptor.scheme
         else { return nil }
         return ceremony
     }
 
-    /// Whether the key is the key vault's own, if it has one: a ceremony never changes it.
+    /// Whether the key is the one that its key vault has of the scheme, if it has one: a ceremony
+    /// never changes it.
     private func isSameKey(_ key: AnySharedKey, _ group: HolderGroup) throws -> Bool {
-        guard let keyVault = try store.keyVault(group.keyVault) else { return false }
-        guard let main = try store.group(keyVault.main)?.certificate?.claimed()?.key else {
-            return group.id == keyVault.main
+        guard let kept = try store.key(group.scheme, of: group.keyVault) else { return false }
+        guard let main = try store.group(kept.main)?.certificate?.claimed()?.key else {
+            return group.id == kept.main
         }
         return key.publicKey == main.publicKey && key.chainCode == main.chainCode
     }

@@ -50,7 +50,7 @@ extension Books {
             try admit(existing.id)
             return existing
         }
-        guard let keyVault = try keyVault(of: tenant, .ecdsaSecp256k1) else {
+        guard let keyVault = try defaultKeyVault(of: tenant) else {
             throw Refusal(.keyNotReady, "The tenant has no key vault.")
         }
         let vault = Vault(
@@ -133,7 +133,7 @@ extension Books {
                 .walletExists, field: "assetId", "The vault has a wallet for '\(asset.id)' already."
             )
         }
-        let (_, key) = try activeKey(of: tenant)
+        let key = try activeKey(of: vault.keyVault)
         // A deposit before the first block that is followed would never be seen.
         guard try store.chainState(asset.asset.chain) != nil else {
             throw Refusal(
@@ -192,7 +192,7 @@ extension Books {
         guard vault.status != .archived else {
             throw Refusal(.frozen, "The vault is archived.")
         }
-        let (_, key) = try activeKey(of: tenant)
+        let key = try activeKey(of: vault.keyVault)
         return try deriveAddress(
             of: vault, on: try asset(wallet.asset).asset.chain, label: label, key)
     }

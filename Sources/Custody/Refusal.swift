@@ -27,6 +27,7 @@ public struct Refusal: Error, Equatable, Sendable {
         case belowMinimum = "below_minimum"
         case sameWallet = "same_wallet"
         case differentAssets = "different_assets"
+        case differentKeyVaults = "different_key_vaults"
         case frozen
         case feeTooHigh = "fee_too_high"
         case insufficientGas = "insufficient_gas"

@@ -30,9 +30,13 @@ public protocol CustodyStore {
     func tenant(_ id: TenantID) throws -> Tenant?
     func tenants() throws -> [Tenant]
     func insert(_ keyVault: KeyVault) throws
-    func update(_ keyVault: KeyVault) throws
     func keyVault(_ id: KeyVaultID) throws -> KeyVault?
+    /// The oldest first.
     func keyVaults(of tenant: TenantID) throws -> [KeyVault]
+    /// Takes the place of what was kept of the key.
+    func put(_ key: VaultKey) throws
+    func key(_ scheme: SignatureScheme, of keyVault: KeyVaultID) throws -> VaultKey?
+    func keys(of keyVault: KeyVaultID) throws -> [VaultKey]
     func insert(_ group: HolderGroup) throws
     func update(_ group: HolderGroup) throws
     func group(_ id: GroupID) throws -> HolderGroup?
@@ -98,9 +102,9 @@ public protocol CustodyStore {
     ) throws -> Page<WalletAddress>
     /// The vault's address that its wallets on the chain show.
     func firstAddress(of vault: VaultID, on chain: ChainID) throws -> WalletAddress?
-    /// The tenant's addresses, or the vault's, that hold as much; the fullest of the asset first.
+    /// The key vault's addresses, or the vault's, that hold as much; the fullest of the asset first.
     func addresses(
-        of tenant: TenantID, in vault: VaultID?, holding need: SourceNeed, most: Int
+        under keyVault: KeyVaultID, in vault: VaultID?, holding need: SourceNeed, most: Int
     ) throws -> [WalletAddress]
     func setNextNonce(_ nonce: UInt64, of address: WalletAddress) throws
     /// What the chain says that an address holds.
@@ -156,10 +160,13 @@ public protocol CustodyStore {
     // What holders are told of the address book.
     /// Takes the place of what the holder was told of the entry before.
     func put(_ notice: AddressNotice) throws
-    /// Has the holder told of every entry that stands and that it was told nothing of.
-    func addNotices(of tenant: TenantID, for holder: IdentityPublicKey, at: Timestamp) throws
+    /// Has the holder told, under the key vault's key, of every entry that stands and that it was
+    /// told nothing of.
+    func addNotices(
+        under keyVault: KeyVaultID, for holder: IdentityPublicKey, at: Timestamp) throws
     /// Has the holder told again of every entry that stands.
-    func repeatNotices(of tenant: TenantID, for holder: IdentityPublicKey, at: Timestamp) throws
+    func repeatNotices(
+        under keyVault: KeyVaultID, for holder: IdentityPublicKey, at: Timestamp) throws
     /// Whatever the holder was not told yet is said now.
     func hastenNotices(for holder: IdentityPublicKey, at: Timestamp) throws
     /// What the holder is to be told now, at most so many with those that it has not answered since

@@ -39,7 +39,8 @@ struct Problem: Error {
     private static func status(_ code: Refusal.Code) -> HTTPResponse.Status {
         switch code {
         case .invalid, .unknownAsset, .unknownNetwork, .insufficientFunds, .belowMinimum,
-            .sameWallet, .differentAssets, .frozen, .feeTooHigh, .insufficientGas,
+            .sameWallet, .differentAssets, .differentKeyVaults, .frozen, .feeTooHigh,
+            .insufficientGas,
             .needsConsolidation, .vaultNotEmpty, .tooManyAddresses:
             .badRequest
         case .notInAddressBook, .vaultNotAllowed, .exceedsOwnRights: .forbidden

@@ -7,55 +7,19 @@ import Identity
 import Intents
 import KeyGroups
 
-/// Key vaults, groups, ceremonies, check-ups.
+/// Groups, ceremonies, check-ups.
 extension SQLStore {
-    func insert(_ keyVault: KeyVault) throws {
-        try run(
-            """
-            INSERT INTO key_vaults (id, tenant, scheme, main_group, signing_group, created_at)
-            VALUES (?, ?, ?, ?, ?, ?)
-            """,
-            [
-                keyVault.id.data, keyVault.tenant.data, Int64(keyVault.scheme.rawValue),
-                keyVault.main.data, keyVault.signing.data, keyVault.createdAt.milliseconds,
-            ])
-    }
-
-    func update(_ keyVault: KeyVault) throws {
-        try run(
-            "UPDATE key_vaults SET signing_group = ? WHERE id = ?",
-            [keyVault.signing.data, keyVault.id.data])
-    }
-
-    func keyVault(_ id: KeyVaultID) throws -> KeyVault? {
-        try row("SELECT * FROM key_vaults WHERE id = ?", [id.data]).map(Self.keyVault)
-    }
-
-    func keyVaults(of tenant: TenantID) throws -> [KeyVault] {
-        try rows("SELECT * FROM key_vaults WHERE tenant = ? ORDER BY scheme", [tenant.data])
-            .map(Self.keyVault)
-    }
-
-    private static func keyVault(_ row: Row) throws -> KeyVault {
-        guard let scheme = SignatureScheme(rawValue: try row.number("scheme")) else {
-            throw row.corrupt("scheme")
-        }
-        return KeyVault(
-            id: try row.value("id"), tenant: try row.value("tenant"), scheme: scheme,
-            main: try row.value("main_group"), signing: try row.value("signing_group"),
-            createdAt: row.time("created_at"))
-    }
-
     func insert(_ group: HolderGroup) throws {
         try run(
             """
             INSERT INTO holder_groups
-                (id, key_vault, kind, required, identities, indices, last_epoch, certificate,
-                 active_since, signatures, created_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (id, key_vault, scheme, kind, required, identities, indices, last_epoch,
+                 certificate, active_since, signatures, created_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
-                group.id.data, group.keyVault.data, Int64(group.kind.rawValue),
+                group.id.data, group.keyVault.data, Int64(group.scheme.rawValue),
+                Int64(group.kind.rawValue),
                 group.threshold.required, Self.identities(group.holders),
                 Self.indices(group.holders), Int64(group.lastEpoch), group.certificate?.bytes.data,
                 group.activeSince?.milliseconds, group.signatures, group.createdAt.milliseconds,
@@ -89,12 +53,16 @@ extension SQLStore {
         guard let kind = GroupKind(rawValue: try row.number("kind")) else {
             throw row.corrupt("kind")
         }
+        guard let scheme = SignatureScheme(rawValue: try row.number("scheme")) else {
+            throw row.corrupt("scheme")
+        }
         let (threshold, holders) = try quorum(row)
         let certificate =
             row["certificate"] == nil ? nil : try KeyCertificate(try row.bytes("certificate"))
         return HolderGroup(
-            id: try row.value("id"), keyVault: try row.value("key_vault"), kind: kind,
-            threshold: threshold, holders: holders, lastEpoch: try row.number("last_epoch"),
+            id: try row.value("id"), keyVault: try row.value("key_vault"), scheme: scheme,
+            kind: kind, threshold: threshold, holders: holders,
+            lastEpoch: try row.number("last_epoch"),
             certificate: certificate, activeSince: row.optionalTime("active_since"),
             signatures: row["signatures"], createdAt: row.time("created_at"))
     }

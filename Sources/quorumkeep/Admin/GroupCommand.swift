@@ -27,8 +27,9 @@ struct GroupCommand: AsyncParsableCommand {
             let lines = try await custody.read { books in
                 try books.store.tenants().flatMap { tenant in
                     try books.store.keyVaults(of: tenant.id).flatMap { keyVault in
-                        try books.store.groups(of: keyVault.id).flatMap {
-                            try Self.lines($0, keyVault, tenant, books)
+                        let keys = try books.store.keys(of: keyVault.id)
+                        return try books.store.groups(of: keyVault.id).flatMap {
+                            try Self.lines($0, keyVault, keys.map(\.signing), tenant, books)
                         }
                     }
                 }
@@ -37,7 +38,8 @@ struct GroupCommand: AsyncParsableCommand {
         }
 
         private static func lines(
-            _ group: HolderGroup, _ keyVault: KeyVault, _ tenant: Tenant, _ books: Books
+            _ group: HolderGroup, _ keyVault: KeyVault, _ signing: [GroupID], _ tenant: Tenant,
+            _ books: Books
         ) throws -> [String] {
             let names = try books.holderNames()
             func named(_ holders: [IdentityPublicKey]) -> String {
@@ -45,10 +47,10 @@ struct GroupCommand: AsyncParsableCommand {
             }
             let quorum = "\(group.threshold.required) of \(group.threshold.holders)"
             let state = group.epoch.map { "epoch \($0)" } ?? "no shares yet"
-            let signs = group.id == keyVault.signing ? ", signs" : ""
+            let signs = signing.contains(group.id) ? ", signs" : ""
             var lines = [
-                "\(group.id)  \(group.kind.name)  \(keyVault.scheme.name)  \(quorum)  "
-                    + "\(state)\(signs)  \(tenant.name)",
+                "\(group.id)  \(group.kind.name)  \(group.scheme.name)  \(quorum)  "
+                    + "\(state)\(signs)  \(tenant.name)  \(keyVault.name)",
                 "    holders: \(named(group.holders.identities))",
             ]
             if let key = group.certificate?.claimed()?.key {
@@ -118,7 +120,7 @@ struct GroupCommand: AsyncParsableCommand {
                     let holders = try names.map { try books.holder(named: $0) }
                     let ceremony =
                         kind == .main
-                        ? try books.createKeyVault(
+                        ? try books.createKey(
                             for: tenant, scheme, threshold: threshold, holders: holders
                         ).1
                         : try books.createGroup(
