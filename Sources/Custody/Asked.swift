@@ -79,7 +79,8 @@ extension Books {
         ]
         let source = try ceremony.source.flatMap { try store.group($0) }
         if let source {
-            quorums.append(.init(holders: source.holders, required: source.threshold.required))
+            let dealers = ceremony.dealers.flatMap { source.holders.only($0) } ?? source.holders
+            quorums.append(.init(holders: dealers, required: source.threshold.required))
         }
         return Asked(
             quorums: quorums, scheme: group.scheme, certificate: nil,

@@ -4,9 +4,9 @@ import Intents
 /// Gathering on one address what a withdrawal needs, where none holds enough
 /// (docs/decisions/0012-consolidation.md).
 ///
-/// The transfers are transactions with intents of their own, and go from one address to
-/// another under the same key, so that of the ledger they touch nothing but their fees. These are reserved with the
-/// withdrawal.
+/// The transfers are transactions with intents of their own, and go from one address to another
+/// under the same key, so that of the ledger they touch nothing but their fees. These are reserved
+/// with the withdrawal.
 extension Books {
     /// Most transfers that gather the funds of one withdrawal.
     public static let consolidationsMost = 16

@@ -22,9 +22,11 @@ extension Books {
                 .invalid, field: "scheme", "The tenant has a key for \(scheme.name) already.")
         }
         let (threshold, roster) = try Self.quorum(required, of: holders.map(\.identity))
+        let record = try insertRecord(.main, keyVault.id, threshold, holders)
         let group = HolderGroup(
             id: GroupID(unchecked: newID(CeremonyID.self).bytes), keyVault: keyVault.id,
-            scheme: scheme, kind: .main, threshold: threshold, holders: roster, lastEpoch: 0,
+            record: record, scheme: scheme, kind: .main, threshold: threshold, holders: roster,
+            lastEpoch: 0,
             certificate: nil, createdAt: now)
         let key = VaultKey(
             keyVault: keyVault.id, scheme: scheme, main: group.id, signing: group.id)
@@ -49,12 +51,30 @@ extension Books {
         }
         try mustBeIdle(main)
         let (threshold, roster) = try Self.quorum(required, of: holders.map(\.identity))
+        let record = try insertRecord(kind, key.keyVault, threshold, holders)
         let group = HolderGroup(
             id: GroupID(unchecked: newID(CeremonyID.self).bytes), keyVault: key.keyVault,
-            scheme: scheme, kind: kind, threshold: threshold, holders: roster, lastEpoch: 0,
+            record: record, scheme: scheme, kind: kind, threshold: threshold, holders: roster,
+            lastEpoch: 0,
             certificate: nil, createdAt: now)
         try store.insert(group)
         return (group, try begin(.fromKeyGroup, group, from: main, threshold, roster))
+    }
+
+    /// What tenants see of a group that the operator makes.
+    private func insertRecord(
+        _ kind: GroupKind, _ keyVault: KeyVaultID, _ threshold: SigningThreshold,
+        _ holders: [RegisteredHolder]
+    ) throws -> KeyShareHolderGroupID {
+        let record = KeyShareHolderGroup(
+            id: newID(), keyVault: keyVault, kind: kind, threshold: threshold,
+            holders: holders.map {
+                KeyShareHolder(
+                    identity: $0.identity, name: $0.name, kind: $0.isOwn ? .platform : .server,
+                    isSigner: true)
+            }, createdAt: now)
+        try store.insert(record)
+        return record.id
     }
 
     /// Gives the holders of a group new shares of the key that they have.
@@ -81,23 +101,15 @@ extension Books {
         }
         try mustBeIdle(main)
         try mustBeIdle(source)
-        guard let position = main.holders.position(of: lost),
-            let place = main.holders.index(at: position)
-        else {
+        guard main.holders.position(of: lost) != nil else {
             throw Refusal(.invalid, field: "lost", "The lost holder is not of the main group.")
         }
         guard main.holders.position(of: replacement) == nil else {
             throw Refusal(
                 .invalid, field: "replacement", "The replacement is of the main group already.")
         }
-        var places = Dictionary(
-            uniqueKeysWithValues: zip(main.holders.identities, main.holders.indices))
-        places[lost] = nil
-        places[replacement] = place
-        let identities = places.keys.sorted()
-        guard let holders = Roster(identities, identities.compactMap { places[$0] }) else {
-            throw LedgerFault.impossible("holders of a main group")
-        }
+        let holders = try Self.roster(
+            of: main, for: main.holders.identities.filter { $0 != lost } + [replacement])
         let ceremony = try begin(.recovery, main, from: source, main.threshold, holders)
         let others = try store.groups(of: key.keyVault).filter {
             $0.scheme == key.scheme && $0.id != main.id && $0.isActive
@@ -182,11 +194,13 @@ extension Books {
     }
 
     func group(_ id: GroupID) throws -> HolderGroup {
-        guard let group = try store.group(id) else { throw Refusal.notFound("group") }
+        guard let group = try store.group(id), !group.isRetired else {
+            throw Refusal.notFound("group")
+        }
         return group
     }
 
-    private static func quorum(
+    static func quorum(
         _ required: Int, of holders: [IdentityPublicKey]
     ) throws -> (SigningThreshold, Roster) {
         let identities = holders.sorted()
@@ -221,9 +235,9 @@ extension Books {
         try store.openCeremonies().contains { $0.group == group.id || $0.source == group.id }
     }
 
-    private func begin(
+    func begin(
         _ occasion: KeyCeremony.Occasion, _ group: HolderGroup, from source: HolderGroup?,
-        _ threshold: SigningThreshold, _ holders: Roster
+        _ threshold: SigningThreshold, _ holders: Roster, request: KeyShareRequest? = nil
     ) throws -> Ceremony {
         let everyone = Set(holders.identities + (source?.holders.identities ?? []))
         guard everyone.count <= Int(ParticipantIndex.most) else {
@@ -233,7 +247,8 @@ extension Books {
         }
         let ceremony = Ceremony(
             id: newID(), group: group.id, occasion: occasion, source: source?.id,
-            threshold: threshold, holders: holders, createdAt: now)
+            threshold: threshold, holders: holders, dealers: request?.source?.holders,
+            request: request?.id, createdAt: now)
         try store.insert(ceremony)
         stirred.signing = true
         return ceremony

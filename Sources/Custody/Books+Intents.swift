@@ -38,11 +38,18 @@ extension Books {
         _ open: Ceremony, _ signer: any IntentSigner
     ) throws -> SigningRequest? {
         var ceremony = open
+        // Of two runs that make one group's key each would make another.
         let before = try store.signingRequests(in: [.open, .closing]).filter {
             $0.ceremony == ceremony.id
+                || (ceremony.occasion == .keyGeneration && $0.group == ceremony.group)
         }
-        if ceremony.occasion != .keyGeneration, ceremony.attempts >= Self.attemptsMost,
-            before.isEmpty
+        if try isHopeless(ceremony) {
+            _ = try endRequest(
+                of: ceremony, as: .failed, because: "Its runs failed over and over.")
+            return nil
+        }
+        if ceremony.request == nil, ceremony.occasion != .keyGeneration,
+            ceremony.attempts >= Self.attemptsMost, before.isEmpty
         {
             ceremony.state = .failed
             ceremony.failure = "It was begun \(ceremony.attempts) times and never ended."

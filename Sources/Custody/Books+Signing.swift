@@ -94,6 +94,7 @@ extension Books {
         online: Set<IdentityPublicKey>, signer: any IntentSigner
     ) throws -> [HolderOrder] {
         var orders: [HolderOrder] = []
+        try followKeyShareRequests()
         for request in try store.signingRequests(in: [.open, .closing, .unclear]) {
             let asked = try asked(request)
             orders += try advance(request, asked, online: online, signer: signer)
@@ -146,7 +147,7 @@ extension Books {
                     request, asked,
                     because: Failure(.keyChanged, "Another intent was signed."), signer)
             }
-            if let failure = try stopping(request) {
+            if let failure = try stopping(request) ?? givenUp(request) {
                 return try close(request, asked, because: failure, signer)
             }
             if let failure = asked.failure(after: verdicts) {
@@ -184,6 +185,14 @@ extension Books {
             })
         else { return nil }
         return failure
+    }
+
+    /// Why the ceremony is to end, if it has been given up.
+    private func givenUp(_ request: SigningRequest) throws -> Failure? {
+        guard let id = request.ceremony, let ceremony = try store.ceremony(id),
+            ceremony.state == .failed
+        else { return nil }
+        return Failure(.expired, ceremony.failure ?? "It was given up.")
     }
 
     private func hasFailed(_ run: SigningRun) -> Bool {

@@ -10,11 +10,15 @@ public struct KeyVault: Equatable, Sendable {
     public static let nameMost = 100
     /// The name of a tenant's first.
     static let defaultName = "Default"
+    /// The name of the vault that a main group's keys come with.
+    static let firstVault = "Default"
 
     public let id: KeyVaultID
     public let tenant: TenantID
     public var name: String
     public let kind: Kind
+    /// Of users' funds.
+    public let project: ProjectID?
     public let createdAt: Timestamp
 
     public enum Kind: String, Sendable, CaseIterable {
@@ -25,12 +29,14 @@ public struct KeyVault: Equatable, Sendable {
     }
 
     public init(
-        id: KeyVaultID, tenant: TenantID, name: String, kind: Kind, createdAt: Timestamp
+        id: KeyVaultID, tenant: TenantID, name: String, kind: Kind, project: ProjectID? = nil,
+        createdAt: Timestamp
     ) {
         self.id = id
         self.tenant = tenant
         self.name = name
         self.kind = kind
+        self.project = project
         self.createdAt = createdAt
     }
 }
@@ -58,6 +64,8 @@ public struct VaultKey: Equatable, Sendable {
 public struct HolderGroup: Equatable, Sendable {
     public let id: GroupID
     public let keyVault: KeyVaultID
+    /// Whose shares these are, as the tenant knows it.
+    public let record: KeyShareHolderGroupID
     public let scheme: SignatureScheme
     public let kind: GroupKind
     public var threshold: SigningThreshold
@@ -70,16 +78,19 @@ public struct HolderGroup: Equatable, Sendable {
     public var activeSince: Timestamp?
     /// Signatures made under the epoch.
     public var signatures: Int
+    /// It was taken away: nothing is asked of it any more.
+    public let isRetired: Bool
     public let createdAt: Timestamp
 
     public init(
-        id: GroupID, keyVault: KeyVaultID, scheme: SignatureScheme, kind: GroupKind,
-        threshold: SigningThreshold, holders: Roster, lastEpoch: UInt64,
+        id: GroupID, keyVault: KeyVaultID, record: KeyShareHolderGroupID, scheme: SignatureScheme,
+        kind: GroupKind, threshold: SigningThreshold, holders: Roster, lastEpoch: UInt64,
         certificate: KeyCertificate?, activeSince: Timestamp? = nil, signatures: Int = 0,
-        createdAt: Timestamp
+        isRetired: Bool = false, createdAt: Timestamp
     ) {
         self.id = id
         self.keyVault = keyVault
+        self.record = record
         self.scheme = scheme
         self.kind = kind
         self.threshold = threshold
@@ -88,6 +99,7 @@ public struct HolderGroup: Equatable, Sendable {
         self.certificate = certificate
         self.activeSince = activeSince
         self.signatures = signatures
+        self.isRetired = isRetired
         self.createdAt = createdAt
     }
 
@@ -114,6 +126,10 @@ public struct Ceremony: Equatable, Sendable {
     /// Who will hold shares afterwards.
     public let threshold: SigningThreshold
     public let holders: Roster
+    /// Of the group that deals those who may; nil for all.
+    public let dealers: [IdentityPublicKey]?
+    /// What it is a part of.
+    public let request: KeyShareRequestID?
     public var state: State
     public var failure: String?
     /// How often it was begun.
@@ -122,8 +138,9 @@ public struct Ceremony: Equatable, Sendable {
 
     public init(
         id: CeremonyID, group: GroupID, occasion: KeyCeremony.Occasion, source: GroupID?,
-        threshold: SigningThreshold, holders: Roster, state: State = .open,
-        failure: String? = nil, attempts: Int = 0, createdAt: Timestamp
+        threshold: SigningThreshold, holders: Roster, dealers: [IdentityPublicKey]? = nil,
+        request: KeyShareRequestID? = nil, state: State = .open, failure: String? = nil,
+        attempts: Int = 0, createdAt: Timestamp
     ) {
         self.id = id
         self.group = group
@@ -131,6 +148,8 @@ public struct Ceremony: Equatable, Sendable {
         self.source = source
         self.threshold = threshold
         self.holders = holders
+        self.dealers = dealers
+        self.request = request
         self.state = state
         self.failure = failure
         self.attempts = attempts
@@ -171,14 +190,17 @@ public struct RegisteredHolder: Equatable, Sendable {
     public let createdAt: Timestamp
     /// Since when its line to the relay stands; nil while there is none.
     public let onlineSince: Timestamp?
+    /// Whether it is the platform's, which tenants' main and signing groups come with.
+    public let isOwn: Bool
 
     public init(
         identity: IdentityPublicKey, name: String, createdAt: Timestamp,
-        onlineSince: Timestamp? = nil
+        onlineSince: Timestamp? = nil, isOwn: Bool = false
     ) {
         self.identity = identity
         self.name = name
         self.createdAt = createdAt
         self.onlineSince = onlineSince
+        self.isOwn = isOwn
     }
 }

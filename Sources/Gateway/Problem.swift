@@ -41,12 +41,14 @@ struct Problem: Error {
         case .invalid, .unknownAsset, .unknownNetwork, .insufficientFunds, .belowMinimum,
             .sameWallet, .differentAssets, .differentKeyVaults, .frozen, .feeTooHigh,
             .insufficientGas,
-            .needsConsolidation, .vaultNotEmpty, .tooManyAddresses:
+            .needsConsolidation, .vaultNotEmpty, .tooManyAddresses, .unsupportedThreshold,
+            .unknownHolder, .duplicateHolder:
             .badRequest
         case .notInAddressBook, .vaultNotAllowed, .exceedsOwnRights: .forbidden
         case .notFound: .notFound
         case .walletExists, .externalIDReused, .addressExists, .tooLate, .keyInactive: .conflict
-        case .noWebhook: .conflict
+        case .noWebhook, .holderOffline, .groupNotValid, .groupExists, .groupInUse, .requestOpen:
+            .conflict
         case .idempotencyKeyReused: .unprocessableContent
         case .keyNotReady, .chainUnavailable: .badGateway
         }

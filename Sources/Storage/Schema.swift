@@ -23,6 +23,7 @@ enum Schema {
         migrator.registerMigration("consolidation") { try $0.execute(sql: consolidation) }
         migrator.registerMigration("contents") { try $0.execute(sql: contents) }
         migrator.registerMigration("key vaults") { try $0.execute(sql: keyVaults) }
+        migrator.registerMigration("key shares") { try $0.execute(sql: keyShares) }
         return migrator
     }
 

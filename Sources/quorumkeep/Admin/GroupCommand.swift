@@ -29,7 +29,7 @@ struct GroupCommand: AsyncParsableCommand {
                     try books.store.keyVaults(of: tenant.id).flatMap { keyVault in
                         let keys = try books.store.keys(of: keyVault.id)
                         return try books.store.groups(of: keyVault.id).flatMap {
-                            try Self.lines($0, keyVault, keys.map(\.signing), tenant, books)
+                            try Self.lines($0, keyVault, keys, tenant, books)
                         }
                     }
                 }
@@ -38,7 +38,7 @@ struct GroupCommand: AsyncParsableCommand {
         }
 
         private static func lines(
-            _ group: HolderGroup, _ keyVault: KeyVault, _ signing: [GroupID], _ tenant: Tenant,
+            _ group: HolderGroup, _ keyVault: KeyVault, _ keys: [VaultKey], _ tenant: Tenant,
             _ books: Books
         ) throws -> [String] {
             let names = try books.holderNames()
@@ -47,10 +47,10 @@ struct GroupCommand: AsyncParsableCommand {
             }
             let quorum = "\(group.threshold.required) of \(group.threshold.holders)"
             let state = group.epoch.map { "epoch \($0)" } ?? "no shares yet"
-            let signs = signing.contains(group.id) ? ", signs" : ""
+            let signs = keys.contains { $0.signing == group.id } ? ", signs" : ""
             var lines = [
                 "\(group.id)  \(group.kind.name)  \(group.scheme.name)  \(quorum)  "
-                    + "\(state)\(signs)  \(tenant.name)  \(keyVault.name)",
+                    + "\(state)\(signs)  \(tenant.name)",
                 "    holders: \(named(group.holders.identities))",
             ]
             if let key = group.certificate?.claimed()?.key {
@@ -68,6 +68,7 @@ struct GroupCommand: AsyncParsableCommand {
                     "    check-up of epoch \(checkUp.epoch) at \(checkUp.at.text): whole at "
                         + "\(named(checkUp.proved))\(damaged)")
             }
+            lines.append("    key vault \(keyVault.name) \(keyVault.id), group \(group.record)")
             return lines
         }
     }
