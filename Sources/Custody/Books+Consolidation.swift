@@ -4,9 +4,9 @@ import Intents
 /// Gathering on one address what a withdrawal needs, where none holds enough
 /// (docs/decisions/0012-consolidation.md).
 ///
-/// The transfers are transactions with intents of their own, and go from one address of the tenant
-/// to another, so that of the ledger they touch nothing but their fees. These are reserved with the
-/// withdrawal.
+/// The transfers are transactions with intents of their own, and go from one address to another
+/// under the same key, so that of the ledger they touch nothing but their fees. These are reserved
+/// with the withdrawal.
 extension Books {
     /// Most transfers that gather the funds of one withdrawal.
     public static let consolidationsMost = 16
@@ -20,18 +20,21 @@ extension Books {
     /// How many transfers must go before a withdrawal, 0 where one address holds enough; nil where
     /// they would not do.
     func consolidations(
-        _ amount: Amount, fee: Amount, of asset: Asset, for tenant: TenantID
+        _ amount: Amount, fee: Amount, of asset: Asset, under keyVault: KeyVaultID
     ) throws -> Int? {
         guard let need = SourceNeed(asset.asset, amount: amount, fee: fee) else { return nil }
-        if try !store.addresses(of: tenant, in: nil, holding: need, most: 1).isEmpty { return 0 }
-        return try gathering(amount, fee: fee, of: asset.asset, tenant, apartFrom: [])?.parts.count
+        if try !store.addresses(under: keyVault, in: nil, holding: need, most: 1).isEmpty {
+            return 0
+        }
+        return try gathering(amount, fee: fee, of: asset.asset, keyVault, apartFrom: [])?.parts
+            .count
     }
 
     /// Why they would not do.
     func notToBeGathered(
-        _ amount: Amount, fee: Amount, of asset: Asset, for tenant: TenantID
+        _ amount: Amount, fee: Amount, of asset: Asset, under keyVault: KeyVaultID
     ) throws -> Refusal {
-        let bare = try addressesWithoutGas(amount, fee: fee, of: asset.asset, tenant)
+        let bare = try addressesWithoutGas(amount, fee: fee, of: asset.asset, keyVault)
         guard bare.isEmpty else {
             let coin = try feeAsset(of: asset)
             return Refusal(
@@ -42,19 +45,19 @@ extension Books {
         }
         return Refusal(
             .needsConsolidation, field: "amount",
-            "No \(Self.consolidationsMost + 1) addresses of this tenant hold as much together "
+            "No \(Self.consolidationsMost + 1) addresses under this key hold as much together "
                 + "beside their fees; withdraw in parts.")
     }
 
     /// The fullest address, and as few of the next as can send it what it lacks. Each pays the fee
     /// of what it sends.
     private func gathering(
-        _ amount: Amount, fee: Amount, of asset: AssetID, _ tenant: TenantID,
+        _ amount: Amount, fee: Amount, of asset: AssetID, _ keyVault: KeyVaultID,
         apartFrom busy: Set<String>
     ) throws -> Gathering? {
         guard let least = SourceNeed(asset, amount: Amount(UInt32(1)), fee: fee) else { return nil }
         let spare = try store.addresses(
-            of: tenant, in: nil, holding: least, most: Self.sourcesMost + busy.count
+            under: keyVault, in: nil, holding: least, most: Self.sourcesMost + busy.count
         ).filter { !busy.contains($0.text) }.compactMap { address -> (WalletAddress, Amount)? in
             let left = try left(of: asset, at: address)
             guard asset != asset.feeAsset else {
@@ -77,13 +80,13 @@ extension Books {
     /// The first few addresses that hold tokens and cannot pay for sending them, where the tokens
     /// of all together would be enough.
     private func addressesWithoutGas(
-        _ amount: Amount, fee: Amount, of asset: AssetID, _ tenant: TenantID
+        _ amount: Amount, fee: Amount, of asset: AssetID, _ keyVault: KeyVaultID
     ) throws -> [String] {
         guard asset.contract != nil,
             let least = SourceNeed(asset, amount: Amount(UInt32(1)), fee: .zero)
         else { return [] }
         let holding = try store.addresses(
-            of: tenant, in: nil, holding: least, most: Self.consolidationsMost + 1)
+            under: keyVault, in: nil, holding: least, most: Self.consolidationsMost + 1)
         var (sum, bare) = (Amount.zero, [String]())
         for address in holding where sum < amount {
             let left = try left(of: asset, at: address)
@@ -107,11 +110,12 @@ extension Books {
     func consolidate(
         _ transaction: inout Transaction, _ asset: Asset, apartFrom busy: Set<String>
     ) throws -> [Transaction] {
+        let keyVault = try keyVault(of: transaction.vault, transaction.tenant)
         func plan(_ busy: Set<String>) throws -> Gathering? {
             guard
                 let plan = try gathering(
                     transaction.amount, fee: transaction.feeLimit, of: asset.asset,
-                    transaction.tenant, apartFrom: busy),
+                    keyVault, apartFrom: busy),
                 !plan.parts.isEmpty, plan.parts.count <= transaction.consolidationsLeft
             else { return nil }
             return plan

@@ -38,11 +38,18 @@ extension Books {
         _ open: Ceremony, _ signer: any IntentSigner
     ) throws -> SigningRequest? {
         var ceremony = open
+        // Of two runs that make one group's key each would make another.
         let before = try store.signingRequests(in: [.open, .closing]).filter {
             $0.ceremony == ceremony.id
+                || (ceremony.occasion == .keyGeneration && $0.group == ceremony.group)
         }
-        if ceremony.occasion != .keyGeneration, ceremony.attempts >= Self.attemptsMost,
-            before.isEmpty
+        if try isHopeless(ceremony) {
+            _ = try endRequest(
+                of: ceremony, as: .failed, because: "Its runs failed over and over.")
+            return nil
+        }
+        if ceremony.request == nil, ceremony.occasion != .keyGeneration,
+            ceremony.attempts >= Self.attemptsMost, before.isEmpty
         {
             ceremony.state = .failed
             ceremony.failure = "It was begun \(ceremony.attempts) times and never ended."
@@ -56,7 +63,7 @@ extension Books {
         let source = try source(of: ceremony)
         guard
             let purpose = KeyCeremony(
-                occasion: ceremony.occasion, scheme: keyVault.scheme, kind: group.kind,
+                occasion: ceremony.occasion, scheme: group.scheme, kind: group.kind,
                 threshold: ceremony.threshold, holders: ceremony.holders, source: source)
         else { throw LedgerFault.impossible("ceremony \(ceremony.id)") }
         ceremony.attempts += 1
@@ -99,7 +106,8 @@ extension Books {
             try wait(&transaction, .vault, who: [])
             return []
         }
-        let group = try signingGroup(of: transaction.tenant)
+        let group = try signingGroup(
+            of: keyVault(of: transaction.vault, transaction.tenant))
         guard try isKnown(transaction, toEnoughOf: group.group) else { return [] }
         let others = busy.subtracting(transaction.sourceAddress.map { [$0] } ?? [])
         let (source, isFunded) = try source(for: transaction, asset, others)
@@ -128,7 +136,8 @@ extension Books {
         guard let source = try store.address(source, on: asset.asset.chain) else {
             throw LedgerFault.impossible("source of \(transaction.id)")
         }
-        let group = try signingGroup(of: transaction.tenant)
+        let group = try signingGroup(
+            of: keyVault(of: transaction.vault, transaction.tenant))
         let request = try request(
             for: group.group, epoch: group.epoch, tenant: transaction.tenant,
             vault: transaction.vault, .withdrawal(transaction.id),
@@ -167,7 +176,8 @@ extension Books {
             address.nextNonce == nonce
         else { return nil }
         busy.insert(source)
-        let group = try signingGroup(of: transaction.tenant)
+        let group = try signingGroup(
+            of: keyVault(of: transaction.vault, transaction.tenant))
         return try request(
             for: group.group, epoch: group.epoch, tenant: transaction.tenant,
             vault: transaction.vault, .withdrawal(transaction.id),
@@ -187,8 +197,8 @@ extension Books {
     /// How many addresses are looked at, beside those that are busy.
     static let sourcesMost = 64
 
-    /// The address that a withdrawal leaves: one of the vault's first, then the fullest of the
-    /// tenant's, so that change does not scatter.
+    /// The address that a withdrawal leaves: one of the vault's first, then the fullest under the
+    /// same key, so that change does not scatter.
     ///
     /// - Returns: nil with true where those that hold enough are busy.
     private func source(
@@ -198,10 +208,11 @@ extension Books {
             let need = SourceNeed(
                 asset.asset, amount: transaction.amount, fee: transaction.feeLimit)
         else { throw LedgerFault.impossible("amount of \(transaction.id)") }
+        let keyVault = try keyVault(of: transaction.vault, transaction.tenant)
         var isFunded = false
         for vault in [transaction.vault, nil] {
             let holding = try store.addresses(
-                of: transaction.tenant, in: vault, holding: need,
+                under: keyVault, in: vault, holding: need,
                 most: Self.sourcesMost + busy.count)
             for address in holding where try isSpendable(need, at: address) {
                 if !busy.contains(address.text) { return (address, true) }
