@@ -12,7 +12,7 @@ struct Asked {
     }
 
     let quorums: [Quorum]
-    let scheme: SignatureScheme?
+    let scheme: SignatureScheme
     /// Of the group that signs.
     let certificate: KeyCertificate?
     /// Of the group that deals.
@@ -61,14 +61,14 @@ extension Books {
     }
 
     func asked(_ request: SigningRequest) throws -> Asked {
-        guard let group = try store.group(request.group),
-            let keyVault = try store.keyVault(group.keyVault)
-        else { throw LedgerFault.impossible("group of a request") }
+        guard let group = try store.group(request.group) else {
+            throw LedgerFault.impossible("group of a request")
+        }
         let runMembers = try store.runs(of: request.digest).flatMap(\.members)
         guard let id = request.ceremony else {
             return Asked(
                 quorums: [.init(holders: group.holders, required: group.threshold.required)],
-                scheme: keyVault.scheme, certificate: group.certificate, source: nil,
+                scheme: group.scheme, certificate: group.certificate, source: nil,
                 runMembers: runMembers)
         }
         guard let ceremony = try store.ceremony(id) else {
@@ -79,10 +79,11 @@ extension Books {
         ]
         let source = try ceremony.source.flatMap { try store.group($0) }
         if let source {
-            quorums.append(.init(holders: source.holders, required: source.threshold.required))
+            let dealers = ceremony.dealers.flatMap { source.holders.only($0) } ?? source.holders
+            quorums.append(.init(holders: dealers, required: source.threshold.required))
         }
         return Asked(
-            quorums: quorums, scheme: keyVault.scheme, certificate: nil,
+            quorums: quorums, scheme: group.scheme, certificate: nil,
             source: source?.certificate, runMembers: runMembers)
     }
 }

@@ -17,22 +17,26 @@ extension Books {
 
     /// Has all holders that may sign told of the entry as it stands now.
     func tellHolders(of entry: AddressBookEntry) throws {
-        let signing = try signingGroups(of: entry.tenant).flatMap(\.holders.identities)
-        let told = try store.notices(of: entry.id).map(\.holder)
-        for holder in Set(signing + told) {
-            try store.put(
-                AddressNotice(entry: entry.id, holder: holder, isTold: false, nextOffer: now))
+        let told = try store.notices(of: entry.id)
+        for keyVault in try store.keyVaults(of: entry.tenant) {
+            let signing = try signingGroups(of: keyVault.id).flatMap(\.holders.identities)
+            let known = told.filter { $0.keyVault == keyVault.id }.map(\.holder)
+            for holder in Set(signing + known) {
+                try store.put(
+                    AddressNotice(
+                        entry: entry.id, holder: holder, keyVault: keyVault.id, isTold: false,
+                        nextOffer: now))
+            }
         }
         stirred.signing = true
     }
 
     /// Has the group's holders told of the whole book of their tenant.
     func tellBook(to group: HolderGroup) throws {
-        guard let keyVault = try store.keyVault(group.keyVault),
-            try signingGroups(of: keyVault.tenant).contains(where: { $0.id == group.id })
+        guard try signingGroups(of: group.keyVault).contains(where: { $0.id == group.id })
         else { return }
         for holder in group.holders.identities {
-            try store.addNotices(of: keyVault.tenant, for: holder, at: now)
+            try store.addNotices(under: group.keyVault, for: holder, at: now)
         }
     }
 
@@ -40,37 +44,47 @@ extension Books {
     /// that told them nothing.
     public func tellBooks() throws {
         for tenant in try store.tenants() {
-            for group in try signingGroups(of: tenant.id) { try tellBook(to: group) }
+            for keyVault in try store.keyVaults(of: tenant.id) {
+                for group in try signingGroups(of: keyVault.id) { try tellBook(to: group) }
+            }
         }
     }
 
     /// Active groups that sign or may be made to.
-    private func signingGroups(of tenant: TenantID) throws -> [HolderGroup] {
-        guard let keyVault = try keyVault(of: tenant, .ecdsaSecp256k1) else { return [] }
-        return try store.groups(of: keyVault.id).filter { $0.kind != .recovery && $0.isActive }
+    private func signingGroups(of keyVault: KeyVaultID) throws -> [HolderGroup] {
+        try store.groups(of: keyVault).filter {
+            $0.scheme == .ecdsaSecp256k1 && $0.kind != .recovery && $0.isActive
+        }
+    }
+
+    /// An entry under one of its tenant's keys.
+    private struct Told: Hashable {
+        let entry: AddressBookEntryID
+        let keyVault: KeyVaultID
     }
 
     /// Makes the announcements that holders who are online have not heard or not answered.
     public func announce(
         to online: Set<IdentityPublicKey>, signer: any IntentSigner
     ) throws -> [HolderOrder] {
-        var due: [AddressBookEntryID: [AddressNotice]] = [:]
-        var order: [AddressBookEntryID] = []
+        var due: [Told: [AddressNotice]] = [:]
+        var order: [Told] = []
         for holder in online.sorted() {
             let notices = try store.dueNotices(
                 for: holder, at: now, most: Self.unansweredMost,
                 unansweredUntil: now.adding(seconds: Self.answerPause))
             for notice in notices {
-                if due[notice.entry] == nil { order.append(notice.entry) }
-                due[notice.entry, default: []].append(notice)
+                let what = Told(entry: notice.entry, keyVault: notice.keyVault)
+                if due[what] == nil { order.append(what) }
+                due[what, default: []].append(notice)
             }
         }
-        var groups: [TenantID: [HolderGroup]] = [:]
-        return try order.flatMap { id -> [HolderOrder] in
-            guard let entry = try store.addressBookEntry(id) else { return [] }
-            let known = try groups[entry.tenant] ?? signingGroups(of: entry.tenant)
-            groups[entry.tenant] = known
-            return try announce(entry, due[id] ?? [], known, signer)
+        var groups: [KeyVaultID: [HolderGroup]] = [:]
+        return try order.flatMap { what -> [HolderOrder] in
+            guard let entry = try store.addressBookEntry(what.entry) else { return [] }
+            let known = try groups[what.keyVault] ?? signingGroups(of: what.keyVault)
+            groups[what.keyVault] = known
+            return try announce(entry, due[what] ?? [], known, signer)
         }
     }
 
@@ -112,7 +126,8 @@ extension Books {
             policy: settings.policy)
         try store.insert(
             AddressAnnouncement(
-                digest: intent.digest, entry: entry.id, change: entry.change, expiresAt: expires))
+                digest: intent.digest, entry: entry.id, keyVault: group.keyVault,
+                change: entry.change, expiresAt: expires))
         return intent
     }
 
@@ -121,7 +136,7 @@ extension Books {
         guard let said = try store.addressAnnouncement(verdict.intent),
             try store.addressBookEntry(said.entry)?.change == said.change,
             var notice = try store.notices(of: said.entry).first(where: {
-                $0.holder == verdict.holder
+                $0.holder == verdict.holder && $0.keyVault == said.keyVault
             }), !notice.isTold
         else { return }
         switch verdict.verdict {
@@ -149,7 +164,9 @@ extension Books {
                 $0.holder == verdict.holder && $0.isTold
             })
         else { return }
-        try store.repeatNotices(of: transaction.tenant, for: verdict.holder, at: now)
+        try store.repeatNotices(
+            under: keyVault(of: transaction.vault, transaction.tenant), for: verdict.holder,
+            at: now)
         stirred.signing = true
     }
 
@@ -161,9 +178,12 @@ extension Books {
             network: asset.asset.chain.text, address: address, of: transaction.tenant)
     }
 
-    /// What holders were told of a withdrawal's destination; empty if that was removed.
+    /// What holders were told of a withdrawal's destination under its key; empty if that was
+    /// removed.
     func notices(of transaction: Transaction) throws -> [AddressNotice] {
-        try entry(of: transaction).map { try store.notices(of: $0.id) } ?? []
+        guard let entry = try entry(of: transaction) else { return [] }
+        let keyVault = try keyVault(of: transaction.vault, transaction.tenant)
+        return try store.notices(of: entry.id).filter { $0.keyVault == keyVault }
     }
 
     /// Whether enough of the group's holders know the destination to sign; if not, notes that the

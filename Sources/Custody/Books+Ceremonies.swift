@@ -14,7 +14,8 @@ extension Books {
         signer: any IntentSigner
     ) throws -> (isNew: Bool, [HolderOrder]) {
         let descriptor = certificate.descriptor
-        guard var group = try store.group(descriptor.group), let plan = descriptor.plan,
+        guard var group = try store.group(descriptor.group), !group.isRetired,
+            let plan = descriptor.plan,
             descriptor.epoch > group.epoch ?? 0, descriptor.epoch <= group.lastEpoch,
             var ceremony = try ceremony(of: certificate, group),
             let (key, digest) = certificate.verified(),
@@ -38,6 +39,15 @@ extension Books {
         try tellBook(to: group)
         ceremony.state = .done
         try store.update(ceremony)
+        // Another order for the same new key has what it asked for.
+        for var other in try store.openCeremonies()
+        where other.group == group.id && other.occasion == .keyGeneration {
+            other.state = .done
+            try store.update(other)
+            try finish(other)
+        }
+        try follow(plan.holders, of: group, ceremony)
+        try finish(ceremony)
         var orders: [HolderOrder] = []
         let changed = Failure(.keyChanged, "The group was given new shares.")
         for var request in try store.signingRequests(in: [.open, .closing, .unclear])
@@ -55,6 +65,23 @@ extension Books {
         }
         stirred.signing = true
         return (true, orders)
+    }
+
+    /// Where the operator has replaced a holder, the tenant's record follows the shares.
+    private func follow(_ holders: Roster, of group: HolderGroup, _ ceremony: Ceremony) throws {
+        guard ceremony.request == nil, var record = try store.holderGroup(group.record) else {
+            return
+        }
+        let (names, known) = (try holderNames(), record.holders.map(\.identity))
+        var came = holders.identities.filter { !known.contains($0) }[...]
+        for (at, before) in record.holders.enumerated()
+        where holders.position(of: before.identity) == nil {
+            guard let identity = came.popFirst() else { break }
+            record.holders[at] = KeyShareHolder(
+                identity: identity, name: names[identity] ?? identity.hex, kind: before.kind,
+                isSigner: before.isSigner)
+        }
+        try store.update(record)
     }
 
     /// After so long, or so many signatures, the holders of a group are given new shares, and with
@@ -92,6 +119,7 @@ extension Books {
             ceremony.state = .failed
             ceremony.failure = "It was given up."
             try store.update(ceremony)
+            _ = try endRequest(of: ceremony, as: .failed, because: "It was given up.")
             for request in try store.signingRequests(in: [.open])
             where request.ceremony == ceremony.id {
                 _ = try close(
@@ -129,16 +157,17 @@ extension Books {
             ceremony.group == group.id, let plan = descriptor.plan, plan.kind == group.kind,
             plan.threshold == ceremony.threshold, plan.holders == ceremony.holders,
             plan.source?.group == ceremony.source,
-            try store.keyVault(group.keyVault)?.scheme == descriptor.scheme
+            group.scheme == descriptor.scheme
         else { return nil }
         return ceremony
     }
 
-    /// Whether the key is the key vault's own, if it has one: a ceremony never changes it.
+    /// Whether the key is the one that its key vault has of the scheme, if it has one: a ceremony
+    /// never changes it.
     private func isSameKey(_ key: AnySharedKey, _ group: HolderGroup) throws -> Bool {
-        guard let keyVault = try store.keyVault(group.keyVault) else { return false }
-        guard let main = try store.group(keyVault.main)?.certificate?.claimed()?.key else {
-            return group.id == keyVault.main
+        guard let kept = try store.key(group.scheme, of: group.keyVault) else { return false }
+        guard let main = try store.group(kept.main)?.certificate?.claimed()?.key else {
+            return group.id == kept.main
         }
         return key.publicKey == main.publicKey && key.chainCode == main.chainCode
     }

@@ -54,11 +54,16 @@ extension Books {
     private func failIfNothingIsLeft(_ request: SigningRequest) throws {
         if let id = request.ceremony, var ceremony = try store.ceremony(id),
             ceremony.state == .open, let failure = request.closingBecause,
-            failure.code == .refusedByHolders, ceremony.occasion != .keyGeneration
+            failure.code == .refusedByHolders
         {
-            ceremony.state = .failed
-            ceremony.failure = try reasons(for: request, failure)
-            try store.update(ceremony)
+            let reasons = try reasons(for: request, failure)
+            if try !endRequest(of: ceremony, as: .refused, because: reasons),
+                ceremony.occasion != .keyGeneration
+            {
+                ceremony.state = .failed
+                ceremony.failure = reasons
+                try store.update(ceremony)
+            }
         }
         guard let id = request.transaction, var transaction = try store.transaction(id),
             transaction.status == .pendingSignature,

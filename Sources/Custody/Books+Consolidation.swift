@@ -4,9 +4,9 @@ import Intents
 /// Gathering on one address what a withdrawal needs, where none holds enough
 /// (docs/decisions/0012-consolidation.md).
 ///
-/// The transfers are transactions with intents of their own, and go from one address of the tenant
-/// to another, so that of the ledger they touch nothing but their fees. These are reserved with the
-/// withdrawal.
+/// The transfers are transactions with intents of their own, and go from one address to another
+/// under the same key, so that of the ledger they touch nothing but their fees. These are reserved
+/// with the withdrawal.
 extension Books {
     /// Most transfers that gather the funds of one withdrawal.
     public static let consolidationsMost = 16
@@ -26,19 +26,22 @@ extension Books {
     /// How many transfers must go before a withdrawal, 0 where one address holds enough; nil where
     /// they would not do. When it has its turn the addresses may hold less, and more are needed.
     func consolidations(
-        _ amount: Amount, fee: Amount, of asset: Asset, for tenant: TenantID
+        _ amount: Amount, fee: Amount, of asset: Asset, under keyVault: KeyVaultID
     ) throws -> Int? {
         guard let need = SourceNeed(asset.asset, amount: amount, fee: fee) else { return nil }
-        if try !store.addresses(of: tenant, in: nil, holding: need, most: 1).isEmpty { return 0 }
+        if try !store.addresses(under: keyVault, in: nil, holding: need, most: 1).isEmpty {
+            return 0
+        }
+        let pool = SourceRound.Pool(keyVault: keyVault, chain: asset.asset.chain)
         return Self.gathering(
-            amount, from: try spare(fee: fee, of: asset.asset, tenant, SourceRound()))?.parts.count
+            amount, from: try spare(fee: fee, of: asset.asset, pool, SourceRound()))?.parts.count
     }
 
     /// Why they would not do.
     func notToBeGathered(
-        _ amount: Amount, fee: Amount, of asset: Asset, for tenant: TenantID
+        _ amount: Amount, fee: Amount, of asset: Asset, under keyVault: KeyVaultID
     ) throws -> Refusal {
-        let bare = try addressesWithoutGas(amount, fee: fee, of: asset.asset, tenant)
+        let bare = try addressesWithoutGas(amount, fee: fee, of: asset.asset, keyVault)
         guard bare.isEmpty else {
             let coin = try feeAsset(of: asset)
             let own = bare.filter { actor.vaults?.contains($0.vault) ?? true }
@@ -55,19 +58,19 @@ extension Books {
         }
         return Refusal(
             .needsConsolidation, field: "amount",
-            "No \(Self.consolidationsMost + 1) addresses of this tenant hold as much together "
+            "No \(Self.consolidationsMost + 1) addresses under this key hold as much together "
                 + "beside their fees; withdraw in parts.")
     }
 
-    /// What each of the tenant's fullest addresses can give, the most first. Each pays the fee of
+    /// What each of the key's fullest addresses can give, the most first. Each pays the fee of
     /// what it sends.
     private func spare(
-        fee: Amount, of asset: AssetID, _ tenant: TenantID, _ round: SourceRound
+        fee: Amount, of asset: AssetID, _ pool: SourceRound.Pool, _ round: SourceRound
     ) throws -> [Spare] {
         guard let least = SourceNeed(asset, amount: Amount(UInt32(1)), fee: fee) else { return [] }
-        let kept = round.kept(in: .init(tenant: tenant, chain: asset.chain))
         return try store.addresses(
-            of: tenant, in: nil, holding: least, most: Self.sourcesMost + kept
+            under: pool.keyVault, in: nil, holding: least,
+            most: Self.sourcesMost + round.kept(in: pool)
         ).compactMap { address -> Spare? in
             let left = try round.left(of: asset, at: address) {
                 try self.left(of: asset, at: address)
@@ -96,13 +99,13 @@ extension Books {
     /// The first few addresses that hold tokens and cannot pay for sending them, where the tokens
     /// of all together would be enough.
     private func addressesWithoutGas(
-        _ amount: Amount, fee: Amount, of asset: AssetID, _ tenant: TenantID
+        _ amount: Amount, fee: Amount, of asset: AssetID, _ keyVault: KeyVaultID
     ) throws -> [WalletAddress] {
         guard asset.contract != nil,
             let least = SourceNeed(asset, amount: Amount(UInt32(1)), fee: .zero)
         else { return [] }
         let holding = try store.addresses(
-            of: tenant, in: nil, holding: least, most: Self.consolidationsMost + 1)
+            under: keyVault, in: nil, holding: least, most: Self.consolidationsMost + 1)
         var (sum, bare) = (Amount.zero, [WalletAddress]())
         for address in holding where sum < amount {
             let left = try left(of: asset, at: address)
@@ -133,9 +136,9 @@ extension Books {
     func consolidate(
         _ transaction: inout Transaction, _ asset: Asset, _ round: SourceRound
     ) throws -> [Transaction] {
-        let pool = SourceRound.Pool(tenant: transaction.tenant, chain: asset.asset.chain)
+        let pool = try pool(of: transaction, asset)
         let (id, amount, fee) = (transaction.id, transaction.amount, transaction.feeLimit)
-        let spare = try spare(fee: fee, of: asset.asset, transaction.tenant, round)
+        let spare = try spare(fee: fee, of: asset.asset, pool, round)
         let free = spare.filter {
             round.keeper(of: $0.address.text, in: pool, beside: id) == nil
         }

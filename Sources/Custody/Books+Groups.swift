@@ -6,28 +6,33 @@ import KeyGroups
 
 /// Key vaults, the groups that hold their shares, and the ceremonies that deal them.
 extension Books {
-    /// Makes a key vault and asks for its key: the holders then make it by themselves.
+    /// Asks for the key of a scheme of the tenant's default key vault: the holders then make it by
+    /// themselves.
     ///
     /// - Parameter threshold: how many of the holders must sign.
-    public func createKeyVault(
+    public func createKey(
         for tenant: TenantID, _ scheme: SignatureScheme, threshold required: Int,
         holders: [RegisteredHolder]
-    ) throws -> (KeyVault, Ceremony) {
-        guard try store.tenant(tenant) != nil else { throw Refusal.notFound("tenant") }
-        guard try keyVault(of: tenant, scheme) == nil else {
+    ) throws -> (VaultKey, Ceremony) {
+        guard let keyVault = try defaultKeyVault(of: tenant) else {
+            throw Refusal.notFound("tenant")
+        }
+        guard try store.key(scheme, of: keyVault.id) == nil else {
             throw Refusal(
                 .invalid, field: "scheme", "The tenant has a key for \(scheme.name) already.")
         }
         let (threshold, roster) = try Self.quorum(required, of: holders.map(\.identity))
+        let record = try insertRecord(.main, keyVault.id, threshold, holders)
         let group = HolderGroup(
-            id: GroupID(unchecked: newID(CeremonyID.self).bytes), keyVault: newID(), kind: .main,
-            threshold: threshold, holders: roster, lastEpoch: 0, certificate: nil, createdAt: now)
-        let keyVault = KeyVault(
-            id: group.keyVault, tenant: tenant, scheme: scheme, main: group.id, signing: group.id,
-            createdAt: now)
-        try store.insert(keyVault)
+            id: GroupID(unchecked: newID(CeremonyID.self).bytes), keyVault: keyVault.id,
+            record: record, scheme: scheme, kind: .main, threshold: threshold, holders: roster,
+            lastEpoch: 0,
+            certificate: nil, createdAt: now)
+        let key = VaultKey(
+            keyVault: keyVault.id, scheme: scheme, main: group.id, signing: group.id)
         try store.insert(group)
-        return (keyVault, try begin(.keyGeneration, group, from: nil, threshold, roster))
+        try store.put(key)
+        return (key, try begin(.keyGeneration, group, from: nil, threshold, roster))
     }
 
     /// Gives another group shares of a key that a main group holds.
@@ -41,17 +46,35 @@ extension Books {
                 "A key has one main group; make a signing or a recovery "
                     + "group.")
         }
-        guard let keyVault = try keyVault(of: tenant, scheme),
-            let main = try store.group(keyVault.main)
-        else { throw Refusal.notFound("\(scheme.name) key of the tenant") }
+        guard let key = try key(of: tenant, scheme), let main = try store.group(key.main) else {
+            throw Refusal.notFound("\(scheme.name) key of the tenant")
+        }
         try mustBeIdle(main)
         let (threshold, roster) = try Self.quorum(required, of: holders.map(\.identity))
+        let record = try insertRecord(kind, key.keyVault, threshold, holders)
         let group = HolderGroup(
-            id: GroupID(unchecked: newID(CeremonyID.self).bytes), keyVault: keyVault.id,
-            kind: kind, threshold: threshold, holders: roster, lastEpoch: 0, certificate: nil,
-            createdAt: now)
+            id: GroupID(unchecked: newID(CeremonyID.self).bytes), keyVault: key.keyVault,
+            record: record, scheme: scheme, kind: kind, threshold: threshold, holders: roster,
+            lastEpoch: 0,
+            certificate: nil, createdAt: now)
         try store.insert(group)
         return (group, try begin(.fromKeyGroup, group, from: main, threshold, roster))
+    }
+
+    /// What tenants see of a group that the operator makes.
+    private func insertRecord(
+        _ kind: GroupKind, _ keyVault: KeyVaultID, _ threshold: SigningThreshold,
+        _ holders: [RegisteredHolder]
+    ) throws -> KeyShareHolderGroupID {
+        let record = KeyShareHolderGroup(
+            id: newID(), keyVault: keyVault, kind: kind, threshold: threshold,
+            holders: holders.map {
+                KeyShareHolder(
+                    identity: $0.identity, name: $0.name, kind: $0.isOwn ? .platform : .server,
+                    isSigner: true)
+            }, createdAt: now)
+        try store.insert(record)
+        return record.id
     }
 
     /// Gives the holders of a group new shares of the key that they have.
@@ -71,33 +94,26 @@ extension Books {
     ) throws -> (Ceremony, others: [HolderGroup]) {
         let source = try group(id)
         guard source.kind == .recovery, source.isActive,
-            let keyVault = try store.keyVault(source.keyVault),
-            let main = try store.group(keyVault.main)
+            let key = try store.key(source.scheme, of: source.keyVault),
+            let main = try store.group(key.main)
         else {
             throw Refusal(.invalid, field: "group", "The group is no recovery group with shares.")
         }
         try mustBeIdle(main)
         try mustBeIdle(source)
-        guard let position = main.holders.position(of: lost),
-            let place = main.holders.index(at: position)
-        else {
+        guard main.holders.position(of: lost) != nil else {
             throw Refusal(.invalid, field: "lost", "The lost holder is not of the main group.")
         }
         guard main.holders.position(of: replacement) == nil else {
             throw Refusal(
                 .invalid, field: "replacement", "The replacement is of the main group already.")
         }
-        var places = Dictionary(
-            uniqueKeysWithValues: zip(main.holders.identities, main.holders.indices))
-        places[lost] = nil
-        places[replacement] = place
-        let identities = places.keys.sorted()
-        guard let holders = Roster(identities, identities.compactMap { places[$0] }) else {
-            throw LedgerFault.impossible("holders of a main group")
-        }
+        let holders = try Self.roster(
+            of: main, for: main.holders.identities.filter { $0 != lost } + [replacement])
         let ceremony = try begin(.recovery, main, from: source, main.threshold, holders)
-        let others = try store.groups(of: keyVault.id).filter {
-            $0.id != main.id && $0.isActive && $0.holders.position(of: lost) != nil
+        let others = try store.groups(of: key.keyVault).filter {
+            $0.scheme == key.scheme && $0.id != main.id && $0.isActive
+                && $0.holders.position(of: lost) != nil
         }
         return (ceremony, others)
     }
@@ -106,12 +122,12 @@ extension Books {
     public func sign(with id: GroupID) throws {
         let group = try group(id)
         guard group.isActive, group.kind != .recovery,
-            var keyVault = try store.keyVault(group.keyVault)
+            var key = try store.key(group.scheme, of: group.keyVault)
         else {
             throw Refusal(.invalid, field: "group", "The group has no shares, or may not sign.")
         }
-        keyVault.signing = group.id
-        try store.update(keyVault)
+        key.signing = group.id
+        try store.put(key)
         stirred.signing = true
     }
 
@@ -178,11 +194,13 @@ extension Books {
     }
 
     func group(_ id: GroupID) throws -> HolderGroup {
-        guard let group = try store.group(id) else { throw Refusal.notFound("group") }
+        guard let group = try store.group(id), !group.isRetired else {
+            throw Refusal.notFound("group")
+        }
         return group
     }
 
-    private static func quorum(
+    static func quorum(
         _ required: Int, of holders: [IdentityPublicKey]
     ) throws -> (SigningThreshold, Roster) {
         let identities = holders.sorted()
@@ -217,9 +235,9 @@ extension Books {
         try store.openCeremonies().contains { $0.group == group.id || $0.source == group.id }
     }
 
-    private func begin(
+    func begin(
         _ occasion: KeyCeremony.Occasion, _ group: HolderGroup, from source: HolderGroup?,
-        _ threshold: SigningThreshold, _ holders: Roster
+        _ threshold: SigningThreshold, _ holders: Roster, request: KeyShareRequest? = nil
     ) throws -> Ceremony {
         let everyone = Set(holders.identities + (source?.holders.identities ?? []))
         guard everyone.count <= Int(ParticipantIndex.most) else {
@@ -229,44 +247,10 @@ extension Books {
         }
         let ceremony = Ceremony(
             id: newID(), group: group.id, occasion: occasion, source: source?.id,
-            threshold: threshold, holders: holders, createdAt: now)
+            threshold: threshold, holders: holders, dealers: request?.source?.holders,
+            request: request?.id, createdAt: now)
         try store.insert(ceremony)
         stirred.signing = true
         return ceremony
-    }
-
-    public func keyVault(of tenant: TenantID, _ scheme: SignatureScheme) throws -> KeyVault? {
-        try store.keyVaults(of: tenant).first { $0.scheme == scheme }
-    }
-
-    /// The tenant's key, or a refusal that says that its holders have not made it yet.
-    func activeKey(of tenant: TenantID) throws -> (KeyVault, SharedKey<ECDSA>) {
-        guard let keyVault = try keyVault(of: tenant, .ecdsaSecp256k1),
-            let key = try store.group(keyVault.main)?.certificate?.claimed()?.key
-                .key(of: ECDSA.self)
-        else {
-            throw Refusal(
-                .keyNotReady, "The key share holders have not made this tenant's key yet.")
-        }
-        return (keyVault, key)
-    }
-
-    /// The tenant's ECDSA key, once its holders have made it.
-    public func rootKey(of tenant: TenantID) throws -> AnySharedKey? {
-        try keyVault(of: tenant, .ecdsaSecp256k1).flatMap { try store.group($0.main) }?
-            .certificate?.claimed()?.key
-    }
-
-    public func isKeyMade(of tenant: TenantID) throws -> Bool {
-        try rootKey(of: tenant) != nil
-    }
-
-    /// The group that signs for the tenant, and its epoch.
-    func signingGroup(of tenant: TenantID) throws -> (group: HolderGroup, epoch: UInt64) {
-        let (keyVault, _) = try activeKey(of: tenant)
-        guard let group = try store.group(keyVault.signing), let epoch = group.epoch else {
-            throw LedgerFault.impossible("signing group of \(keyVault.id)")
-        }
-        return (group, epoch)
     }
 }

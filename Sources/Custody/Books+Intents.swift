@@ -20,8 +20,9 @@ extension Books {
             guard let source = request.source, let id = request.transaction else { continue }
             let intent = try Intent(request.bytes)
             guard case .transfer(let order) = intent.purpose else { continue }
+            let keyVault = try keyVault(of: intent.vault, intent.tenant)
             round.keep(
-                source, in: .init(tenant: intent.tenant, chain: order.chain), for: id,
+                source, in: .init(keyVault: keyVault, chain: order.chain), for: id,
                 isSigning: true)
         }
         for kind in [Transaction.Kind.withdrawal, .consolidation] {
@@ -44,11 +45,18 @@ extension Books {
         _ open: Ceremony, _ signer: any IntentSigner
     ) throws -> SigningRequest? {
         var ceremony = open
+        // Of two runs that make one group's key each would make another.
         let before = try store.signingRequests(in: [.open, .closing]).filter {
             $0.ceremony == ceremony.id
+                || (ceremony.occasion == .keyGeneration && $0.group == ceremony.group)
         }
-        if ceremony.occasion != .keyGeneration, ceremony.attempts >= Self.attemptsMost,
-            before.isEmpty
+        if try isHopeless(ceremony) {
+            _ = try endRequest(
+                of: ceremony, as: .failed, because: "Its runs failed over and over.")
+            return nil
+        }
+        if ceremony.request == nil, ceremony.occasion != .keyGeneration,
+            ceremony.attempts >= Self.attemptsMost, before.isEmpty
         {
             ceremony.state = .failed
             ceremony.failure = "It was begun \(ceremony.attempts) times and never ended."
@@ -62,7 +70,7 @@ extension Books {
         let source = try source(of: ceremony)
         guard
             let purpose = KeyCeremony(
-                occasion: ceremony.occasion, scheme: keyVault.scheme, kind: group.kind,
+                occasion: ceremony.occasion, scheme: group.scheme, kind: group.kind,
                 threshold: ceremony.threshold, holders: ceremony.holders, source: source)
         else { throw LedgerFault.impossible("ceremony \(ceremony.id)") }
         ceremony.attempts += 1
@@ -105,9 +113,10 @@ extension Books {
             try wait(&transaction, .vault, who: [])
             return []
         }
-        let group = try signingGroup(of: transaction.tenant)
+        let group = try signingGroup(
+            of: keyVault(of: transaction.vault, transaction.tenant))
         guard try isKnown(transaction, toEnoughOf: group.group) else { return [] }
-        let pool = SourceRound.Pool(tenant: transaction.tenant, chain: asset.asset.chain)
+        let pool = try pool(of: transaction, asset)
         if round.isKnownToLack(
             transaction.amount, fee: transaction.feeLimit, of: asset.asset, in: pool)
         {
@@ -146,8 +155,8 @@ extension Books {
             try letGo(&transaction)
         } else {
             round.keep(
-                target, in: .init(tenant: transaction.tenant, chain: asset.asset.chain),
-                for: transaction.id, isSigning: false)
+                target, in: try pool(of: transaction, asset), for: transaction.id,
+                isSigning: false)
         }
         return transaction
     }
@@ -160,7 +169,8 @@ extension Books {
         guard let source = try store.address(source, on: asset.asset.chain) else {
             throw LedgerFault.impossible("source of \(transaction.id)")
         }
-        let group = try signingGroup(of: transaction.tenant)
+        let group = try signingGroup(
+            of: keyVault(of: transaction.vault, transaction.tenant))
         let request = try request(
             for: group.group, epoch: group.epoch, tenant: transaction.tenant,
             vault: transaction.vault, .withdrawal(transaction.id),
@@ -186,7 +196,7 @@ extension Books {
             let source = last.source, let nonce = last.nonce
         else { return nil }
         let asset = try asset(transaction.asset)
-        let pool = SourceRound.Pool(tenant: transaction.tenant, chain: asset.asset.chain)
+        let pool = try pool(of: transaction, asset)
         guard round.keeper(of: source, in: pool, beside: transaction.id) == nil else { return nil }
         guard try transaction.kind == .consolidation || entry(of: transaction) != nil else {
             // Removed since: it ends where it stands.
@@ -200,7 +210,8 @@ extension Books {
             address.nextNonce == nonce
         else { return nil }
         round.keep(source, in: pool, for: transaction.id, isSigning: true)
-        let group = try signingGroup(of: transaction.tenant)
+        let group = try signingGroup(
+            of: keyVault(of: transaction.vault, transaction.tenant))
         return try request(
             for: group.group, epoch: group.epoch, tenant: transaction.tenant,
             vault: transaction.vault, .withdrawal(transaction.id),

@@ -94,6 +94,7 @@ extension Books {
         online: Set<IdentityPublicKey>, signer: any IntentSigner
     ) throws -> [HolderOrder] {
         var orders: [HolderOrder] = []
+        try followKeyShareRequests()
         for request in try store.signingRequests(in: [.open, .closing, .unclear]) {
             let asked = try asked(request)
             orders += try advance(request, asked, online: online, signer: signer)
@@ -146,7 +147,7 @@ extension Books {
                     request, asked,
                     because: Failure(.keyChanged, "Another intent was signed."), signer)
             }
-            if let failure = try stopping(request) {
+            if let failure = try stopping(request) ?? givenUp(request) {
                 return try close(request, asked, because: failure, signer)
             }
             if let failure = asked.failure(after: verdicts) {
@@ -184,6 +185,14 @@ extension Books {
             })
         else { return nil }
         return failure
+    }
+
+    /// Why the ceremony is to end, if it has been given up.
+    private func givenUp(_ request: SigningRequest) throws -> Failure? {
+        guard let id = request.ceremony, let ceremony = try store.ceremony(id),
+            ceremony.state == .failed
+        else { return nil }
+        return Failure(.expired, ceremony.failure ?? "It was given up.")
     }
 
     private func hasFailed(_ run: SigningRun) -> Bool {
@@ -260,7 +269,7 @@ extension Books {
     private func descriptor(
         _ request: SigningRequest, _ asked: Asked, _ chosen: [[IdentityPublicKey]], attempt: UInt16
     ) throws -> (RunDescriptor, source: [UInt8])? {
-        guard let intent = try? Intent(request.bytes), let scheme = asked.scheme else { return nil }
+        guard let intent = try? Intent(request.bytes) else { return nil }
         let rosters = zip(asked.quorums, chosen).compactMap { $0.holders.only($1) }
         guard rosters.count == chosen.count, let first = rosters.first else { return nil }
         let purpose: RunDescriptor.Purpose
@@ -292,7 +301,7 @@ extension Books {
         }
         let descriptor = RunDescriptor(
             request: intent.request, attempt: attempt, intent: request.digest,
-            group: request.group, epoch: intent.epoch, scheme: scheme, purpose: purpose,
+            group: request.group, epoch: intent.epoch, scheme: asked.scheme, purpose: purpose,
             expires: UInt64(now.adding(seconds: settings.runSeconds).seconds), isFresh: isFresh)
         return (descriptor, asked.source?.bytes ?? [])
     }
@@ -329,10 +338,11 @@ extension Books {
     public func take(signature: ECDSASignature, of digest: Digest) throws -> Bool {
         guard var request = try store.signingRequest(digest), request.state != .done,
             let id = request.transaction, var transaction = try store.transaction(id),
+            let group = try store.group(request.group),
             let intent = try? Intent(request.bytes), case .transfer(let order) = intent.purpose,
             let unsigned = order.transaction
         else { return false }
-        let (_, key) = try activeKey(of: transaction.tenant)
+        let key = try activeKey(of: group.keyVault)
         guard let derived = DerivedKey(order.sourcePath.derivation, of: key),
             signature.verifies(unsigned.signingDigest, under: derived.publicKey),
             signature.recoveryID < 2,

@@ -5,9 +5,9 @@ import Intents
 /// What one making of intents knows of the addresses that transfers leave. Nothing is signed
 /// meanwhile, so what an address has left is read once.
 final class SourceRound {
-    /// Addresses that can pay for one another.
+    /// Addresses that can pay for one another: those under one key.
     struct Pool: Hashable {
-        let tenant: TenantID
+        let keyVault: KeyVaultID
         let chain: ChainID
     }
 
@@ -86,8 +86,8 @@ extension Books {
         case kept(for: TransactionID)
     }
 
-    /// The address that a withdrawal leaves: one of the vault's first, then the fullest of the
-    /// tenant's, so that change does not scatter. Nil where none holds enough.
+    /// The address that a withdrawal leaves: one of the vault's first, then the fullest under
+    /// the same key, so that change does not scatter. Nil where none holds enough.
     func source(
         for transaction: Transaction, _ asset: Asset, _ round: SourceRound
     ) throws -> Source? {
@@ -95,11 +95,11 @@ extension Books {
             let need = SourceNeed(
                 asset.asset, amount: transaction.amount, fee: transaction.feeLimit)
         else { throw LedgerFault.impossible("amount of \(transaction.id)") }
-        let pool = SourceRound.Pool(tenant: transaction.tenant, chain: asset.asset.chain)
+        let pool = try pool(of: transaction, asset)
         var keeper: TransactionID?
         for vault in [transaction.vault, nil] {
             let holding = try store.addresses(
-                of: transaction.tenant, in: vault, holding: need,
+                under: pool.keyVault, in: vault, holding: need,
                 most: Self.sourcesMost + round.kept(in: pool))
             for address in holding where try isSpendable(need, at: address, round) {
                 guard
@@ -110,6 +110,12 @@ extension Books {
             }
         }
         return keeper.map { .kept(for: $0) }
+    }
+
+    func pool(of transaction: Transaction, _ asset: Asset) throws -> SourceRound.Pool {
+        SourceRound.Pool(
+            keyVault: try keyVault(of: transaction.vault, transaction.tenant),
+            chain: asset.asset.chain)
     }
 
     private func isSpendable(

@@ -11,7 +11,7 @@ extension Books {
     public func createTenant(
         name: String, threshold required: Int, holders: [RegisteredHolder],
         coolingSeconds: Int64 = 0
-    ) throws -> (Tenant, KeyVault) {
+    ) throws -> (Tenant, VaultKey) {
         var validation = Validation()
         validation.text("name", name, most: Tenant.nameMost)
         validation.cooling(coolingSeconds)
@@ -20,9 +20,13 @@ extension Books {
             id: newID(), name: name, environment: settings.environment,
             coolingSeconds: coolingSeconds, createdAt: now)
         try store.insert(tenant)
-        let (keyVault, _) = try createKeyVault(
+        try store.insert(
+            KeyVault(
+                id: newID(), tenant: tenant.id, name: KeyVault.defaultName, kind: .organisation,
+                createdAt: now))
+        let (key, _) = try createKey(
             for: tenant.id, .ecdsaSecp256k1, threshold: required, holders: holders)
-        return (tenant, keyVault)
+        return (tenant, key)
     }
 
     /// Sets how long new entries of the tenant's address book wait; those that are there keep the

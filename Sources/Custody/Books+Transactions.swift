@@ -56,6 +56,14 @@ extension Books {
                 .differentAssets, field: "destinationWalletId",
                 "The destination wallet is for another asset.")
         }
+        guard
+            try keyVault(of: source.vault, tenant) == keyVault(of: destination.vault, tenant)
+        else {
+            // What the ledger moved, the addresses under the other key would not have.
+            throw Refusal(
+                .differentKeyVaults, field: "destinationWalletId",
+                "The destination wallet is under another key; withdraw to its address.")
+        }
         try checkSpendable(source, amount)
         let transaction = Transaction(
             id: newID(), tenant: tenant, kind: .internalTransfer, status: .completed,

@@ -50,18 +50,47 @@ extension Books {
             try admit(existing.id)
             return existing
         }
-        guard let keyVault = try keyVault(of: tenant, .ecdsaSecp256k1) else {
+        guard let keyVault = try defaultKeyVault(of: tenant) else {
             throw Refusal(.keyNotReady, "The tenant has no key vault.")
         }
+        return try insertVault(
+            newID(), under: keyVault, externalID: externalID, name: name,
+            metadata: draft.metadata, content: content)
+    }
+
+    /// Opens a vault under a key vault whose holders have made its keys.
+    public func openVault(
+        named name: String?, under id: KeyVaultID, for tenant: TenantID
+    ) throws -> Vault {
+        var validation = Validation()
+        validation.text("name", name, most: Vault.nameMost)
+        try validation.finish()
+        let keyVault = try keyVault(id, of: tenant)
+        _ = try activeKey(of: keyVault.id)
+        return try openVault(named: name ?? "", under: keyVault)
+    }
+
+    @discardableResult
+    func openVault(named name: String, under keyVault: KeyVault) throws -> Vault {
+        let id = newID(VaultID.self)
+        return try insertVault(
+            id, under: keyVault, externalID: id.text, name: name, metadata: [:],
+            content: .content([name]))
+    }
+
+    private func insertVault(
+        _ id: VaultID, under keyVault: KeyVault, externalID: String, name: String,
+        metadata: [String: String], content: Digest
+    ) throws -> Vault {
         let index = try store.nextVaultIndex(under: keyVault.id)
         guard index < AccountPath.vaultsMost else {
             throw Refusal(
-                .tooManyVaults, "There are \(index) vaults, the most that a tenant can have.")
+                .tooManyVaults, "There are \(index) vaults, the most that a key vault can have.")
         }
         let vault = Vault(
-            id: newID(), tenant: tenant, keyVault: keyVault.id, index: index,
-            externalID: externalID, name: name, metadata: draft.metadata, content: content,
-            createdAt: now)
+            id: id, tenant: keyVault.tenant, keyVault: keyVault.id, index: index,
+            externalID: externalID, name: name, metadata: metadata, content: content, createdAt: now
+        )
         try admit(vault.id)
         try store.insert(vault)
         return vault
@@ -73,8 +102,12 @@ extension Books {
         return vault
     }
 
-    public func vaults(of tenant: TenantID, _ page: PageRequest) throws -> Page<Vault> {
-        try store.vaults(of: tenant, within: actor.vaults, page)
+    public func vaults(
+        of tenant: TenantID, matching filter: VaultFilter = VaultFilter(), _ page: PageRequest
+    ) throws -> Page<Vault> {
+        var filter = filter
+        filter.within = actor.vaults
+        return try store.vaults(of: tenant, matching: filter, page)
     }
 
     /// Changes what is not nil of a vault.
@@ -138,7 +171,7 @@ extension Books {
                 .walletExists, field: "assetId", "The vault has a wallet for '\(asset.id)' already."
             )
         }
-        let (_, key) = try activeKey(of: tenant)
+        let key = try activeKey(of: vault.keyVault)
         // A deposit before the first block that is followed would never be seen.
         guard try store.chainState(asset.asset.chain) != nil else {
             throw Refusal(
@@ -197,7 +230,7 @@ extension Books {
         guard vault.status != .archived else {
             throw Refusal(.frozen, "The vault is archived.")
         }
-        let (_, key) = try activeKey(of: tenant)
+        let key = try activeKey(of: vault.keyVault)
         return try deriveAddress(
             of: vault, on: try asset(wallet.asset).asset.chain, label: label, key)
     }

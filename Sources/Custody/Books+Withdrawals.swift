@@ -146,12 +146,13 @@ extension Books {
             return limit
         }
         let alone = try checked(0)
+        let keyVault = try keyVault(of: source.vault, source.tenant)
         guard
             let consolidations = try consolidations(
-                amount, fee: alone, of: asset, for: source.tenant)
+                amount, fee: alone, of: asset, under: keyVault)
         else {
             _ = try checked(1)  // at least
-            throw try notToBeGathered(amount, fee: alone, of: asset, for: source.tenant)
+            throw try notToBeGathered(amount, fee: alone, of: asset, under: keyVault)
         }
         return consolidations == 0
             ? (alone, 0) : (try checked(consolidations), consolidations)
@@ -216,10 +217,12 @@ extension Books {
         let amount = try amount(draft.amount ?? "", of: asset)
         let (_, entry) = try destination(draft, on: asset.asset.chain, for: tenant)
         try mustBeActive(entry, field: draft.destinationField)
+        let keyVault = try keyVault(of: source.vault, tenant)
         var (fees, most): ([FeeLevel: Amount], Int) = ([:], 0)
         for level in FeeLevel.allCases {
             let limit = try feeLimit(level, asset)
-            let consolidations = try consolidations(amount, fee: limit, of: asset, for: tenant) ?? 0
+            let consolidations =
+                try consolidations(amount, fee: limit, of: asset, under: keyVault) ?? 0
             fees[level] = limit.times(UInt64(1 + consolidations))
             most = max(most, consolidations)
         }

@@ -30,157 +30,7 @@ public struct Tenant: Equatable, Sendable {
     }
 }
 
-/// A tenant's key of one scheme, and the groups that hold shares of it.
-public struct KeyVault: Equatable, Sendable {
-    public let id: KeyVaultID
-    public let tenant: TenantID
-    public let scheme: SignatureScheme
-    /// The group that made the key.
-    public let main: GroupID
-    /// The group that signs: the main group, or a signing group that was given shares.
-    public var signing: GroupID
-    public let createdAt: Timestamp
-
-    public init(
-        id: KeyVaultID, tenant: TenantID, scheme: SignatureScheme, main: GroupID,
-        signing: GroupID, createdAt: Timestamp
-    ) {
-        self.id = id
-        self.tenant = tenant
-        self.scheme = scheme
-        self.main = main
-        self.signing = signing
-        self.createdAt = createdAt
-    }
-}
-
-/// Holders that share a key among them.
-public struct HolderGroup: Equatable, Sendable {
-    public let id: GroupID
-    public let keyVault: KeyVaultID
-    public let kind: GroupKind
-    public var threshold: SigningThreshold
-    public var holders: Roster
-    /// The highest epoch that a ceremony was begun for.
-    public var lastEpoch: UInt64
-    /// Of the active epoch, once the holders have shares.
-    public var certificate: KeyCertificate?
-    /// Since when the epoch is active.
-    public var activeSince: Timestamp?
-    /// Signatures made under the epoch.
-    public var signatures: Int
-    public let createdAt: Timestamp
-
-    public init(
-        id: GroupID, keyVault: KeyVaultID, kind: GroupKind, threshold: SigningThreshold,
-        holders: Roster, lastEpoch: UInt64, certificate: KeyCertificate?,
-        activeSince: Timestamp? = nil, signatures: Int = 0, createdAt: Timestamp
-    ) {
-        self.id = id
-        self.keyVault = keyVault
-        self.kind = kind
-        self.threshold = threshold
-        self.holders = holders
-        self.lastEpoch = lastEpoch
-        self.certificate = certificate
-        self.activeSince = activeSince
-        self.signatures = signatures
-        self.createdAt = createdAt
-    }
-
-    /// The epoch that signs; nil before the first ceremony has ended.
-    public var epoch: UInt64? { certificate?.descriptor.epoch }
-    public var isActive: Bool { certificate != nil }
-}
-
-/// A key ceremony that was asked for: it is begun anew, in an epoch of its own, until the holders
-/// have finished it or refuse.
-public struct Ceremony: Equatable, Sendable {
-    public enum State: String, Sendable {
-        case open
-        case done
-        case failed
-    }
-
-    public let id: CeremonyID
-    /// The group that receives shares.
-    public let group: GroupID
-    public let occasion: KeyCeremony.Occasion
-    /// The group that deals; nil if a new key is made.
-    public let source: GroupID?
-    /// Who will hold shares afterwards.
-    public let threshold: SigningThreshold
-    public let holders: Roster
-    public var state: State
-    public var failure: String?
-    /// How often it was begun.
-    public var attempts: Int
-    public let createdAt: Timestamp
-
-    public init(
-        id: CeremonyID, group: GroupID, occasion: KeyCeremony.Occasion, source: GroupID?,
-        threshold: SigningThreshold, holders: Roster, state: State = .open,
-        failure: String? = nil, attempts: Int = 0, createdAt: Timestamp
-    ) {
-        self.id = id
-        self.group = group
-        self.occasion = occasion
-        self.source = source
-        self.threshold = threshold
-        self.holders = holders
-        self.state = state
-        self.failure = failure
-        self.attempts = attempts
-        self.createdAt = createdAt
-    }
-}
-
-/// The last time that a group's holders were asked whether their shares are whole.
-public struct CheckUp: Equatable, Sendable {
-    public let group: GroupID
-    public let epoch: UInt64
-    public let certificate: Digest
-    public let challenge: [UInt8]
-    /// Whose proof was good.
-    public var proved: [IdentityPublicKey]
-    /// Who could prove nothing: its share does not open or does not fit.
-    public var damaged: [IdentityPublicKey]
-    public let at: Timestamp
-
-    public init(
-        group: GroupID, epoch: UInt64, certificate: Digest, challenge: [UInt8],
-        proved: [IdentityPublicKey], damaged: [IdentityPublicKey], at: Timestamp
-    ) {
-        self.group = group
-        self.epoch = epoch
-        self.certificate = certificate
-        self.challenge = challenge
-        self.proved = proved
-        self.damaged = damaged
-        self.at = at
-    }
-}
-
-/// A key share holder that this installation knows: its relay accepts no other.
-public struct RegisteredHolder: Equatable, Sendable {
-    public let identity: IdentityPublicKey
-    public let name: String
-    public let createdAt: Timestamp
-    /// Since when its line to the relay stands; nil while there is none.
-    public let onlineSince: Timestamp?
-
-    public init(
-        identity: IdentityPublicKey, name: String, createdAt: Timestamp,
-        onlineSince: Timestamp? = nil
-    ) {
-        self.identity = identity
-        self.name = name
-        self.createdAt = createdAt
-        self.onlineSince = onlineSince
-    }
-}
-
-/// One end customer's container: an account index under the tenant's key vault.
+/// One end customer's container: an account index under one of the tenant's key vaults.
 public struct Vault: Equatable, Sendable {
     public static let externalIDMost = 128
     public static let nameMost = 100
@@ -363,6 +213,8 @@ public struct AddressBookEntry: Equatable, Sendable {
 public struct AddressNotice: Equatable, Sendable {
     public let entry: AddressBookEntryID
     public let holder: IdentityPublicKey
+    /// Under whose key it is told: a holder has a book for each.
+    public let keyVault: KeyVaultID
     /// Whether the holder has taken over what the entry's status says.
     public var isTold: Bool
     /// When it is said, or said again.
@@ -371,11 +223,12 @@ public struct AddressNotice: Equatable, Sendable {
     public var answer: String?
 
     public init(
-        entry: AddressBookEntryID, holder: IdentityPublicKey, isTold: Bool, nextOffer: Timestamp,
-        answer: String? = nil
+        entry: AddressBookEntryID, holder: IdentityPublicKey, keyVault: KeyVaultID, isTold: Bool,
+        nextOffer: Timestamp, answer: String? = nil
     ) {
         self.entry = entry
         self.holder = holder
+        self.keyVault = keyVault
         self.isTold = isTold
         self.nextOffer = nextOffer
         self.answer = answer
@@ -386,15 +239,17 @@ public struct AddressNotice: Equatable, Sendable {
 public struct AddressAnnouncement: Equatable, Sendable {
     public let digest: Digest
     public let entry: AddressBookEntryID
+    public let keyVault: KeyVaultID
     public let change: Announcement.Change
     public let expiresAt: Timestamp
 
     public init(
-        digest: Digest, entry: AddressBookEntryID, change: Announcement.Change,
-        expiresAt: Timestamp
+        digest: Digest, entry: AddressBookEntryID, keyVault: KeyVaultID,
+        change: Announcement.Change, expiresAt: Timestamp
     ) {
         self.digest = digest
         self.entry = entry
+        self.keyVault = keyVault
         self.change = change
         self.expiresAt = expiresAt
     }

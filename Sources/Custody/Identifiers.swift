@@ -6,6 +6,16 @@ public struct KeyVaultID: EntityID {
     public init(unchecked bytes: [UInt8]) { self.bytes = bytes }
 }
 
+public struct ProjectID: EntityID {
+    public let bytes: [UInt8]
+    public init(unchecked bytes: [UInt8]) { self.bytes = bytes }
+}
+
+public struct KeyShareHolderGroupID: EntityID {
+    public let bytes: [UInt8]
+    public init(unchecked bytes: [UInt8]) { self.bytes = bytes }
+}
+
 public struct CeremonyID: EntityID {
     public let bytes: [UInt8]
     public init(unchecked bytes: [UInt8]) { self.bytes = bytes }

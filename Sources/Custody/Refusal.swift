@@ -27,6 +27,7 @@ public struct Refusal: Error, Equatable, Sendable {
         case belowMinimum = "below_minimum"
         case sameWallet = "same_wallet"
         case differentAssets = "different_assets"
+        case differentKeyVaults = "different_key_vaults"
         case frozen
         case feeTooHigh = "fee_too_high"
         case insufficientGas = "insufficient_gas"
@@ -45,6 +46,14 @@ public struct Refusal: Error, Equatable, Sendable {
         case addressExists = "address_exists"
         case idempotencyKeyReused = "idempotency_key_reused"
         case keyNotReady = "key_not_ready"
+        case unsupportedThreshold = "unsupported_threshold"
+        case unknownHolder = "unknown_holder"
+        case duplicateHolder = "duplicate_holder"
+        case holderOffline = "holder_offline"
+        case groupNotValid = "group_not_valid"
+        case groupExists = "group_exists"
+        case groupInUse = "group_in_use"
+        case requestOpen = "request_open"
         case chainUnavailable = "chain_unavailable"
         case noWebhook = "no_webhook"
     }

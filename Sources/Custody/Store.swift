@@ -29,14 +29,48 @@ public protocol CustodyStore {
     func update(_ tenant: Tenant) throws
     func tenant(_ id: TenantID) throws -> Tenant?
     func tenants() throws -> [Tenant]
+    func insert(_ project: Project) throws
+    /// Stores its name.
+    func update(_ project: Project) throws
+    func project(_ id: ProjectID, of tenant: TenantID) throws -> Project?
+    func projects(of tenant: TenantID, _ page: PageRequest) throws -> Page<Project>
     func insert(_ keyVault: KeyVault) throws
+    /// Stores its name.
     func update(_ keyVault: KeyVault) throws
     func keyVault(_ id: KeyVaultID) throws -> KeyVault?
+    /// The oldest first.
     func keyVaults(of tenant: TenantID) throws -> [KeyVault]
+    func keyVaults(
+        of tenant: TenantID, _ kind: KeyVault.Kind?, project: ProjectID?, _ page: PageRequest
+    ) throws -> Page<KeyVault>
+    /// Takes the place of what was kept of the key.
+    func put(_ key: VaultKey) throws
+    func key(_ scheme: SignatureScheme, of keyVault: KeyVaultID) throws -> VaultKey?
+    func keys(of keyVault: KeyVaultID) throws -> [VaultKey]
     func insert(_ group: HolderGroup) throws
     func update(_ group: HolderGroup) throws
     func group(_ id: GroupID) throws -> HolderGroup?
+    /// Without those that were taken away.
     func groups(of keyVault: KeyVaultID) throws -> [HolderGroup]
+    func groups(of record: KeyShareHolderGroupID) throws -> [HolderGroup]
+    func retireGroups(of record: KeyShareHolderGroupID) throws
+    func insert(_ group: KeyShareHolderGroup) throws
+    /// Stores its kind and holders, and that it was taken away.
+    func update(_ group: KeyShareHolderGroup) throws
+    /// Nil if it was taken away.
+    func holderGroup(_ id: KeyShareHolderGroupID) throws -> KeyShareHolderGroup?
+    func holderGroups(of keyVault: KeyVaultID) throws -> [KeyShareHolderGroup]
+    func holderGroups(
+        of keyVault: KeyVaultID, _ kind: GroupKind?, _ page: PageRequest
+    ) throws -> Page<KeyShareHolderGroup>
+    func insert(_ request: KeyShareRequest) throws
+    /// Stores its status and failure.
+    func update(_ request: KeyShareRequest) throws
+    func keyShareRequest(_ id: KeyShareRequestID) throws -> KeyShareRequest?
+    func keyShareRequests(
+        for target: KeyShareHolderGroupID, _ page: PageRequest
+    ) throws -> Page<KeyShareRequest>
+    func openKeyShareRequests() throws -> [KeyShareRequest]
     func countSignature(by group: GroupID) throws
     /// Active groups whose epoch began before this time, or made so many signatures.
     func groups(activeBefore time: Timestamp, orSignatures count: Int) throws -> [HolderGroup]
@@ -45,6 +79,9 @@ public protocol CustodyStore {
     func ceremony(_ id: CeremonyID) throws -> Ceremony?
     func openCeremonies() throws -> [Ceremony]
     func ceremonies(of group: GroupID) throws -> [Ceremony]
+    func ceremonies(of request: KeyShareRequestID) throws -> [Ceremony]
+    /// How many of its intents ended after a run of theirs had begun.
+    func failedRuns(of ceremony: CeremonyID) throws -> Int
     /// Replaces the group's check-up.
     func put(_ checkUp: CheckUp) throws
     func checkUp(of group: GroupID) throws -> CheckUp?
@@ -56,6 +93,8 @@ public protocol CustodyStore {
     func setOnline(_ holder: IdentityPublicKey, since: Timestamp?) throws
     /// At start nobody is online.
     func setAllOffline() throws
+    /// Makes this one the platform's own, and no other.
+    func setOwn(_ holder: IdentityPublicKey) throws
     func insert(_ key: APIKey) throws
     /// Stores the key's secrets, and that it is revoked.
     func update(_ key: APIKey) throws
@@ -77,9 +116,8 @@ public protocol CustodyStore {
     func update(_ vault: Vault) throws
     func vault(_ id: VaultID, of tenant: TenantID) throws -> Vault?
     func vault(externalID: String, of tenant: TenantID) throws -> Vault?
-    /// - Parameter within: only these; nil for all.
     func vaults(
-        of tenant: TenantID, within: Set<VaultID>?, _ page: PageRequest
+        of tenant: TenantID, matching filter: VaultFilter, _ page: PageRequest
     ) throws -> Page<Vault>
     func disabledAssets(of tenant: TenantID) throws -> Set<String>
     func set(_ asset: String, enabled: Bool, for tenant: TenantID) throws
@@ -98,9 +136,10 @@ public protocol CustodyStore {
     ) throws -> Page<WalletAddress>
     /// The vault's address that its wallets on the chain show.
     func firstAddress(of vault: VaultID, on chain: ChainID) throws -> WalletAddress?
-    /// The tenant's addresses, or the vault's, that hold as much; the fullest of the asset first.
+    /// The key vault's addresses, or the vault's, that hold as much; the fullest of the asset
+    /// first.
     func addresses(
-        of tenant: TenantID, in vault: VaultID?, holding need: SourceNeed, most: Int
+        under keyVault: KeyVaultID, in vault: VaultID?, holding need: SourceNeed, most: Int
     ) throws -> [WalletAddress]
     func setNextNonce(_ nonce: UInt64, of address: WalletAddress) throws
     /// What the chain says that an address holds.
@@ -156,10 +195,13 @@ public protocol CustodyStore {
     // What holders are told of the address book.
     /// Takes the place of what the holder was told of the entry before.
     func put(_ notice: AddressNotice) throws
-    /// Has the holder told of every entry that stands and that it was told nothing of.
-    func addNotices(of tenant: TenantID, for holder: IdentityPublicKey, at: Timestamp) throws
+    /// Has the holder told, under the key vault's key, of every entry that stands and that it was
+    /// told nothing of.
+    func addNotices(
+        under keyVault: KeyVaultID, for holder: IdentityPublicKey, at: Timestamp) throws
     /// Has the holder told again of every entry that stands.
-    func repeatNotices(of tenant: TenantID, for holder: IdentityPublicKey, at: Timestamp) throws
+    func repeatNotices(
+        under keyVault: KeyVaultID, for holder: IdentityPublicKey, at: Timestamp) throws
     /// Whatever the holder was not told yet is said now.
     func hastenNotices(for holder: IdentityPublicKey, at: Timestamp) throws
     /// What the holder is to be told now, at most so many with those that it has not answered since
@@ -177,6 +219,7 @@ public protocol CustodyStore {
     func update(_ request: SigningRequest) throws
     func signingRequest(_ intent: Digest) throws -> SigningRequest?
     func signingRequests(of transaction: TransactionID) throws -> [SigningRequest]
+    func signingRequests(of ceremony: CeremonyID) throws -> [SigningRequest]
     func signingRequests(in states: [SigningRequest.State]) throws -> [SigningRequest]
     /// Keeps a verdict beside the holder's others on the same intent; one of each kind.
     func put(_ verdict: SignedVerdict) throws
@@ -247,22 +290,41 @@ public protocol CustodyStore {
     func purgeEvents(before: Timestamp, most: Int) throws -> Int
 }
 
-/// Which part of a list is asked for: newest first, after a cursor.
+/// Which part of a list is asked for: after a cursor or before one.
 public struct PageRequest: Equatable, Sendable {
     public static let limitMost = 200
     public static let limitUsual = 50
 
+    public enum Order: Sendable {
+        case newestFirst
+        case oldestFirst
+    }
+
     public let limit: Int
     public let after: PageCursor?
+    /// Read backwards from here, and shown in the list's order nevertheless.
+    public let before: PageCursor?
+    public let order: Order
+    /// Whether the whole list is counted too.
+    public let isCounted: Bool
 
-    /// Throws unless the limit is in 1…200.
-    public init(limit: Int? = nil, after: PageCursor? = nil) throws(Refusal) {
+    /// Throws unless the limit is in 1…200, and one cursor at most is given.
+    public init(
+        limit: Int? = nil, after: PageCursor? = nil, before: PageCursor? = nil,
+        order: Order = .newestFirst, isCounted: Bool = false
+    ) throws(Refusal) {
         let limit = limit ?? Self.limitUsual
         guard (1...Self.limitMost).contains(limit) else {
             throw Refusal(.invalid, field: "limit", "'limit' must be from 1 to \(Self.limitMost).")
         }
+        guard after == nil || before == nil else {
+            throw Refusal(.invalid, field: "before", "Only one of 'after' and 'before' is taken.")
+        }
         self.limit = limit
         self.after = after
+        self.before = before
+        self.order = order
+        self.isCounted = isCounted
     }
 }
 
@@ -276,15 +338,41 @@ public struct PageCursor: Equatable, Sendable {
 
 public struct Page<Item: Sendable>: Sendable {
     public let items: [Item]
+    /// What the page after this one comes after; nil if it is the last.
     public let next: PageCursor?
+    /// What the page before this one comes before; nil if it is the first.
+    public let previous: PageCursor?
+    /// Of the whole list, if it was to be counted.
+    public let total: Int?
 
-    public init(items: [Item], next: PageCursor?) {
+    public init(
+        items: [Item], next: PageCursor?, previous: PageCursor? = nil, total: Int? = nil
+    ) {
         self.items = items
         self.next = next
+        self.previous = previous
+        self.total = total
     }
 
     public func map<Other: Sendable>(_ transform: (Item) throws -> Other) rethrows -> Page<Other> {
-        Page<Other>(items: try items.map(transform), next: next)
+        Page<Other>(
+            items: try items.map(transform), next: next, previous: previous, total: total)
+    }
+}
+
+public struct VaultFilter: Equatable, Sendable {
+    public var keyVault: KeyVaultID?
+    public var project: ProjectID?
+    public var kind: KeyVault.Kind?
+    /// Only these; nil for all.
+    public internal(set) var within: Set<VaultID>?
+
+    public init(
+        keyVault: KeyVaultID? = nil, project: ProjectID? = nil, kind: KeyVault.Kind? = nil
+    ) {
+        self.keyVault = keyVault
+        self.project = project
+        self.kind = kind
     }
 }
 

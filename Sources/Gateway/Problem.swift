@@ -39,13 +39,16 @@ struct Problem: Error {
     private static func status(_ code: Refusal.Code) -> HTTPResponse.Status {
         switch code {
         case .invalid, .unknownAsset, .unknownNetwork, .insufficientFunds, .belowMinimum,
-            .sameWallet, .differentAssets, .frozen, .feeTooHigh, .insufficientGas,
-            .needsConsolidation, .vaultNotEmpty, .tooManyAddresses, .tooManyVaults:
+            .sameWallet, .differentAssets, .differentKeyVaults, .frozen, .feeTooHigh,
+            .insufficientGas,
+            .needsConsolidation, .vaultNotEmpty, .tooManyAddresses, .unsupportedThreshold,
+            .unknownHolder, .duplicateHolder, .tooManyVaults:
             .badRequest
         case .notInAddressBook, .vaultNotAllowed, .exceedsOwnRights: .forbidden
         case .notFound: .notFound
         case .walletExists, .externalIDReused, .addressExists, .tooLate, .keyInactive: .conflict
-        case .noWebhook: .conflict
+        case .noWebhook, .holderOffline, .groupNotValid, .groupExists, .groupInUse, .requestOpen:
+            .conflict
         case .idempotencyKeyReused: .unprocessableContent
         case .keyNotReady, .chainUnavailable: .badGateway
         }

@@ -8,7 +8,8 @@ public struct KeyCeremony: Equatable, Sendable {
     public enum Occasion: UInt64, Sendable {
         /// A new key for a main group.
         case keyGeneration = 1
-        /// A main group's key for a signing or a recovery group.
+        /// A main group's key for a signing or a recovery group. The main group is one that may
+        /// sign: that a signing group has taken its place is the platform's word alone.
         case fromKeyGroup = 2
         /// A recovery group's key for all of a main group's holders, a lost one replaced.
         case recovery = 3
@@ -19,7 +20,7 @@ public struct KeyCeremony: Equatable, Sendable {
         public func admits(source kind: GroupKind) -> Bool {
             switch self {
             case .keyGeneration: false
-            case .fromKeyGroup: kind == .main
+            case .fromKeyGroup: kind != .recovery
             case .recovery: kind == .recovery
             case .refresh: true
             }
@@ -71,7 +72,7 @@ public struct KeyCeremony: Equatable, Sendable {
             switch occasion {
             case .keyGeneration: source == nil && kind == .main
             case .fromKeyGroup: source != nil && kind != .main
-            case .recovery: source != nil && kind == .main
+            case .recovery: source != nil && kind != .recovery
             case .refresh: source != nil
             }
         guard fits, holders.identities.count == threshold.holders else { return nil }

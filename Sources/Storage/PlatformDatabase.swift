@@ -87,19 +87,31 @@ struct SQLStore: CustodyStore {
         return db.changesCount == 1
     }
 
-    /// A page of a listed table: newest first, after the cursor, one row more than asked to know
-    /// whether there is a next page.
+    /// A page of a listed table: one row more than asked, to know whether another page follows.
     func page<Item: Sendable>(
         _ page: PageRequest, _ select: String, where condition: String,
         _ arguments: StatementArguments, _ read: (Row) throws -> Item
     ) throws -> Page<Item> {
+        let isBackward = page.before != nil
+        let rises = (page.order == .oldestFirst) != isBackward
+        let start = page.after ?? page.before
         let found = try rows(
-            "\(select) WHERE \(condition) AND seq < ? ORDER BY seq DESC LIMIT ?",
-            arguments + [page.after?.number ?? Int64.max, page.limit + 1])
-        let shown = found.prefix(page.limit)
+            """
+            \(select) WHERE \(condition) AND seq \(rises ? ">" : "<") ?
+            ORDER BY seq \(rises ? "ASC" : "DESC") LIMIT ?
+            """, arguments + [start?.number ?? (rises ? Int64.min : Int64.max), page.limit + 1])
         let more = found.count > page.limit
+        let read = try found.prefix(page.limit).map { (seq: $0["seq"] as Int64, try read($0)) }
+        let shown = isBackward ? read.reversed() : read
+        let (hasNext, hasPrevious) = isBackward ? (true, more) : (more, page.after != nil)
+        let total =
+            page.isCounted
+            ? try row("SELECT count(*) AS total FROM (\(select) WHERE \(condition))", arguments)
+            : nil
         return Page(
-            items: try shown.map(read),
-            next: more ? shown.last.map { PageCursor(number: $0["seq"]) } : nil)
+            items: shown.map(\.1),
+            next: hasNext ? shown.last.map { PageCursor(number: $0.seq) } : nil,
+            previous: hasPrevious ? shown.first.map { PageCursor(number: $0.seq) } : nil,
+            total: total?["total"])
     }
 }

@@ -102,38 +102,40 @@ extension SQLStore {
     func put(_ notice: AddressNotice) throws {
         try run(
             """
-            INSERT INTO address_notices (entry, holder, is_told, next_offer, answer)
-            VALUES (?, ?, ?, ?, ?)
-            ON CONFLICT (entry, holder) DO UPDATE SET is_told = excluded.is_told,
+            INSERT INTO address_notices (entry, holder, key_vault, is_told, next_offer, answer)
+            VALUES (?, ?, ?, ?, ?, ?)
+            ON CONFLICT (entry, holder, key_vault) DO UPDATE SET is_told = excluded.is_told,
                 next_offer = excluded.next_offer, answer = excluded.answer
             """,
             [
-                notice.entry.data, notice.holder.data, notice.isTold,
+                notice.entry.data, notice.holder.data, notice.keyVault.data, notice.isTold,
                 notice.nextOffer.milliseconds, notice.answer,
             ])
     }
 
     func addNotices(
-        of tenant: TenantID, for holder: IdentityPublicKey, at now: Timestamp
+        under keyVault: KeyVaultID, for holder: IdentityPublicKey, at now: Timestamp
     ) throws {
         try run(
             """
-            INSERT INTO address_notices (entry, holder, is_told, next_offer)
-            SELECT id, ?, 0, ? FROM address_book
-            WHERE tenant = ? AND status <> 'Removed' ORDER BY seq
-            ON CONFLICT (entry, holder) DO NOTHING
-            """, [holder.data, now.milliseconds, tenant.data])
+            INSERT INTO address_notices (entry, holder, key_vault, is_told, next_offer)
+            SELECT id, ?, ?, 0, ? FROM address_book
+            WHERE tenant = (SELECT tenant FROM key_vaults WHERE id = ?) AND status <> 'Removed'
+            ORDER BY seq
+            ON CONFLICT (entry, holder, key_vault) DO NOTHING
+            """, [holder.data, keyVault.data, now.milliseconds, keyVault.data])
     }
 
     func repeatNotices(
-        of tenant: TenantID, for holder: IdentityPublicKey, at now: Timestamp
+        under keyVault: KeyVaultID, for holder: IdentityPublicKey, at now: Timestamp
     ) throws {
         try run(
             """
             UPDATE address_notices SET is_told = 0, next_offer = ?
-            WHERE holder = ? AND is_told = 1 AND entry IN
-                (SELECT id FROM address_book WHERE tenant = ? AND status <> 'Removed')
-            """, [now.milliseconds, holder.data, tenant.data])
+            WHERE holder = ? AND is_told = 1 AND key_vault = ? AND entry IN
+                (SELECT id FROM address_book WHERE status <> 'Removed'
+                    AND tenant = (SELECT tenant FROM key_vaults WHERE id = ?))
+            """, [now.milliseconds, holder.data, keyVault.data, keyVault.data])
     }
 
     func hastenNotices(for holder: IdentityPublicKey, at now: Timestamp) throws {
@@ -161,7 +163,8 @@ extension SQLStore {
                 WHERE entry.id = due.entry AND before.tenant = entry.tenant
                     AND before.network = entry.network AND before.address = entry.address
                     AND before.seq < entry.seq AND earlier.entry = before.id
-                    AND earlier.holder = due.holder AND earlier.is_told = 0)
+                    AND earlier.holder = due.holder AND earlier.key_vault = due.key_vault
+                    AND earlier.is_told = 0)
             ORDER BY next_offer, seq LIMIT ?
             """,
             [
@@ -178,14 +181,18 @@ extension SQLStore {
     private static func notice(_ row: Row) throws -> AddressNotice {
         AddressNotice(
             entry: try row.value("entry"), holder: try row.value("holder"),
-            isTold: row["is_told"], nextOffer: row.time("next_offer"), answer: row["answer"])
+            keyVault: try row.value("key_vault"), isTold: row["is_told"],
+            nextOffer: row.time("next_offer"), answer: row["answer"])
     }
 
     func insert(_ announcement: AddressAnnouncement) throws {
         try run(
-            "INSERT INTO announcements VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            """
+            INSERT INTO announcements (intent, entry, key_vault, change, expires_at)
+            VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+            """,
             [
-                announcement.digest.data, announcement.entry.data,
+                announcement.digest.data, announcement.entry.data, announcement.keyVault.data,
                 Int64(announcement.change.rawValue), announcement.expiresAt.milliseconds,
             ])
     }
@@ -196,7 +203,8 @@ extension SQLStore {
                 throw row.corrupt("change")
             }
             return AddressAnnouncement(
-                digest: try row.value("intent"), entry: try row.value("entry"), change: change,
+                digest: try row.value("intent"), entry: try row.value("entry"),
+                keyVault: try row.value("key_vault"), change: change,
                 expiresAt: row.time("expires_at"))
         }
     }

@@ -55,15 +55,18 @@ extension SQLStore {
     }
 
     func addresses(
-        of tenant: TenantID, in vault: VaultID?, holding need: SourceNeed, most: Int
+        under keyVault: KeyVaultID, in vault: VaultID?, holding need: SourceNeed, most: Int
     ) throws -> [WalletAddress] {
         let (amount, fee) = (need.amount.columns, need.fee.columns)
-        let owner = vault == nil ? "held.tenant" : "held.vault"
+        let owner =
+            vault == nil
+            ? "held.tenant = (SELECT tenant FROM key_vaults WHERE id = ?)" : "held.vault = ?"
         return try rows(
             """
             SELECT addresses.* FROM address_funds AS held
             JOIN addresses ON addresses.chain = ? AND addresses.text = held.address
-            WHERE \(owner) = ? AND held.asset = ? AND (held.high, held.low) >= (?, ?)
+            WHERE \(owner) AND held.asset = ? AND (held.high, held.low) >= (?, ?)
+                AND (SELECT key_vault FROM vaults WHERE vaults.id = held.vault) = ?
                 AND (? = 0 AND ? = 0 OR EXISTS (
                     SELECT 1 FROM address_funds AS coins
                     WHERE coins.address = held.address AND coins.asset = ?
@@ -71,8 +74,9 @@ extension SQLStore {
             ORDER BY held.high DESC, held.low DESC LIMIT ?
             """,
             [
-                need.asset.chain.text, vault?.data ?? tenant.data, need.asset.text, amount.high,
-                amount.low, fee.high, fee.low, need.asset.feeAsset.text, fee.high, fee.low, most,
+                need.asset.chain.text, vault?.data ?? keyVault.data, need.asset.text, amount.high,
+                amount.low, keyVault.data, fee.high, fee.low, need.asset.feeAsset.text, fee.high,
+                fee.low, most,
             ]
         ).map(Self.address)
     }

@@ -7,55 +7,19 @@ import Identity
 import Intents
 import KeyGroups
 
-/// Key vaults, groups, ceremonies, check-ups.
+/// Groups, ceremonies, check-ups.
 extension SQLStore {
-    func insert(_ keyVault: KeyVault) throws {
-        try run(
-            """
-            INSERT INTO key_vaults (id, tenant, scheme, main_group, signing_group, created_at)
-            VALUES (?, ?, ?, ?, ?, ?)
-            """,
-            [
-                keyVault.id.data, keyVault.tenant.data, Int64(keyVault.scheme.rawValue),
-                keyVault.main.data, keyVault.signing.data, keyVault.createdAt.milliseconds,
-            ])
-    }
-
-    func update(_ keyVault: KeyVault) throws {
-        try run(
-            "UPDATE key_vaults SET signing_group = ? WHERE id = ?",
-            [keyVault.signing.data, keyVault.id.data])
-    }
-
-    func keyVault(_ id: KeyVaultID) throws -> KeyVault? {
-        try row("SELECT * FROM key_vaults WHERE id = ?", [id.data]).map(Self.keyVault)
-    }
-
-    func keyVaults(of tenant: TenantID) throws -> [KeyVault] {
-        try rows("SELECT * FROM key_vaults WHERE tenant = ? ORDER BY scheme", [tenant.data])
-            .map(Self.keyVault)
-    }
-
-    private static func keyVault(_ row: Row) throws -> KeyVault {
-        guard let scheme = SignatureScheme(rawValue: try row.number("scheme")) else {
-            throw row.corrupt("scheme")
-        }
-        return KeyVault(
-            id: try row.value("id"), tenant: try row.value("tenant"), scheme: scheme,
-            main: try row.value("main_group"), signing: try row.value("signing_group"),
-            createdAt: row.time("created_at"))
-    }
-
     func insert(_ group: HolderGroup) throws {
         try run(
             """
             INSERT INTO holder_groups
-                (id, key_vault, kind, required, identities, indices, last_epoch, certificate,
-                 active_since, signatures, created_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (id, key_vault, record, scheme, kind, required, identities, indices, last_epoch,
+                 certificate, active_since, signatures, created_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
-                group.id.data, group.keyVault.data, Int64(group.kind.rawValue),
+                group.id.data, group.keyVault.data, group.record.data,
+                Int64(group.scheme.rawValue), Int64(group.kind.rawValue),
                 group.threshold.required, Self.identities(group.holders),
                 Self.indices(group.holders), Int64(group.lastEpoch), group.certificate?.bytes.data,
                 group.activeSince?.milliseconds, group.signatures, group.createdAt.milliseconds,
@@ -81,22 +45,39 @@ extension SQLStore {
     }
 
     func groups(of keyVault: KeyVaultID) throws -> [HolderGroup] {
-        try rows("SELECT * FROM holder_groups WHERE key_vault = ? ORDER BY seq", [keyVault.data])
+        try rows(
+            "SELECT * FROM holder_groups WHERE key_vault = ? AND is_retired = 0 ORDER BY seq",
+            [keyVault.data]
+        ).map(Self.group)
+    }
+
+    func groups(of record: KeyShareHolderGroupID) throws -> [HolderGroup] {
+        try rows("SELECT * FROM holder_groups WHERE record = ? ORDER BY scheme", [record.data])
             .map(Self.group)
+    }
+
+    func retireGroups(of record: KeyShareHolderGroupID) throws {
+        try run("UPDATE holder_groups SET is_retired = 1 WHERE record = ?", [record.data])
     }
 
     private static func group(_ row: Row) throws -> HolderGroup {
         guard let kind = GroupKind(rawValue: try row.number("kind")) else {
             throw row.corrupt("kind")
         }
+        guard let scheme = SignatureScheme(rawValue: try row.number("scheme")) else {
+            throw row.corrupt("scheme")
+        }
         let (threshold, holders) = try quorum(row)
         let certificate =
             row["certificate"] == nil ? nil : try KeyCertificate(try row.bytes("certificate"))
         return HolderGroup(
-            id: try row.value("id"), keyVault: try row.value("key_vault"), kind: kind,
-            threshold: threshold, holders: holders, lastEpoch: try row.number("last_epoch"),
+            id: try row.value("id"), keyVault: try row.value("key_vault"),
+            record: try row.value("record"), scheme: scheme, kind: kind, threshold: threshold,
+            holders: holders,
+            lastEpoch: try row.number("last_epoch"),
             certificate: certificate, activeSince: row.optionalTime("active_since"),
-            signatures: row["signatures"], createdAt: row.time("created_at"))
+            signatures: row["signatures"], isRetired: row["is_retired"],
+            createdAt: row.time("created_at"))
     }
 
     func countSignature(by group: GroupID) throws {
@@ -108,7 +89,7 @@ extension SQLStore {
         try rows(
             """
             SELECT * FROM holder_groups WHERE certificate IS NOT NULL
-                AND (active_since < ? OR signatures >= ?) ORDER BY seq
+                AND is_retired = 0 AND (active_since < ? OR signatures >= ?) ORDER BY seq
             """, [time.milliseconds, count]
         ).map(Self.group)
     }
@@ -117,14 +98,15 @@ extension SQLStore {
         try run(
             """
             INSERT INTO ceremonies
-                (id, group_id, occasion, source, required, identities, indices, state, attempts,
-                 created_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (id, group_id, occasion, source, required, identities, indices, dealers,
+                 request, state, attempts, created_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 ceremony.id.data, ceremony.group.data, Int64(ceremony.occasion.rawValue),
                 ceremony.source?.data, ceremony.threshold.required,
                 Self.identities(ceremony.holders), Self.indices(ceremony.holders),
+                ceremony.dealers?.flatMap(\.bytes).data, ceremony.request?.text,
                 ceremony.state.rawValue, ceremony.attempts, ceremony.createdAt.milliseconds,
             ])
     }
@@ -148,6 +130,20 @@ extension SQLStore {
             .map(Self.ceremony)
     }
 
+    func ceremonies(of request: KeyShareRequestID) throws -> [Ceremony] {
+        try rows("SELECT * FROM ceremonies WHERE request = ? ORDER BY seq", [request.text])
+            .map(Self.ceremony)
+    }
+
+    func failedRuns(of ceremony: CeremonyID) throws -> Int {
+        try row(
+            """
+            SELECT count(DISTINCT runs.intent) AS count FROM signing_requests
+            JOIN runs ON runs.intent = signing_requests.intent
+            WHERE signing_requests.ceremony = ? AND signing_requests.state NOT IN ('open', 'done')
+            """, [ceremony.data])?["count"] ?? 0
+    }
+
     private static func ceremony(_ row: Row) throws -> Ceremony {
         guard let occasion = KeyCeremony.Occasion(rawValue: try row.number("occasion")) else {
             throw row.corrupt("occasion")
@@ -156,8 +152,16 @@ extension SQLStore {
         return Ceremony(
             id: try row.value("id"), group: try row.value("group_id"), occasion: occasion,
             source: try row.optional("source"), threshold: threshold, holders: holders,
-            state: try row.text("state"), failure: row["failure"], attempts: row["attempts"],
+            dealers: row["dealers"] == nil ? nil : try keys(row, "dealers"),
+            request: try request(row), state: try row.text("state"), failure: row["failure"],
+            attempts: row["attempts"],
             createdAt: row.time("created_at"))
+    }
+
+    private static func request(_ row: Row) throws -> KeyShareRequestID? {
+        guard let text = row["request"] as String? else { return nil }
+        guard let id = KeyShareRequestID(text: text) else { throw row.corrupt("request") }
+        return id
     }
 
     func put(_ checkUp: CheckUp) throws {

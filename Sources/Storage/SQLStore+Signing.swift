@@ -48,6 +48,12 @@ extension SQLStore {
         .map(Self.request)
     }
 
+    func signingRequests(of ceremony: CeremonyID) throws -> [SigningRequest] {
+        try rows(
+            "SELECT * FROM signing_requests WHERE ceremony = ? ORDER BY seq", [ceremony.data]
+        ).map(Self.request)
+    }
+
     func signingRequests(in states: [SigningRequest.State]) throws -> [SigningRequest] {
         let marks = states.map { _ in "?" }.joined(separator: ", ")
         return try rows(

@@ -61,7 +61,8 @@ extension SQLStore {
         try rows("SELECT * FROM holders ORDER BY name").map { row in
             RegisteredHolder(
                 identity: try row.value("identity"), name: row["name"],
-                createdAt: row.time("created_at"), onlineSince: row.optionalTime("online_since"))
+                createdAt: row.time("created_at"), onlineSince: row.optionalTime("online_since"),
+                isOwn: row["is_own"])
         }
     }
 
@@ -69,6 +70,10 @@ extension SQLStore {
         try run(
             "UPDATE holders SET online_since = ? WHERE identity = ?",
             [since?.milliseconds, holder.data])
+    }
+
+    func setOwn(_ holder: IdentityPublicKey) throws {
+        try run("UPDATE holders SET is_own = (identity = ?)", [holder.data])
     }
 
     func setAllOffline() throws { try run("UPDATE holders SET online_since = NULL") }

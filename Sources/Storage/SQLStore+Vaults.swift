@@ -58,11 +58,24 @@ extension SQLStore {
     }
 
     func vaults(
-        of tenant: TenantID, within: Set<VaultID>?, _ request: PageRequest
+        of tenant: TenantID, matching filter: VaultFilter, _ request: PageRequest
     ) throws -> Page<Vault> {
         var condition = "tenant = ?"
         var arguments: StatementArguments = [tenant.data]
-        if let within {
+        if let keyVault = filter.keyVault {
+            condition += " AND key_vault = ?"
+            arguments += [keyVault.data]
+        }
+        let inKeyVault = " AND key_vault IN (SELECT id FROM key_vaults WHERE"
+        if let project = filter.project {
+            condition += "\(inKeyVault) project = ?)"
+            arguments += [project.data]
+        }
+        if let kind = filter.kind {
+            condition += "\(inKeyVault) kind = ?)"
+            arguments += [kind.rawValue]
+        }
+        if let within = filter.within {
             condition += " AND id IN (\(Self.marks(within.count)))"
             arguments += StatementArguments(within.map(\.data))
         }

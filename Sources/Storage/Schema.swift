@@ -22,6 +22,8 @@ enum Schema {
         migrator.registerMigration("addresses") { try $0.execute(sql: addresses) }
         migrator.registerMigration("consolidation") { try $0.execute(sql: consolidation) }
         migrator.registerMigration("contents") { try $0.execute(sql: contents) }
+        migrator.registerMigration("key vaults") { try $0.execute(sql: keyVaults) }
+        migrator.registerMigration("key shares") { try $0.execute(sql: keyShares) }
         migrator.registerMigration("gathering") { try $0.execute(sql: gathering) }
         return migrator
     }

@@ -18,8 +18,8 @@ import Threshold
             try await test.custody.read { try $0.store.openCeremonies() }
         }
         let main = try await test.custody.write { books in
-            let keyVault = try #require(try books.keyVault(of: tenant, .ecdsaSecp256k1))
-            var group = try #require(try books.store.group(keyVault.main))
+            let key = try #require(try books.key(of: tenant, .ecdsaSecp256k1))
+            var group = try #require(try books.store.group(key.main))
             group.activeSince = books.now
             try books.store.update(group)
             return group.id
@@ -106,7 +106,7 @@ import Threshold
         let test = try TestCustody()
         let tenant = try await test.tenant()
         let id = try await test.custody.read {
-            try #require(try $0.keyVault(of: tenant, .ecdsaSecp256k1)).main
+            try #require(try $0.key(of: tenant, .ecdsaSecp256k1)).main
         }
         let checkUp = try await test.custody.write { try $0.checkUp(id) }
         func proof(_ number: Int, challenge: [UInt8]? = nil) throws -> [UInt8] {

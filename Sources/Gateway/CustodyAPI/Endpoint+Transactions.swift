@@ -14,7 +14,8 @@ extension Endpoint {
                 Member("amount", .amount), note, externalID,
             ], status: 201, answer: Resource.transactionShape,
             refusals: [
-                .notFound, .externalIDReused, .sameWallet, .differentAssets, .frozen,
+                .notFound, .externalIDReused, .sameWallet, .differentAssets,
+                .differentKeyVaults, .frozen,
                 .insufficientFunds,
             ]
         ) { call in

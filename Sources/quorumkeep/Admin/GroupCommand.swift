@@ -27,8 +27,9 @@ struct GroupCommand: AsyncParsableCommand {
             let lines = try await custody.read { books in
                 try books.store.tenants().flatMap { tenant in
                     try books.store.keyVaults(of: tenant.id).flatMap { keyVault in
-                        try books.store.groups(of: keyVault.id).flatMap {
-                            try Self.lines($0, keyVault, tenant, books)
+                        let keys = try books.store.keys(of: keyVault.id)
+                        return try books.store.groups(of: keyVault.id).flatMap {
+                            try Self.lines($0, keyVault, keys, tenant, books)
                         }
                     }
                 }
@@ -37,7 +38,8 @@ struct GroupCommand: AsyncParsableCommand {
         }
 
         private static func lines(
-            _ group: HolderGroup, _ keyVault: KeyVault, _ tenant: Tenant, _ books: Books
+            _ group: HolderGroup, _ keyVault: KeyVault, _ keys: [VaultKey], _ tenant: Tenant,
+            _ books: Books
         ) throws -> [String] {
             let names = try books.holderNames()
             func named(_ holders: [IdentityPublicKey]) -> String {
@@ -45,9 +47,9 @@ struct GroupCommand: AsyncParsableCommand {
             }
             let quorum = "\(group.threshold.required) of \(group.threshold.holders)"
             let state = group.epoch.map { "epoch \($0)" } ?? "no shares yet"
-            let signs = group.id == keyVault.signing ? ", signs" : ""
+            let signs = keys.contains { $0.signing == group.id } ? ", signs" : ""
             var lines = [
-                "\(group.id)  \(group.kind.name)  \(keyVault.scheme.name)  \(quorum)  "
+                "\(group.id)  \(group.kind.name)  \(group.scheme.name)  \(quorum)  "
                     + "\(state)\(signs)  \(tenant.name)",
                 "    holders: \(named(group.holders.identities))",
             ]
@@ -66,6 +68,7 @@ struct GroupCommand: AsyncParsableCommand {
                     "    check-up of epoch \(checkUp.epoch) at \(checkUp.at.text): whole at "
                         + "\(named(checkUp.proved))\(damaged)")
             }
+            lines.append("    key vault \(keyVault.name) \(keyVault.id), group \(group.record)")
             return lines
         }
     }
@@ -118,7 +121,7 @@ struct GroupCommand: AsyncParsableCommand {
                     let holders = try names.map { try books.holder(named: $0) }
                     let ceremony =
                         kind == .main
-                        ? try books.createKeyVault(
+                        ? try books.createKey(
                             for: tenant, scheme, threshold: threshold, holders: holders
                         ).1
                         : try books.createGroup(

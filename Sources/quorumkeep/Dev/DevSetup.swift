@@ -236,6 +236,7 @@ struct DevSetup {
         }
         let tenants = try await custody.write { books in
             let registered = try holders.map { try books.register($0.identity, name: $0.name) }
+            try books.setOwnHolder(Self.plan(1).name)
             return try ["Demo", "Other"].map { name in
                 let (tenant, _) = try books.createTenant(
                     name: name, threshold: min(2, registered.count), holders: registered)
