@@ -261,7 +261,7 @@ private struct RelayServer: Service {
                 server.beginGracefulShutdown()
                 relay.disconnectAll()
             }
-        } catch where Task.isCancelled {
+        } catch  where Task.isCancelled {
             // Holders lose nothing by it: whatever they have to say they say again.
             log.warning("a holder's line had not ended in time, and was cut: \(error)")
         }
