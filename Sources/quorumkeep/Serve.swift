@@ -261,7 +261,8 @@ private struct RelayServer: Service {
                 server.beginGracefulShutdown()
                 relay.disconnectAll()
             }
-        } catch  where Task.isCancelled {
+        } catch {
+            guard Task.isCancelled else { throw error }
             // Holders lose nothing by it: whatever they have to say they say again.
             log.warning("a holder's line had not ended in time, and was cut: \(error)")
         }
