@@ -24,8 +24,8 @@ enum Schema {
         migrator.registerMigration("contents") { try $0.execute(sql: contents) }
         migrator.registerMigration("key vaults") { try $0.execute(sql: keyVaults) }
         migrator.registerMigration("key shares") { try $0.execute(sql: keyShares) }
-        migrator.registerMigration("gathering") { try $0.execute(sql: gathering) }
         migrator.registerMigration("audit changes") { try $0.execute(sql: auditChanges) }
+        migrator.registerMigration("gathering") { try $0.execute(sql: gathering) }
         return migrator
     }
 
