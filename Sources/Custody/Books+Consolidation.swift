@@ -56,10 +56,15 @@ extension Books {
                     + "these \(fee.text(decimals: coin.decimals)) \(coin.symbol): "
                     + named.joined(separator: ", ") + ".")
         }
+        let pool = SourceRound.Pool(keyVault: keyVault, chain: asset.asset.chain)
+        let most = try spare(fee: fee, of: asset.asset, pool, SourceRound())
+            .prefix(Self.consolidationsMost + 1)
+            .reduce(Amount.zero) { $0.adding($1.most) ?? .most }
         return Refusal(
             .needsConsolidation, field: "amount",
             "No \(Self.consolidationsMost + 1) addresses under this key hold as much together "
-                + "beside their fees; withdraw in parts.")
+                + "beside their fees. At most \(most.text(decimals: asset.decimals)) "
+                + "\(asset.symbol) can leave at once: withdraw in parts.")
     }
 
     /// What each of the key's fullest addresses can give, the most first. Each pays the fee of
