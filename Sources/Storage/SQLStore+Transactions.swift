@@ -108,12 +108,13 @@ extension SQLStore {
     }
 
     func transaction(_ id: TransactionID) throws -> Transaction? {
-        try row("SELECT * FROM transactions WHERE id = ?", [id.data]).map(Self.transaction)
+        try one("SELECT * FROM transactions WHERE id = ?", [id.data], Self.transaction)
     }
 
     func transaction(_ id: TransactionID, of tenant: TenantID) throws -> Transaction? {
-        try row("SELECT * FROM transactions WHERE id = ? AND tenant = ?", [id.data, tenant.data])
-            .map(Self.transaction)
+        try one(
+            "SELECT * FROM transactions WHERE id = ? AND tenant = ?", [id.data, tenant.data],
+            Self.transaction)
     }
 
     func transaction(
