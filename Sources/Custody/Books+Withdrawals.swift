@@ -192,7 +192,7 @@ extension Books {
         return limit
     }
 
-    private func prices(_ chain: ChainID) throws -> FeePrices {
+    func prices(_ chain: ChainID) throws -> FeePrices {
         guard let state = try store.chainState(chain) else {
             throw Refusal(
                 .chainUnavailable, "The chain has not been reached yet, so its fees are unknown.")

@@ -45,7 +45,7 @@ struct Authenticator: Sendable {
     }
 
     /// The request's whole body.
-    func body(of request: Request) async throws -> [UInt8] {
+    static func body(of request: Request) async throws -> [UInt8] {
         do {
             let buffer = try await request.body.collect(upTo: GatewayContext.bodyBytesMost)
             return Array(buffer.readableBytesView)

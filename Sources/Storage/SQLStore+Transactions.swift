@@ -125,44 +125,20 @@ extension SQLStore {
     func transactions(
         of tenant: TenantID, matching filter: TransactionFilter, _ request: PageRequest
     ) throws -> Page<Transaction> {
-        var condition = "tenant = ? AND parent IS NULL"
-        var arguments: StatementArguments = [tenant.data]
-        if let wallet = filter.wallet {
-            condition += " AND (wallet = ? OR destination_wallet = ?)"
-            arguments += [wallet.data, wallet.data]
+        var condition = SQLCondition("tenant = ? AND parent IS NULL", [tenant.data])
+        if let wallet = filter.wallet?.data {
+            condition.also("(wallet = ? OR destination_wallet = ?)", [wallet, wallet])
         }
-        if let vault = filter.vault {
-            condition +=
-                " AND (vault = ? OR destination_wallet IN (SELECT id FROM wallets WHERE vault = ?))"
-            arguments += [vault.data, vault.data]
-        }
-        if let kind = filter.kind {
-            condition += " AND kind = ?"
-            arguments += [kind.rawValue]
-        }
-        if let status = filter.status {
-            condition += " AND status = ?"
-            arguments += [status.rawValue]
-        }
-        if let from = filter.from {
-            condition += " AND created_at >= ?"
-            arguments += [from.milliseconds]
-        }
-        if let to = filter.to {
-            condition += " AND created_at < ?"
-            arguments += [to.milliseconds]
-        }
-        if let within = filter.within {
-            let marks = Self.marks(within.count)
-            condition += """
-                 AND (vault IN (\(marks)) OR destination_wallet IN
-                    (SELECT id FROM wallets WHERE vault IN (\(marks))))
-                """
-            let vaults = StatementArguments(within.map(\.data))
-            arguments += vaults + vaults
-        }
+        condition.touches(filter.vault.map { [$0] })
+        condition.isOne("kind", of: filter.kind.map { [$0.rawValue] })
+        condition.isOne("status", of: filter.status.map { [$0.rawValue] })
+        if let from = filter.from { condition.also("created_at >= ?", [from.milliseconds]) }
+        if let to = filter.to { condition.also("created_at < ?", [to.milliseconds]) }
+        condition.touches(filter.within.map { Array($0) })
+        condition.add(filter.choice)
         return try page(
-            request, "SELECT * FROM transactions", where: condition, arguments, Self.transaction)
+            request, "SELECT * FROM transactions", where: condition.text, condition.arguments,
+            Self.transaction)
     }
 
     func consolidations(of withdrawal: TransactionID) throws -> [Transaction] {

@@ -123,7 +123,8 @@ struct PlatformParts {
             relay: relay, configuration: configuration.relay, certificate: certificate,
             privateKey: privateKey)
         let gateway = GatewayServer(
-            custody: custody, settings: try configuration.gatewaySettings(), log: log)
+            custody: custody, responses: try directory.responseKey(),
+            settings: try configuration.gatewaySettings(), log: log)
         let (chains, tips) = try Self.chains(custody, configuration, log)
         // What starts first stops last: the doors close before what they lead to, and who watches
         // sees all of it.

@@ -1,0 +1,106 @@
+import Canonical
+import Custody
+import HTTPTypes
+import Hummingbird
+import Identity
+import Intents
+
+/// The MPC administration face, which clients of Cobo WaaS 2 speak: a table of endpoints, each with
+/// its permission and the verbs of the books that it calls. It owns no rule.
+struct MPCAdminAPI: Sendable {
+    static let endpoints =
+        AdminEndpoint.organisation + AdminEndpoint.tokens + AdminEndpoint.keyVaults
+        + AdminEndpoint.keyShares + AdminEndpoint.wallets + AdminEndpoint.transactions
+        + AdminEndpoint.addressBook + AdminEndpoint.unsupported
+
+    /// Methods that are answered with what a path has instead.
+    private static let methods: [HTTPRequest.Method] = [.get, .post, .put, .patch, .delete]
+
+    let custody: Bookkeeper
+    let meter: UsageMeter
+    let authenticator: AdminAuthenticator
+    let answers: SignedAnswers
+
+    func add(to router: RouterGroup<GatewayContext>) {
+        for endpoint in Self.endpoints {
+            router.on(RouterPath(endpoint.route), method: endpoint.method) { request, context in
+                try await answer(endpoint, request, context)
+            }
+        }
+        for (route, endpoints) in Dictionary(grouping: Self.endpoints, by: \.route) {
+            let allowed = endpoints.map(\.method)
+            for method in Self.methods where !allowed.contains(method) {
+                router.on(RouterPath(route), method: method) { request, context -> Response in
+                    let body = try await Authenticator.body(of: request)
+                    try await authenticator.read(request, context, body) { _, _ in }
+                    throw AdminProblem(.unsupported, "This path has no \(method.rawValue).")
+                }
+            }
+        }
+    }
+
+    private func answer(
+        _ endpoint: AdminEndpoint, _ request: Request, _ context: GatewayContext
+    ) async throws -> Response {
+        let body = try await Authenticator.body(of: request)
+        let parameters = Dictionary(
+            context.parameters.map { (String($0.key), Escapes.decoded($0.value) ?? "") }
+        ) { first, _ in first }
+        let query = request.uri.queryParameters.map { (String($0.key), String($0.value)) }
+        let work: @Sendable (Books, AdminCaller) throws -> JSONValue = { books, caller in
+            guard let work = endpoint.work else {
+                throw AdminProblem.unsupported("'\(endpoint.name)'")
+            }
+            return try work(
+                AdminCall(
+                    endpoint, books, caller, parameters: parameters, query: query, body: body))
+        }
+        let admit: @Sendable (AdminCaller) throws -> Void = { caller in
+            meter.count(caller.apiKey, "v2.\(endpoint.name)", at: custody.now)
+            try caller.require(endpoint.permission)
+        }
+        guard endpoint.isChange else {
+            let answer = try await authenticator.read(request, context, body) { books, caller in
+                try admit(caller)
+                return try work(books, caller)
+            }
+            return answers.response(.init(code: endpoint.status), answer.bytes)
+        }
+        let caller = try await authenticator.read(
+            request, context, body, isChange: true
+        ) { _, caller in
+            try admit(caller)
+            return caller
+        }
+        let answer = try await change(request, caller, body) { books in
+            let answer = try work(books, caller)
+            var subjects = parameters.sorted { $0.key < $1.key }.map(\.value)
+            if let made = endpoint.made, case .string(let id)? = answer[made] {
+                subjects.append(id)
+            }
+            try books.audit(endpoint.name, of: caller.tenant, subjects)
+            return answer
+        }
+        return answers.response(.init(code: endpoint.status), answer.bytes)
+    }
+
+    /// A request that changes something: its nonce is taken in the same transaction. One that was
+    /// refused must not be carried out later by someone who repeats it.
+    private func change(
+        _ request: Request, _ caller: AdminCaller, _ body: [UInt8],
+        _ work: @escaping @Sendable (Books) throws -> JSONValue
+    ) async throws -> JSONValue {
+        do {
+            if !body.isEmpty { try request.requireJSON() }
+            return try await custody.write(as: caller.actor) { books in
+                try books.claim(caller.request)
+                return try work(books)
+            }
+        } catch let replayed as Replayed {
+            throw replayed
+        } catch {
+            try await custody.write(as: caller.actor) { try $0.claim(caller.request) }
+            throw error
+        }
+    }
+}
