@@ -30,7 +30,7 @@ final class SocketClient {
         var sent = 0
         while sent < request.count {
             let count = request.withUnsafeBytes {
-                send(descriptor, $0.baseAddress! + sent, request.count - sent, 0)
+                send(descriptor, $0.baseAddress! + sent, request.count - sent, Int32(MSG_NOSIGNAL))
             }
             guard count > 0 else { throw Failed() }
             sent += count

@@ -314,7 +314,8 @@ extension Books {
             case .sourceAddress:
                 "It follows the withdrawal that is being signed for the same source address."
             case .funds:
-                "No one address holds enough until other withdrawals are final or funds come in."
+                "The tenant's addresses do not hold enough, with the fees that are reserved, until "
+                    + "other withdrawals are final or funds come in."
             case .consolidation:
                 "These transfers gather its funds on one address first; it goes on when they are "
                     + "final."

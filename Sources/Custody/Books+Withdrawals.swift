@@ -137,7 +137,7 @@ extension Books {
     ) throws -> (Amount, consolidations: Int) {
         func checked(_ consolidations: Int) throws -> Amount {
             let limit = try feeLimit(draft, asset, transfers: 1 + consolidations)
-            guard let fees = limit.times(1 + consolidations),
+            guard let fees = limit.times(UInt64(1 + consolidations)),
                 let need = SourceNeed(asset.asset, amount: amount, fee: fees)
             else { throw Refusal(.insufficientFunds, field: "amount", "No wallet has that much.") }
             try checkSpendable(source, need.amount)
@@ -218,7 +218,7 @@ extension Books {
             let limit = try feeLimit(level, asset)
             let consolidations =
                 try consolidations(amount, fee: limit, of: asset, under: keyVault) ?? 0
-            fees[level] = limit.times(1 + consolidations)
+            fees[level] = limit.times(UInt64(1 + consolidations))
             most = max(most, consolidations)
         }
         return (fees, try feeAsset(of: asset), most)
@@ -276,18 +276,11 @@ struct Purse {
 
     /// What is reserved of it while the withdrawal is under way.
     func reserved(for transaction: Transaction) throws -> Amount {
-        guard let fees = transaction.feeLimit.times(1 + transaction.consolidationsLeft) else {
+        guard let fees = transaction.feeLimit.times(UInt64(1 + transaction.consolidationsLeft))
+        else {
             throw LedgerFault.impossible("fees of \(transaction.id)")
         }
         return try part(transaction.amount, fees)
-    }
-}
-
-extension Amount {
-    /// So many times as much; nil where that is more than an amount can be.
-    func times(_ count: Int) -> Amount? {
-        let (product, isTooLarge) = baseUnits.multipliedReportingOverflow(by: UInt128(count))
-        return isTooLarge ? nil : Amount(product)
     }
 }
 

@@ -221,7 +221,8 @@ public struct TransactionView: Equatable, Sendable {
 extension TransactionView {
     /// The most that all transfers which gather its funds can cost.
     public var consolidationFeeLimit: Amount {
-        transaction.feeLimit.times(consolidations.count + transaction.consolidationsLeft) ?? .most
+        transaction.feeLimit.times(
+            UInt64(consolidations.count + transaction.consolidationsLeft)) ?? .most
     }
 
     /// What they did cost so far.

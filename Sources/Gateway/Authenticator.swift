@@ -3,7 +3,6 @@ import Custody
 import HTTPTypes
 import Hummingbird
 import Identity
-import Logging
 import NIOCore
 
 extension HTTPField.Name {

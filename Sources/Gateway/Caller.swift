@@ -63,11 +63,8 @@ struct GatewayContext: RequestContext, RemoteAddressRequestContext {
         requestID = RequestName.make()
     }
 
-    /// Whom rates from one address are counted for: of IPv6 the /64, which is one customer's.
-    var place: String {
-        guard let client else { return remoteAddress?.ipAddress ?? "" }
-        return Hex.encode(client.bytes.prefix(8))
-    }
+    /// Whom rates from one address are counted for.
+    var place: String { client?.place ?? remoteAddress?.ipAddress ?? "" }
 
     var maxUploadSize: Int { Self.bodyBytesMost }
 }

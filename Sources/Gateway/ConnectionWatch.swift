@@ -14,7 +14,7 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundOut = HTTPResponsePart
 
     /// For the other end to read its last answer, before the line is cut.
-    private static let last = TimeAmount.seconds(1)
+    private static let lastAnswerMost = TimeAmount.seconds(1)
     /// For who waits for what cannot be read to say so to the other end.
     private static let refusalMost = TimeAmount.seconds(5)
     /// For what was begun to come to its end when the platform stops: two doors, one after the
@@ -123,7 +123,7 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
             guard isLast else { return }
             isOver = true
             reading?.cancel()
-            reading = close(context, in: Self.last)
+            reading = close(context, in: Self.lastAnswerMost)
         }
     }
 

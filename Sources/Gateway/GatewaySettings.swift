@@ -30,8 +30,8 @@ public struct GatewaySettings: Sendable {
     /// Open connections from one address, over all doors; one more is closed. Proxies that are
     /// trusted have as many as the door.
     public var connectionsPerAddressMost = 512
-    /// For whom a whole request takes too long to come: its head, and then its body. What is not
-    /// taken of an answer in the same time is dropped.
+    /// How long a request's head may take to come, then its body, and how long an answer may lie
+    /// untaken.
     public var transferMost = Duration.seconds(30)
 
     public init() {}

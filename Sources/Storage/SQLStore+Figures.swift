@@ -5,8 +5,8 @@ import GRDB
 extension Schema {
     /// What is counted for operators is counted in these, however long the tables are.
     ///
-    /// `+role`: on `role` itself, SQLite would look anew with each value that is bound to it
-    /// whether the index serves, and so compile every look into an account each time.
+    /// `+role`: with the condition on `role` itself, SQLite would ask at each value that is bound
+    /// to it whether the index serves, and so compile every look into an account each time.
     static let figures = """
         CREATE INDEX ledger_accounts_in_suspense ON ledger_accounts (asset)
             WHERE +role = 'suspense';

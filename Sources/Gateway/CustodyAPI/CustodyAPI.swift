@@ -5,7 +5,6 @@ import HTTPTypes
 import Hummingbird
 import Identity
 import Intents
-import Logging
 import NIOCore
 import Synchronization
 

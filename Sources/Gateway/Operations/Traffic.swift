@@ -50,7 +50,7 @@ final class Traffic: Sendable {
         }
     }
 
-    /// Something came that is no HTTP.
+    /// A connection brought no HTTP, no TLS, or broke.
     func noteUnreadable() { unreadable.add(1, ordering: .relaxed) }
 
     var families: [MetricFamily] {
@@ -80,7 +80,7 @@ final class Traffic: Sendable {
                 inFlight.load(ordering: .relaxed)),
             MetricFamily(
                 "quorumkeep_http_unreadable_total", .counter,
-                "Connections that were ended because what came was no HTTP.",
+                "Times that a connection broke, or brought no HTTP or TLS.",
                 unreadable.load(ordering: .relaxed)),
         ]
     }
