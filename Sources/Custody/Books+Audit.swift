@@ -14,12 +14,14 @@ public struct AuditEntry: Equatable, Sendable {
     public let subjects: [String]
     /// The vaults that it touched.
     public let vaults: [VaultID]
+    /// What it set, by the names of the request's members.
+    public let changes: [String: String]
     public let address: String?
     public let request: String?
 
     public init(
         tenant: TenantID?, at: Timestamp, actor: String, action: String, subjects: [String],
-        vaults: [VaultID], address: String?, request: String?
+        vaults: [VaultID], changes: [String: String], address: String?, request: String?
     ) {
         self.tenant = tenant
         self.at = at
@@ -27,6 +29,7 @@ public struct AuditEntry: Equatable, Sendable {
         self.action = action
         self.subjects = subjects
         self.vaults = vaults
+        self.changes = changes
         self.address = address
         self.request = request
     }
@@ -63,11 +66,14 @@ public struct SecurityAlert: Equatable, Sendable {
 /// What was done, for who has to answer for it.
 extension Books {
     /// Notes what this transaction does, with the vaults that it has looked up.
-    public func audit(_ action: String, of tenant: TenantID?, _ subjects: [String]) throws {
+    public func audit(
+        _ action: String, of tenant: TenantID?, _ subjects: [String],
+        changes: [String: String] = [:]
+    ) throws {
         try store.insert(
             AuditEntry(
                 tenant: tenant, at: now, actor: actor.text, action: action, subjects: subjects,
-                vaults: stirred.vaults, address: actor.origin?.address?.text,
+                vaults: stirred.vaults, changes: changes, address: actor.origin?.address?.text,
                 request: actor.origin?.request))
     }
 

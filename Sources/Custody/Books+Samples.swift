@@ -5,13 +5,6 @@ import Intents
 
 /// Events about nothing, for whoever builds a receiver.
 extension Books {
-    /// Types of which there are samples.
-    public static let sampleTypes = [
-        "webhook.test", "wallet.created", "balance.updated", "transaction.created",
-        "transaction.status.updated", "vault.status.updated", "addressbook.entry.created",
-        "addressbook.entry.activated", "addressbook.entry.deleted", "security.alert",
-    ]
-
     /// Records an event of the type about what never was, to be delivered. What it names does not
     /// exist, so production has but the type that says so itself.
     public func trigger(_ type: String, of tenant: TenantID) throws -> RecordedEvent {
@@ -23,7 +16,7 @@ extension Books {
         guard let event = try samples(of: tenant).first(where: { $0.type == type }) else {
             throw Refusal(
                 .invalid, field: "type",
-                "There are samples of \(Self.sampleTypes.joined(separator: ", ")).")
+                "There are samples of \(DomainEvent.types.joined(separator: ", ")).")
         }
         return try self.event(try record(event, of: tenant), of: tenant)
     }

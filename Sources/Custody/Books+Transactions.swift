@@ -171,22 +171,29 @@ extension Books {
             confirmations = tip - block + 1
         }
         let required = transaction.kind == .internalTransfer ? 0 : asset?.confirmations ?? 0
+        let consolidations =
+            transaction.kind == .withdrawal ? try store.consolidations(of: transaction.id) : []
         return TransactionView(
             transaction: transaction, timeline: try store.timeline(of: transaction.id),
             refusals: try refusals(of: transaction), confirmations: confirmations,
             requiredConfirmations: required,
-            waiting: waiting(of: transaction, confirmations, of: required),
+            waiting: waiting(of: transaction, consolidations, confirmations, of: required),
             feeAsset: [.withdrawal, .consolidation].contains(transaction.kind)
                 ? asset.flatMap { settings.asset($0.asset.feeAsset) } : nil,
-            consolidations: transaction.kind == .withdrawal
-                ? try store.consolidations(of: transaction.id) : [])
+            consolidations: consolidations)
     }
 
-    /// What is noted, or else what is usual for the status.
+    /// Its end if that was asked for, what is noted, or else what is usual for the status.
     private func waiting(
-        of transaction: Transaction, _ confirmations: UInt64, of required: UInt64
+        of transaction: Transaction, _ consolidations: [Transaction], _ confirmations: UInt64,
+        of required: UInt64
     ) -> Waiting? {
-        if let noted = transaction.waiting { return noted }
+        if transaction.status == .pendingSignature, let failure = transaction.stopping {
+            return Self.closing(transaction, because: failure)
+        }
+        if let noted = transaction.waiting {
+            return noted.cause == .consolidation ? Self.gathering(noted, consolidations) : noted
+        }
         let chain = settings.asset(transaction.asset)?.asset.chain.text
         let (cause, who, next): (Waiting.Cause, [String], String)
         switch transaction.status {
@@ -202,6 +209,31 @@ extension Books {
             next = "It has \(confirmations) of \(required) confirmations."
         }
         return Waiting(cause, who: who, since: transaction.updatedAt, next: next)
+    }
+
+    /// The wait of a transaction that is to end, whatever was noted before the holders were told.
+    private static func closing(_ transaction: Transaction, because failure: Failure) -> Waiting {
+        let noted = transaction.waiting.flatMap { $0.cause == .closing ? $0 : nil }
+        let ends = "it ends when the holders have confirmed that no signature exists."
+        let why =
+            failure.code == .cancelled
+            ? "Its cancellation was asked for: \(ends)" : "\(failure.message) Therefore \(ends)"
+        let who = noted?.who ?? []
+        return Waiting(
+            .closing, who: who, since: noted?.since ?? transaction.updatedAt,
+            next: who.isEmpty
+                ? why : "\(why) Start those that are off; until then the funds stay reserved.")
+    }
+
+    /// The wait for transfers, with the holders that these wait for.
+    private static func gathering(_ noted: Waiting, _ transfers: [Transaction]) -> Waiting {
+        let holders = Set(
+            transfers.compactMap(\.waiting).filter { $0.cause == .holders }.flatMap(\.who))
+        guard !holders.isEmpty else { return noted }
+        return Waiting(
+            .consolidation, who: noted.who, since: noted.since,
+            next: "\(noted.next) They wait for these key share holders: "
+                + holders.sorted().joined(separator: ", ") + ".")
     }
 
     private func refusals(of transaction: Transaction) throws -> [HolderRefusal] {

@@ -125,7 +125,9 @@ extension Books {
             let isEmpty = try balances(of: vault).allSatisfy { $0.balance.total.isZero }
             guard isEmpty else {
                 throw Refusal(
-                    .vaultNotEmpty, field: "status", "A vault with funds cannot be archived.")
+                    .vaultNotEmpty, field: "status",
+                    "A vault with funds cannot be archived. Transfer what is left to a wallet of "
+                        + "another vault (POST /transactions/transfer) while it is Active.")
             }
         }
         try store.update(vault)

@@ -15,6 +15,13 @@ public enum DomainEvent: Sendable {
     /// A tenant tries its endpoint; a resource of its own, so that it waits for nothing.
     case webhookTest(EventID)
 
+    /// All that `type` may be.
+    public static let types = [
+        "transaction.created", "transaction.status.updated", "wallet.created", "balance.updated",
+        "vault.status.updated", "addressbook.entry.created", "addressbook.entry.activated",
+        "addressbook.entry.deleted", "security.alert", "webhook.test",
+    ]
+
     public var type: String {
         switch self {
         case .transactionCreated: "transaction.created"

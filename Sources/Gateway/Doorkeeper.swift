@@ -77,7 +77,7 @@ struct Doorkeeper: RouterMiddleware {
         if SignedAnswers.concern(request) {
             return answers.response(AdminProblem(error), requestID: context.requestID)
         }
-        return Self.problem(error).response(
+        return Self.problem(error, request).response(
             requestID: context.requestID, accept: request.headers[.accept])
     }
 
@@ -104,10 +104,7 @@ struct Doorkeeper: RouterMiddleware {
         // Who looks whether we are well does so often, and is not worth a line.
         let level = Probe.paths.contains(route) ? Logger.Level.debug : .info
         guard log.logLevel <= level else { return }
-        let path = (request.head.path ?? "").utf8.prefix { $0 != UInt8(ascii: "?") }.prefix(200)
-        let seen = String(
-            decoding: path.map { (0x21...0x7e).contains($0) ? $0 : UInt8(ascii: "?") },
-            as: UTF8.self)
+        let seen = Self.path(of: request)
         var metadata: Logger.Metadata = [
             "request": "\(context.requestID)", "method": "\(request.method.rawValue.prefix(16))",
             "route": "\(route)", "status": .stringConvertible(status.code),
@@ -122,7 +119,15 @@ struct Doorkeeper: RouterMiddleware {
             "\(request.method.rawValue.prefix(16)) \(seen) \(status.code)", metadata: metadata)
     }
 
-    private static func problem(_ error: any Error) -> Problem {
+    /// The beginning of its path, for people.
+    private static func path(of request: Request) -> String {
+        let path = (request.head.path ?? "").utf8.prefix { $0 != UInt8(ascii: "?") }.prefix(200)
+        return String(
+            decoding: path.map { (0x21...0x7e).contains($0) ? $0 : UInt8(ascii: "?") },
+            as: UTF8.self)
+    }
+
+    private static func problem(_ error: any Error, _ request: Request) -> Problem {
         switch error {
         case let problem as Problem: problem
         case let refusal as Refusal: Problem(refusal)
@@ -131,7 +136,7 @@ struct Doorkeeper: RouterMiddleware {
                 .unauthorized, "replayed",
                 "This signed request was sent before. Sign each one anew, with an X-Nonce.")
         case let error as HTTPError where error.status == .notFound:
-            Problem(.notFound, "not_found", "There is nothing at this path.")
+            Problem.nothing(at: path(of: request))
         case let error as HTTPError where error.status.kind == .clientError:
             Problem(error.status, "bad_request", "The request cannot be read.")
         default: .internal

@@ -66,6 +66,13 @@ struct Problem: Error {
             .methodNotAllowed, "method_not_allowed", "This path takes \(names).", allow: names)
     }
 
+    static func nothing(at path: String) -> Problem {
+        let isTwice = path == "/v1/v1" || path.hasPrefix("/v1/v1/")
+        return Problem(
+            .notFound, "not_found",
+            "There is nothing at \(path)" + (isTwice ? ": '/v1' stands twice." : "."))
+    }
+
     /// What comes while the platform stops; what was begun before is finished.
     static let shuttingDown = Problem(
         .serviceUnavailable, "shutting_down", "The platform is stopping; repeat this soon.",

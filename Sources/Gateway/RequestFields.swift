@@ -12,6 +12,9 @@ struct RequestFields {
 
     init(_ body: [UInt8], knowing known: Set<String>) throws(Refusal) {
         self.known = known
+        guard !body.isEmpty else {
+            throw Refusal(.invalid, "A JSON object is needed as the body; there is none.")
+        }
         let value: JSONValue
         do throws(MalformedJSON) {
             value = try JSONParser.parse(body)
@@ -88,15 +91,22 @@ struct RequestFields {
     }
 
     /// A list of strings, each read as what it spells; nil where it is missing or null.
+    ///
+    /// - Parameter what: what each of them is: "a UUID".
     mutating func list<Item>(
         _ name: String, _ what: String, _ read: (String) -> Item?
     ) -> [Item]? {
         switch take(name) {
         case nil, .null: return nil
         case .array(let items):
-            let found = items.compactMap { item -> Item? in
-                guard case .string(let text) = item else { return nil }
-                return read(text)
+            var found: [Item] = []
+            for case .string(let text) in items {
+                guard let item = read(text) else {
+                    let start = String(String.UnicodeScalarView(text.unicodeScalars.prefix(64)))
+                    reject(name, "'\(name)' has '\(start)', which is not \(what).")
+                    return nil
+                }
+                found.append(item)
             }
             if found.count == items.count { return found }
         case .string, .number, .bool, .object: break

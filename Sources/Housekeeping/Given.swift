@@ -16,7 +16,7 @@ public enum Given {
     }
 
     /// Refuses a port of this machine that another process listens on.
-    public static func requireFree(_ port: Int) throws {
+    public static func requireFree(_ port: Int, otherwise advice: String) throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { return }
         defer { close(descriptor) }
@@ -33,7 +33,8 @@ public enum Given {
             }
         }
         guard bound == 0 else {
-            throw CommandFailure("port \(port) is taken: \(String(cString: strerror(errno)))")
+            throw CommandFailure(
+                "port \(port) is taken (\(String(cString: strerror(errno)))): \(advice)")
         }
     }
 }

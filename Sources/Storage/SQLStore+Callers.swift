@@ -90,14 +90,15 @@ extension SQLStore {
     func insert(_ entry: AuditEntry) throws {
         try run(
             """
-            INSERT INTO audit (tenant, at, actor, action, subjects, vaults, address, request)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO audit
+                (tenant, at, actor, action, subjects, vaults, changes, address, request)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 entry.tenant?.data, entry.at.milliseconds, entry.actor, entry.action,
                 // No subject has a line break: they are ids and names of the configuration.
-                entry.subjects.joined(separator: "\n"), Self.data(entry.vaults), entry.address,
-                entry.request,
+                entry.subjects.joined(separator: "\n"), Self.data(entry.vaults),
+                try Self.text(entry.changes), entry.address, entry.request,
             ])
         let number = db.lastInsertedRowID
         for vault in entry.vaults {
@@ -127,7 +128,8 @@ extension SQLStore {
                 tenant: try row.optional("tenant"), at: row.time("at"), actor: row["actor"],
                 action: row["action"],
                 subjects: (row["subjects"] as String).split(separator: "\n").map { String($0) },
-                vaults: try Self.vaults(row), address: row["address"], request: row["request"])
+                vaults: try Self.vaults(row), changes: try Self.texts(row["changes"]),
+                address: row["address"], request: row["request"])
         }
     }
 

@@ -20,10 +20,14 @@ extension SQLStore {
             ])
     }
 
-    private static func text(_ metadata: [String: String]) throws -> String {
+    static func text(_ texts: [String: String]) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
-        return String(decoding: try encoder.encode(metadata), as: UTF8.self)
+        return String(decoding: try encoder.encode(texts), as: UTF8.self)
+    }
+
+    static func texts(_ text: String) throws -> [String: String] {
+        try JSONDecoder().decode([String: String].self, from: Data(text.utf8))
     }
 
     func update(_ vault: Vault) throws {
@@ -98,7 +102,6 @@ extension SQLStore {
     }
 
     private static func vault(_ row: Row) throws -> Vault {
-        let metadata = Data((row["metadata"] as String).utf8)
         guard let index = UInt32(exactly: row["number"] as Int64) else {
             throw row.corrupt("number")
         }
@@ -106,7 +109,7 @@ extension SQLStore {
             id: try row.value("id"), tenant: try row.value("tenant"),
             keyVault: try row.value("key_vault"), index: index, externalID: row["external_id"],
             name: row["name"],
-            metadata: try JSONDecoder().decode([String: String].self, from: metadata),
+            metadata: try texts(row["metadata"]),
             status: try row.text("status"), content: try row.optional("content"),
             createdAt: row.time("created_at"))
     }

@@ -40,4 +40,7 @@ extension Schema {
             count INTEGER NOT NULL, PRIMARY KEY (tenant, day, endpoint)
         ) STRICT, WITHOUT ROWID;
         """
+
+    /// What a line of the audit trail set.
+    static let auditChanges = "ALTER TABLE audit ADD COLUMN changes TEXT NOT NULL DEFAULT '{}';"
 }

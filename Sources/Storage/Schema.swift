@@ -24,6 +24,7 @@ enum Schema {
         migrator.registerMigration("contents") { try $0.execute(sql: contents) }
         migrator.registerMigration("key vaults") { try $0.execute(sql: keyVaults) }
         migrator.registerMigration("key shares") { try $0.execute(sql: keyShares) }
+        migrator.registerMigration("audit changes") { try $0.execute(sql: auditChanges) }
         migrator.registerMigration("public keys") { try $0.execute(sql: publicKeys) }
         return migrator
     }

@@ -18,10 +18,15 @@ import Workers
 
 /// The option that every command on an installation has.
 struct PlatformOption: ParsableArguments {
-    @Option(name: .long, help: "The installation's data directory.")
+    @Option(name: .long, help: "The data directory of the installation, or of a local stack.")
     var data: String
 
-    var directory: PlatformDirectory { PlatformDirectory(data) }
+    /// A local stack has its installation in a directory of its own.
+    var directory: PlatformDirectory {
+        let named = PlatformDirectory(data)
+        let inner = PlatformDirectory(named.path(Dev.platform))
+        return !named.exists && inner.exists ? inner : named
+    }
 }
 
 struct Serve: AsyncParsableCommand {

@@ -39,6 +39,11 @@ import Testing
         _ = try await scene.say(Self.approval, 0, on: request)
         let (view, isDone) = try await cancel(asked, scene)
         #expect(!isDone && view.transaction.status == .pendingSignature)
+        // Before the holders are told: nobody reads that signing goes on.
+        #expect(view.waiting?.cause == .closing && view.waiting?.who == [])
+        #expect(
+            view.waiting?.next == "Its cancellation was asked for: it ends when the holders have "
+                + "confirmed that no signature exists.")
         let orders = try await scene.tend()
         #expect(
             orders.contains {
@@ -64,7 +69,8 @@ import Testing
         _ = try await scene.say(.closed, 0, on: request)
         let view = try await scene.read(asked)
         #expect(view.transaction.status == .pendingSignature)
-        #expect(view.waiting?.cause == .closing)
+        #expect(view.waiting?.cause == .closing && view.waiting?.who.isEmpty == false)
+        #expect(view.waiting?.next.hasPrefix("Its cancellation was asked for: ") == true)
         #expect(!(try await scene.test.balance(scene.alice)).reserved.isZero)
         _ = try await scene.say(.closed, 2, on: request)
         #expect(try await scene.read(asked).transaction.status == .cancelled)
@@ -79,7 +85,8 @@ import Testing
         _ = try await scene.say(Self.approval, 2, on: request)
         _ = try await cancel(asked, scene)
         _ = try await scene.sign(request)
-        #expect(try await scene.read(asked).transaction.status == .broadcasting)
+        let signed = try await scene.read(asked)
+        #expect(signed.transaction.status == .broadcasting && signed.waiting?.cause == .chain)
         let late = await #expect(throws: Refusal.self) { _ = try await cancel(asked, scene) }
         #expect(late?.code == .tooLate)
         try await scene.sums()
@@ -136,6 +143,7 @@ import Testing
         #expect(refused?.code == .frozen)
         let full = await #expect(throws: Refusal.self) { try await set(.archived) }
         #expect(full?.code == .vaultNotEmpty)
+        #expect(full?.message.contains("POST /transactions/transfer") == true)
         try await set(.active)
         #expect(try await scene.requests().count == 1)
     }

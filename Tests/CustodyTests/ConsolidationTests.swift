@@ -263,6 +263,10 @@ import Testing
     @Test func `that holders refuse ends its withdrawal, and all is free again`() async throws {
         let scene = try await Scene()
         let (withdrawal, request) = try await scene.gathering()
+        _ = try await scene.base.tend([])
+        let waiting = try await scene.base.read(withdrawal).waiting
+        #expect(waiting?.cause == .consolidation)
+        #expect(waiting?.next.contains("They wait for these key share holders: ") == true)
         let no = Verdict.refusal(.init(.feeAboveLimit, "Too dear."))
         for holder in 1...2 { _ = try await scene.base.say(no, holder, on: request) }
         let failed = try await scene.base.read(withdrawal)

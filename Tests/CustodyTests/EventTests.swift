@@ -106,7 +106,7 @@ import Testing
 
     @Test func `samples are of their type, and each of a resource of its own`() async throws {
         let (test, tenant) = try await Self.setUp()
-        for type in Books.sampleTypes + Books.sampleTypes {
+        for type in DomainEvent.types + DomainEvent.types {
             let event = try await test.custody.write { try $0.trigger(type, of: tenant) }
             #expect(event.type == type && event.state == .waiting)
         }

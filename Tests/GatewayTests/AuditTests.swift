@@ -64,6 +64,38 @@ import Testing
         }
     }
 
+    @Test func `says what a PATCH has set, but of metadata only that it was`() async throws {
+        let face = try await Face()
+        let vault = try await face.vault("a")
+        for body in [
+            #"{"status":"Frozen","name":null}"#, #"{"name":"b","metadata":{"k":"hidden"}}"#,
+        ] {
+            _ = try await face.send("PATCH", "/v1/vaults/\(vault)", Face.Parts(body))
+        }
+        let found = try await lines(face).map { $0["changes"] }
+        #expect(
+            found == [
+                .object(["metadata": .string("set"), "name": .string("b")]),
+                .object(["status": .string("Frozen")]), .object([]),
+            ])
+    }
+
+    /// A PATCH writes texts down as they are, for good.
+    @Test func `has no secret to say`() {
+        let set = CustodyAPI.endpoints.filter { $0.method == .patch }.map {
+            [$0.name] + ($0.body ?? []).map(\.name)
+        }
+        #expect(
+            set == [["changeVault", "name", "metadata", "status"], ["relabelAddress", "label"]])
+    }
+
+    @Test func `its page names every action`() throws {
+        let actions = CustodyAPI.endpoints.filter { !$0.isRead && $0.isChange }
+        let page = try DocumentedPage.text("audit-and-usage.md")
+        let rows = actions.map { "| `\($0.name)` | `\($0.method.rawValue) /\($0.path)` |\n" }
+        #expect(page.contains("| `action` | Call |\n|---|---|\n" + rows.joined() + "\n"))
+    }
+
     @Test func `names the operator where it was one`() async throws {
         let face = try await Face()
         let tenant = face.caller.tenant

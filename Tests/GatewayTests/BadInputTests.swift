@@ -199,6 +199,37 @@ import Testing
         #expect([404, 405].contains(try await face.send("DELETE", "/v1/vaults").status))
     }
 
+    @Test func `an error says what would be right`() async throws {
+        let face = try await Face()
+        for (target, sentence) in [
+            ("/v1/nothing?secret=1", "There is nothing at /v1/nothing."),
+            ("/v1/v1/vaults", "There is nothing at /v1/v1/vaults: '/v1' stands twice."),
+            ("/v1/v1x", "There is nothing at /v1/v1x."),
+            (
+                "/v1/\(String(repeating: "x", count: 500))",
+                "There is nothing at /v1/\(String(repeating: "x", count: 196))."
+            ),
+            ("/v1/vaults?limit=x", "'limit' must be a whole number from 1 to 200."),
+            ("/v1/vaults?after=x", "'after' must be what 'next' of a page of this list was."),
+            ("/v1/assets?status=on", "'status' must be one of Enabled, Disabled."),
+            ("/v1/transactions?walletId=7", "'walletId' must be a UUID."),
+            ("/v1/audit?from=now", "'from' must be a time such as 2026-01-31T12:00:00Z."),
+            ("/v1/usage?to=now", "'to' must be a day such as 2026-01-31."),
+        ] {
+            let answer = try await face.send("GET", target)
+            #expect(answer.json["message"]?.string == sentence)
+        }
+        let bare = try await face.post("/v1/vaults", "")
+        #expect(
+            bare.json["message"]?.string
+                == "A JSON object is needed as the body; there is none.")
+        let scopes = try await face.post(
+            "/v1/keys", #"{"name":"x","scopes":["vaults:read","vaults:reed"]}"#)
+        let said = scopes.json["message"]?.string ?? ""
+        #expect(said.hasPrefix("'scopes' has 'vaults:reed', which is not one of vaults:read, "))
+        #expect(Scope.allCases.allSatisfy { said.contains($0.rawValue) })
+    }
+
     @Test func `errors have the contract's shape, or that of RFC 9457`() async throws {
         let face = try await Face()
         let plain = try await face.post("/v1/vaults", "{}")

@@ -3,14 +3,17 @@ import Foundation
 import Identity
 import Testing
 
-/// Whoever writes a client holds it to these.
-@Suite struct `The signatures that the API's pages show` {
-    private static func page(_ name: String) throws -> String {
+/// The API's pages.
+enum DocumentedPage {
+    static func text(_ name: String) throws -> String {
         let root = URL(filePath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()
         return try String(contentsOf: root.appending(path: "docs/api/\(name)"), encoding: .utf8)
     }
+}
 
+/// Whoever writes a client holds it to these.
+@Suite struct `The signatures that the API's pages show` {
     /// What stands behind a name at the beginning of a line.
     private static func value(_ name: String, in page: String) throws -> String {
         let line = try #require(page.split(separator: "\n").first { $0.hasPrefix(name) })
@@ -18,7 +21,7 @@ import Testing
     }
 
     @Test func `of a request`() throws {
-        let page = try Self.page("authentication.md")
+        let page = try DocumentedPage.text("authentication.md")
         let secret = try #require(
             page.firstMatch(of: #/`(qk_test_secret_[0-9a-f]{64})`/#)
         ).1
@@ -31,7 +34,7 @@ import Testing
     }
 
     @Test func `of a delivery`() throws {
-        let page = try Self.page("webhooks.md")
+        let page = try DocumentedPage.text("webhooks.md")
         let text = try Self.value("$ signing_secret=", in: page)
         guard let secret = WebhookSecret(base64: text) else {
             Issue.record("\(text) is no secret")

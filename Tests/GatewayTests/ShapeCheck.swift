@@ -103,6 +103,9 @@ enum ShapeCheck {
             #expect(operation?["operationId"]?.string == endpoint.name)
             #expect(operation?["responses"]?[String(endpoint.answer.status)] != nil)
         }
+        // A server's path stands before the paths, which have the prefix already.
+        #expect(document["servers"] == .array([.object(["url": .string("/")])]))
+        #expect(document["paths"]?["/v1/vaults"] != nil)
         // Every reference leads somewhere.
         for part in text.components(separatedBy: "#/components/schemas/").dropFirst() {
             let name = String(part.prefix { $0.isLetter })

@@ -84,7 +84,8 @@ struct CustodyAPI: Sendable {
                 let answer = try work(books, caller)
                 if endpoint.isChange {
                     try books.audit(
-                        endpoint.name, of: caller.tenant, endpoint.subjects(of: answer, parameters))
+                        endpoint.name, of: caller.tenant, endpoint.subjects(of: answer, parameters),
+                        changes: endpoint.changes(body))
                 }
                 return answer
             }

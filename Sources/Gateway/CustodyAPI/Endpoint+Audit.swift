@@ -31,8 +31,8 @@ extension Endpoint {
         .get(
             "getUsage", "usage", .usageRead, "Counts requests by day or by endpoint.",
             query: [
-                Member("from", .text(), optional: true, "a day such as 2026-01-31"),
-                Member("to", .text(), optional: true, "a day, included; today if left out"),
+                Member("from", .day, optional: true, "29 days before `to` if left out"),
+                Member("to", .day, optional: true, "included; today if left out"),
                 Member("by", .choice(UsageBy.self), optional: true, "day if left out"),
             ], answer: Resource.usageShape
         ) { call in

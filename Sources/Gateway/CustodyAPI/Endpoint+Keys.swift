@@ -20,7 +20,9 @@ extension Endpoint {
         ) { call in
             var fields = try call.fields()
             let name = fields.string("name")
-            let scopes = fields.list("scopes", "a scope") { Scope(rawValue: $0) }
+            let scopes = fields.list(
+                "scopes", "one of \(Scope.allCases.map(\.rawValue).joined(separator: ", "))"
+            ) { Scope(rawValue: $0) }
             let vaults = fields.list("vaults", "a UUID") { VaultID(text: $0.lowercased()) }
             let cidrs = fields.list("cidrs", "a text") { $0 }
             let expiresAt = fields.time("expiresAt")

@@ -45,12 +45,12 @@ extension Endpoint {
         .get(
             "listEvents", "webhooks/events", .webhooksManage, "Lists events.",
             query: [
-                Member("type", .choice(DomainEventTypes.all)),
+                Member("type", .choice(DomainEvent.types)),
                 Member("state", .choice(RecordedEvent.State.self)),
             ], answer: .page(Resource.eventShape)
         ) { call in
             let filter = EventFilter(
-                type: try call.value("type") { DomainEventTypes.all.contains($0) ? $0 : nil },
+                type: try call.value("type") { DomainEvent.types.contains($0) ? $0 : nil },
                 state: try call.value("state") { RecordedEvent.State(rawValue: $0) })
             return call.list(
                 try call.books.store.events(of: call.tenant, matching: filter, call.page())

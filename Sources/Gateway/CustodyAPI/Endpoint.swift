@@ -76,6 +76,20 @@ struct Endpoint: Sendable {
         return found
     }
 
+    /// What a PATCH has set, for the audit trail: texts as they are; of anything else, only that it
+    /// was set. No secret is set so.
+    func changes(_ bytes: [UInt8]) throws -> [String: String] {
+        guard method == .patch, let body else { return [:] }
+        let asked = try JSONParser.parse(bytes)
+        return body.reduce(into: [:]) { changes, member in
+            switch asked[member.name] {
+            case nil, .null: break
+            case .string(let text): changes[member.name] = text
+            case .number, .bool, .array, .object: changes[member.name] = "set"
+            }
+        }
+    }
+
     static func get(
         _ name: String, _ path: String, _ scope: Scope, _ says: String, query: [Member] = [],
         answer: Shape, refusals: [Refusal.Code] = [],
@@ -160,9 +174,23 @@ struct Call {
     func value<Value>(_ name: String, _ read: (String) -> Value?) throws(Refusal) -> Value? {
         guard let text = query.first(where: { $0.name == name })?.value else { return nil }
         guard let value = read(text) else {
-            throw Refusal(.invalid, field: name, "'\(name)' has no value that it can have.")
+            throw Refusal(.invalid, field: name, "'\(name)' must be \(allowed(name)).")
         }
         return value
+    }
+
+    /// What a query parameter can be, for people.
+    private func allowed(_ name: String) -> String {
+        switch endpoint.query.first(where: { $0.name == name })?.shape {
+        case .choice(let values)?: "one of \(values.joined(separator: ", "))"
+        case .uuid?: "a UUID"
+        case .time?: "a time such as 2026-01-31T12:00:00Z"
+        case .day?: "a day such as 2026-01-31"
+        default:
+            name == "limit"
+                ? "a whole number from 1 to \(PageRequest.limitMost)"
+                : "what 'next' of a page of this list was"
+        }
     }
 
     /// Refuses a query parameter that the endpoint does not take, or one that stands twice: a

@@ -15,6 +15,7 @@ enum OpenAPI {
                     "Vaults, wallets, deposits, transfers, withdrawals. Every request is signed; "
                         + "see docs/api in the project."),
             ]),
+            "servers": .array([.object(["url": .string("/")])]),
             "security": .array([.object(["apiKey": .array([]), "signature": .array([])])]),
             "paths": paths(endpoints),
             "components": .object([
@@ -163,7 +164,7 @@ enum OpenAPI {
                 members.forEach { gather($0.shape) }
             case .object(let members): members.forEach { gather($0.shape) }
             case .list(let item), .page(let item), .nullable(let item): gather(item)
-            case .text, .uuid, .time, .amount, .integer, .boolean, .choice, .texts: break
+            case .text, .uuid, .time, .day, .amount, .integer, .boolean, .choice, .texts: break
             }
         }
         for endpoint in endpoints { if let shape = endpoint.answer.shape { gather(shape) } }
@@ -180,6 +181,7 @@ extension OpenAPI {
             return text(most: most, strict: strict)
         case .uuid: return .object(["type": .string("string"), "format": .string("uuid")])
         case .time: return .object(["type": .string("string"), "format": .string("date-time")])
+        case .day: return .object(["type": .string("string"), "format": .string("date")])
         case .amount:
             return .object(["type": .string("string"), "pattern": .string(#"^[0-9]+(\.[0-9]+)?$"#)])
         case .integer(let range):

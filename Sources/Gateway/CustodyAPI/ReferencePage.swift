@@ -95,7 +95,7 @@ enum ReferencePage {
         switch shape {
         case .named(_, let members), .object(let members): members
         case .page(let item), .list(let item), .nullable(let item): members(item)
-        case nil, .text, .uuid, .time, .amount, .integer, .boolean, .choice, .texts: []
+        case nil, .text, .uuid, .time, .day, .amount, .integer, .boolean, .choice, .texts: []
         }
     }
 
@@ -104,6 +104,7 @@ enum ReferencePage {
         case .text(let most): most.map { "text of at most \($0) characters" } ?? "text"
         case .uuid: "UUID"
         case .time: "time"
+        case .day: "day"
         case .amount: "amount"
         case .integer(let range): range.map { "\($0.lowerBound) to \($0.upperBound)" } ?? "integer"
         case .boolean: "true or false"

@@ -43,6 +43,7 @@ extension Resource {
             Member("at", .time), Member("actor", .text(), "a key's id, or operator"),
             Member("action", .text(), "the operation's name, or the kind of an alert"),
             Member("subjectIds", .list(.text())), Member("vaultIds", .list(.uuid)),
+            Member("changes", .texts, "what a PATCH has set"),
             Member("address", .nullable(.text())), Member("requestId", .nullable(.text())),
         ])
 
@@ -52,6 +53,10 @@ extension Resource {
             "action": .string(entry.action),
             "subjectIds": .array(entry.subjects.map { .string($0) }),
             "vaultIds": .array(entry.vaults.map { .string($0.text) }),
+            "changes": .object(
+                entry.changes.sorted { $0.key < $1.key }.map {
+                    JSONValue.Member(name: $0.key, value: .string($0.value))
+                }),
             "address": .optional(entry.address), "requestId": .optional(entry.request),
         ])
     }

@@ -167,7 +167,7 @@ enum Resource {
         ])
 
     static func webhook(_ endpoint: WebhookEndpoint?, secret: String?) -> JSONValue {
-        let types = DomainEventTypes.all.map { JSONValue.string($0) }
+        let types = DomainEvent.types.map { JSONValue.string($0) }
         return .object([
             "url": .optional(endpoint?.url), "signingSecret": .optional(secret),
             "subscribedEventTypes": .array(types), "isConfigured": .bool(endpoint != nil),
@@ -323,15 +323,6 @@ enum Resource {
             "reason": .string(refusal.sentence), "at": .string(refusal.at.text),
         ])
     }
-}
-
-/// The event types that a webhook receives.
-enum DomainEventTypes {
-    static let all = [
-        "transaction.created", "transaction.status.updated", "wallet.created", "balance.updated",
-        "vault.status.updated", "addressbook.entry.created", "addressbook.entry.activated",
-        "addressbook.entry.deleted", "security.alert", "webhook.test",
-    ]
 }
 
 /// Writes events as the custody REST face delivers them.

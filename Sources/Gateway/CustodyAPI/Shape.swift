@@ -6,6 +6,8 @@ indirect enum Shape: Sendable {
     case uuid
     /// ISO 8601 in UTC, to the second.
     case time
+    /// A day in ISO 8601.
+    case day
     /// Whole coins in plain digits.
     case amount
     case integer(ClosedRange<Int>? = nil)

@@ -4,6 +4,7 @@ import Chains
 import Custody
 import Foundation
 import Housekeeping
+import KeyGroups
 import SwiftASN1
 import Workers
 import X509
@@ -80,6 +81,7 @@ private struct Examination {
         for chain in configuration.chains { await self.chain(chain, custody, &findings) }
         do {
             try await holders(custody, &findings)
+            try await signing(custody, &findings)
             try await deliveries(custody, &findings)
         } catch {
             findings.fail("database", "\(error)")
@@ -237,6 +239,38 @@ private struct Examination {
             findings.warn(
                 "ceremonies",
                 "\(ceremonies) wait for holders' operators: quorumkeep-node pending, at each")
+        }
+    }
+
+    /// Whether each key that signs has holders enough online.
+    private func signing(_ custody: Bookkeeper, _ findings: inout Findings) async throws {
+        let groups = try await custody.read { books in
+            try books.store.tenants().flatMap { tenant in
+                try books.store.keyVaults(of: tenant.id).compactMap { keyVault in
+                    try books.store.key(.ecdsaSecp256k1, of: keyVault.id)
+                        .flatMap { try books.store.group($0.signing) }
+                        .flatMap { $0.isActive ? (tenant.name, $0) : nil }
+                }
+            }
+        }
+        let online = try await custody.read { books in
+            Set(try books.store.holders().filter { $0.onlineSince != nil }.map(\.identity))
+        }
+        var waiting: [String: Set<String>] = [:]
+        for (tenant, group) in groups {
+            let count = group.holders.identities.count { online.contains($0) }
+            let (required, all) = (group.threshold.required, group.threshold.holders)
+            guard count < required else { continue }
+            waiting["\(count) of \(all) holders online, \(required) must sign", default: []]
+                .insert(tenant)
+        }
+        for (what, tenants) in waiting.sorted(by: { $0.key < $1.key }) {
+            findings.fail(
+                "signing: \(what)",
+                "withdrawals of \(tenants.sorted().joined(separator: ", ")) wait")
+        }
+        if waiting.isEmpty, !groups.isEmpty {
+            findings.ok("signing: enough holders are online for every tenant")
         }
     }
 

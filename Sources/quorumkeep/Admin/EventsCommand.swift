@@ -8,41 +8,16 @@ struct EventsCommand: AsyncParsableCommand {
         commandName: "events", abstract: "Events of a tenant, and their deliveries.",
         subcommands: [List.self, Show.self, Redeliver.self])
 
-    /// The options of every command on one tenant.
-    struct TenantOption: ParsableArguments {
-        @Option(help: "The tenant's name or id; may be left out where there is one tenant.")
-        var tenant: String?
-
-        func id(_ books: Books) throws -> TenantID {
-            if let tenant {
-                let found = try books.store.tenants().filter {
-                    $0.name == tenant || $0.id.text == tenant.lowercased()
-                }
-                guard let only = found.first, found.count == 1 else {
-                    throw CommandFailure(
-                        found.isEmpty
-                            ? "there is no tenant \(tenant)"
-                            : "\(found.count) tenants are called \(tenant): give an id")
-                }
-                return only.id
-            }
-            let tenants = try books.store.tenants()
-            guard let only = tenants.first, tenants.count == 1 else {
-                throw CommandFailure(
-                    "say which tenant with --tenant: "
-                        + tenants.map { "\($0.id) (\($0.name))" }.joined(separator: ", "))
-            }
-            return only.id
-        }
-    }
-
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Show the newest events.")
 
         @OptionGroup var options: PlatformOption
         @OptionGroup var owner: TenantOption
 
-        @Option(help: "Only those of this type.")
+        @Option(
+            help: ArgumentHelp(
+                "Only those of this type.",
+                discussion: DomainEvent.types.joined(separator: " ")))
         var type: String?
 
         @Option(
@@ -54,10 +29,20 @@ struct EventsCommand: AsyncParsableCommand {
         @Option(help: "How many, 1 to 200.")
         var limit = 50
 
+        func validate() throws {
+            if let type, !DomainEvent.types.contains(type) {
+                let known = DomainEvent.types.joined(separator: ", ")
+                throw ValidationError("there is no type '\(type)'; there are \(known)")
+            }
+        }
+
         func run() async throws {
             let state = try state.map { text in
                 guard let state = RecordedEvent.State(rawValue: text) else {
-                    throw ValidationError("there is no state '\(text)'")
+                    let known = RecordedEvent.State.allCases.map(\.rawValue)
+                    throw ValidationError(
+                        "there is no state '\(text)'; there are "
+                            + known.joined(separator: ", "))
                 }
                 return state
             }
@@ -69,6 +54,7 @@ struct EventsCommand: AsyncParsableCommand {
                     try books.store.events(of: owner.id(books), matching: filter, page).items
                 }
             }
+            if events.isEmpty { Progress.say("no events") }
             for event in events {
                 print(
                     "\(event.id)  \(event.createdAt.text)  \(event.state.rawValue)  "
@@ -150,10 +136,10 @@ struct EventsCommand: AsyncParsableCommand {
 struct Trigger: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Send a tenant's endpoint a sample of an event.",
-        discussion: "Types: " + Books.sampleTypes.joined(separator: " "))
+        discussion: "Types: " + DomainEvent.types.joined(separator: " "))
 
     @OptionGroup var options: PlatformOption
-    @OptionGroup var owner: EventsCommand.TenantOption
+    @OptionGroup var owner: TenantOption
 
     @Argument(help: "The event's type.")
     var type = "webhook.test"

@@ -85,8 +85,7 @@ struct GroupCommand: AsyncParsableCommand {
 
         @OptionGroup var options: PlatformOption
 
-        @Option(help: "The tenant, by id.")
-        var tenant: String
+        @OptionGroup var owner: TenantOption
 
         @Option(help: "main, signing or recovery.")
         var kind: String
@@ -111,13 +110,11 @@ struct GroupCommand: AsyncParsableCommand {
                 throw ValidationError(
                     "--scheme must be secp256k1-ecdsa, secp256k1-schnorr or ed25519")
             }
-            guard let tenant = TenantID(text: tenant) else {
-                throw ValidationError("--tenant must be an id as quorumkeep tenant list shows it")
-            }
             let (custody, _) = try options.directory.custody()
-            let (names, threshold) = (holder, threshold)
+            let (owner, names, threshold) = (owner, holder, threshold)
             let ceremony = try await refusing {
                 try await custody.write(as: .operator) { books in
+                    let tenant = try owner.id(books)
                     let holders = try names.map { try books.holder(named: $0) }
                     let ceremony =
                         kind == .main

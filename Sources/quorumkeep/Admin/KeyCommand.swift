@@ -16,8 +16,7 @@ struct KeyCommand: AsyncParsableCommand {
 
         @OptionGroup var options: PlatformOption
 
-        @Option(help: "The tenant's id.")
-        var tenant: String
+        @OptionGroup var owner: TenantOption
 
         @Option(help: "What the key is for.")
         var name: String
@@ -76,7 +75,6 @@ struct KeyCommand: AsyncParsableCommand {
         }
 
         private func makePublic(_ publicKey: String) async throws {
-            let id = try tenantID(tenant)
             let permissions =
                 try permission.isEmpty
                 ? Permission.allCases
@@ -88,13 +86,14 @@ struct KeyCommand: AsyncParsableCommand {
                 }
             let expiresAt = try expiry()
             let (custody, _) = try options.directory.custody()
-            let (name, cidrs) = (name, cidr.isEmpty ? nil : cidr)
+            let (owner, name, cidrs) = (owner, name, cidr.isEmpty ? nil : cidr)
             let key = try await refusing {
                 try await custody.write(as: .operator) { books in
+                    let tenant = try owner.id(books)
                     let key = try books.createPublicAPIKey(
-                        publicKey, for: id, name: name, permissions: Set(permissions),
+                        publicKey, for: tenant, name: name, permissions: Set(permissions),
                         cidrs: cidrs, expiresAt: expiresAt)
-                    try books.audit("createKey", of: id, [key.id.text])
+                    try books.audit("createKey", of: tenant, [key.id.text])
                     return key
                 }
             }
@@ -102,7 +101,6 @@ struct KeyCommand: AsyncParsableCommand {
         }
 
         private func makeSecret() async throws {
-            let id = try tenantID(tenant)
             let vaults = try vault.map { text in
                 guard let vault = VaultID(text: text.lowercased()) else {
                     throw ValidationError("--vault is no id: '\(text)'")
@@ -122,13 +120,14 @@ struct KeyCommand: AsyncParsableCommand {
                     })
             let expiresAt = try expiry()
             let (custody, _) = try options.directory.custody()
-            let (name, cidrs) = (name, cidr.isEmpty ? nil : cidr)
+            let (owner, name, cidrs) = (owner, name, cidr.isEmpty ? nil : cidr)
             let (key, secret) = try await refusing {
                 try await custody.write(as: .operator) { books in
+                    let tenant = try owner.id(books)
                     let made = try books.createAPIKey(
-                        for: id, name: name, scopes: scopes, cidrs: cidrs,
+                        for: tenant, name: name, scopes: scopes, cidrs: cidrs,
                         vaults: vaults.isEmpty ? nil : Set(vaults), expiresAt: expiresAt)
-                    try books.audit("createKey", of: id, [made.key.id.text])
+                    try books.audit("createKey", of: tenant, [made.key.id.text])
                     return made
                 }
             }
@@ -142,12 +141,12 @@ struct KeyCommand: AsyncParsableCommand {
 
         @OptionGroup var options: PlatformOption
 
-        @Option(help: "The tenant's id.")
-        var tenant: String
+        @OptionGroup var owner: TenantOption
 
         func run() async throws {
-            let id = try tenantID(tenant)
             let (custody, _) = try options.directory.custody()
+            let owner = owner
+            let id = try await custody.read { try owner.id($0) }
             var after: PageCursor?
             repeat {
                 let request = try PageRequest(limit: PageRequest.limitMost, after: after)
@@ -266,11 +265,6 @@ extension KeyCommand {
             print(try options.directory.responseKey().publicKey.hex)
         }
     }
-}
-
-private func tenantID(_ text: String) throws -> TenantID {
-    guard let id = TenantID(text: text) else { throw ValidationError("--tenant is no id") }
-    return id
 }
 
 private func keyID(_ text: String) throws -> APIKeyID {

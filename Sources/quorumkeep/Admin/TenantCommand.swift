@@ -74,20 +74,16 @@ struct TenantCommand: AsyncParsableCommand {
 
         @OptionGroup var options: PlatformOption
 
-        @Option(help: "The tenant's id.")
-        var tenant: String
+        @OptionGroup var owner: TenantOption
 
         @Option(help: "The cooling period, in seconds; 0 for none.")
         var seconds: Int64
 
         func run() async throws {
-            guard let id = TenantID(text: tenant) else {
-                throw CommandFailure("--tenant: \(tenant) is no tenant's id")
-            }
             let (custody, _) = try options.directory.custody()
-            let seconds = seconds
+            let (owner, seconds) = (owner, seconds)
             try await refusing {
-                try await custody.write { try $0.setCooling(seconds, of: id) }
+                try await custody.write { try $0.setCooling(seconds, of: owner.id($0)) }
             }
         }
     }

@@ -83,6 +83,13 @@ struct TransactionStory {
         } else if transaction.feeLimit != .zero {
             add("fee", "at most \(fee(transaction.feeLimit))")
         }
+        if let gathering = view.gathering {
+            let spent = fee(gathering.fee)
+            add(
+                "gathering",
+                gathering.most.map { "\(spent) so far, at most \(fee($0))" } ?? spent)
+            add("whole fee", (gathering.most == nil ? "" : "at most ") + fee(gathering.whole))
+        }
         add("withdrawal", transaction.parent?.text)
         add("hash", transaction.hash.map { "0x\($0.hex)" })
         if let block = transaction.blockNumber {
@@ -213,4 +220,18 @@ struct TransactionStory {
 extension Verdict {
     /// Whether nothing follows it from the same holder.
     fileprivate var isFinalWord: Bool { self == .closed || self == .given }
+}
+
+extension TransactionView {
+    /// What it costs to gather a withdrawal's funds, and with that the whole of it; nil of what
+    /// needs no gathering. While it is under way, with the most that it can be.
+    fileprivate var gathering: (fee: Amount, most: Amount?, whole: Amount)? {
+        guard !consolidations.isEmpty || transaction.consolidationsLeft > 0 else { return nil }
+        if transaction.fee != nil || transaction.status.isFinal {
+            let own = transaction.fee ?? .zero
+            return (consolidationFee, nil, own.adding(consolidationFee) ?? .most)
+        }
+        let most = consolidationFeeLimit
+        return (consolidationFee, most, transaction.feeLimit.adding(most) ?? .most)
+    }
 }

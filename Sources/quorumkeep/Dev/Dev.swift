@@ -17,12 +17,14 @@ struct Dev: AsyncParsableCommand {
         discussion: """
             A second start on the same data finds everything as it was. A child that dies stays \
             dead until `dev start NAME`. Where everything is stands in dev.json in the data \
-            directory.
+            directory. `dev run --help` lists the options.
             """,
         subcommands: [Run.self, StartOne.self, StopOne.self], defaultSubcommand: Run.self)
 
     static let webhookPauses = DeliverySchedule.usualPauses
     static let usualData = ".quorumkeep-dev"
+    /// Where the platform is in a stack's directory.
+    static let platform = "platform"
 
     struct StartOne: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -31,11 +33,10 @@ struct Dev: AsyncParsableCommand {
         @Argument(help: "platform, or a holder's name.")
         var name: String
 
-        @Option(help: "The stack's data directory.")
-        var data = Dev.usualData
+        @OptionGroup var stack: StackOption
 
         func run() async throws {
-            try await ControlSocket.ask("start", name, in: URL(filePath: data).absoluteURL)
+            try await ControlSocket.ask("start", name, in: stack.directory())
             print("\(name) is started")
         }
     }
@@ -47,11 +48,10 @@ struct Dev: AsyncParsableCommand {
         @Argument(help: "platform, or a holder's name.")
         var name: String
 
-        @Option(help: "The stack's data directory.")
-        var data = Dev.usualData
+        @OptionGroup var stack: StackOption
 
         func run() async throws {
-            try await ControlSocket.ask("stop", name, in: URL(filePath: data).absoluteURL)
+            try await ControlSocket.ask("stop", name, in: stack.directory())
             print("\(name) is stopped")
         }
     }
@@ -62,7 +62,7 @@ struct Dev: AsyncParsableCommand {
         @Option(help: "Where everything is kept.")
         var data = Dev.usualData
 
-        @Option(help: "First port, 1024 to 65000: HTTP; HTTPS is +1, relay +3, chain +10.")
+        @Option(help: "First port, 1024 to 65000: HTTP; HTTPS +1, relay +3, metrics +4, chain +10.")
         var portBase = 7400
 
         @Option(help: "JSON-RPC of an EVM node, in place of the simulated chain.")
@@ -110,5 +110,21 @@ struct Dev: AsyncParsableCommand {
                 freshSetups: freshSetups, printsJSON: json
             ).run()
         }
+    }
+}
+
+/// The option of every command on a local stack that is there.
+struct StackOption: ParsableArguments {
+    @Option(help: "The stack's data directory.")
+    var data = Dev.usualData
+
+    func directory() throws -> URL {
+        let url = URL(filePath: data).absoluteURL
+        guard url.lastPathComponent != Dev.platform || !PlatformDirectory(url.path).exists else {
+            throw CommandFailure(
+                "\(data) is an installation: name the stack's directory, "
+                    + url.deletingLastPathComponent().path)
+        }
+        return url
     }
 }

@@ -45,7 +45,7 @@ struct DevSetup {
     let nodeBinary: URL
 
     var platform: PlatformDirectory {
-        PlatformDirectory(directory.appending(path: "platform").path)
+        PlatformDirectory(directory.appending(path: Dev.platform).path)
     }
     func holderDirectory(_ number: Int) -> URL { directory.appending(path: "holder-\(number)") }
     private var keysFile: URL { directory.appending(path: "dev-keys.json") }
@@ -77,7 +77,9 @@ struct DevSetup {
 
     /// A new stack begins in a directory of its own, not among someone's files.
     static func requireOwn(_ directory: URL) throws {
-        guard !PlatformDirectory(directory.appending(path: "platform").path).exists else { return }
+        guard !PlatformDirectory(directory.appending(path: Dev.platform).path).exists else {
+            return
+        }
         let ours: Set = ["dev.lock", "dev.sock"]
         let names = try FileManager.default.contentsOfDirectory(atPath: directory.path)
         if let other = names.filter({ !ours.contains($0) }).min() {

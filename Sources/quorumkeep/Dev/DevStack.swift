@@ -31,12 +31,13 @@ struct DevStack {
     func run() async throws {
         let start = ContinuousClock.now
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        // Before there is a directory: a stack that cannot start leaves none.
+        if !FileManager.default.fileExists(atPath: directory.path) { try requireFreePorts() }
         try PrivateFile.makeDirectory(directory)
         try DevSetup.requireOwn(directory)
         let lock = try DirectoryLock(directory, name: "dev.lock")
         let setup = try await setup()
-        for port in [0, 1, 3, 4] { try Given.requireFree(portBase + port) }
-        if evmRPC == nil { try Given.requireFree(portBase + 10) }
+        try requireFreePorts()
         try setup.prepare()
         let (custody, database) = try setup.platform.custody()
         let tenants = try await setup.tenants(custody)
@@ -79,6 +80,13 @@ struct DevStack {
         try? FileManager.default.removeItem(atPath: ControlSocket.path(in: directory))
         try database.close()
         withExtendedLifetime(lock) {}
+    }
+
+    private func requireFreePorts() throws {
+        for port in [0, 1, 3, 4] + (evmRPC == nil ? [10] : []) {
+            try Given.requireFree(
+                portBase + port, otherwise: "choose others with --port-base")
+        }
     }
 
     private var devFile: URL { directory.appending(path: "dev.json") }

@@ -23,8 +23,7 @@ struct Listen: AsyncParsableCommand {
     @Option(help: "Where your program takes webhooks: http://127.0.0.1:3000/hook")
     var forwardTo: String
 
-    @Option(help: "The stack's data directory.")
-    var data = Dev.usualData
+    @OptionGroup var stack: StackOption
 
     @Option(help: "The tenant, by name or id; the first if left out.")
     var tenant: String?
@@ -46,18 +45,19 @@ struct Listen: AsyncParsableCommand {
 
     func run() async throws {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
-        let file = URL(filePath: data).absoluteURL.appending(path: "dev.json")
-        guard let stack = try? DevFile.read(file) else {
+        let file = try stack.directory().appending(path: "dev.json")
+        guard let description = try? DevFile.read(file) else {
             throw CommandFailure("\(file.path) cannot be read: is the stack running?")
         }
         guard
-            let owner = stack.tenants.first(where: {
+            let owner = description.tenants.first(where: {
                 tenant == nil || [$0.name, $0.id].contains(tenant)
             })
         else { throw CommandFailure("there is no tenant '\(tenant ?? "")' in \(file.path)") }
         let api = APIClient(
-            url: stack.custody.url, keyID: owner.keys.hmac.keyId, secret: owner.keys.hmac.secret)
-        try Given.requireFree(port)
+            url: description.custody.url, keyID: owner.keys.hmac.keyId,
+            secret: owner.keys.hmac.secret)
+        try Given.requireFree(port, otherwise: "choose another with --port")
         let secret = try await takeOver(api)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await serve() }

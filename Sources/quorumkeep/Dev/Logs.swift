@@ -10,34 +10,42 @@ struct Logs: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show what platform and holders log, as it comes, until Ctrl-C.")
 
+        private static let ending = ".log"
         private static let pause = Duration.milliseconds(200)
         /// Of what was logged before, so much of each file is shown.
         private static let before: UInt64 = 2048
 
-        @Option(help: "The stack's data directory.")
-        var data = Dev.usualData
+        @OptionGroup var stack: StackOption
 
         @Argument(help: "platform, or holders' names; all if left out.")
         var names: [String] = []
 
         func run() async throws {
-            let folder = URL(filePath: data).absoluteURL.appending(path: "logs")
+            let folder = try stack.directory().appending(path: "logs")
             var places: [String: UInt64] = [:]
             guard FileManager.default.fileExists(atPath: folder.path) else {
-                throw CommandFailure("\(folder.path) is missing: \(data) holds no local stack")
+                throw CommandFailure(
+                    "\(folder.path) is missing: \(stack.data) holds no local stack")
+            }
+            let known = try Self.logs(in: folder)
+            if let other = names.first(where: { !known.contains($0) }) {
+                throw CommandFailure(
+                    "there is no log '\(other)'; there are \(known.joined(separator: ", "))")
             }
             while true {
                 // A child that is started for the first time gets its file then.
-                for file in try FileManager.default.contentsOfDirectory(atPath: folder.path)
-                    .sorted()
-                where file.hasSuffix(".log") {
-                    let name = String(file.dropLast(".log".count))
-                    guard names.isEmpty || names.contains(name) else { continue }
-                    try show(folder.appending(path: file), name, &places[name])
+                for name in try Self.logs(in: folder)
+                where names.isEmpty || names.contains(name) {
+                    try show(folder.appending(path: name + Self.ending), name, &places[name])
                 }
                 fflush(nil)
                 try await Task.sleep(for: Self.pause)
             }
+        }
+
+        private static func logs(in folder: URL) throws -> [String] {
+            try FileManager.default.contentsOfDirectory(atPath: folder.path)
+                .filter { $0.hasSuffix(ending) }.map { String($0.dropLast(ending.count)) }.sorted()
         }
 
         /// Prints whole lines from the place on; half a line waits for its rest.
