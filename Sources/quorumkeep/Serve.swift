@@ -126,7 +126,7 @@ struct PlatformParts {
         _ = try Given.file(privateKey, "the certificate's key of platform.json")
         let server = RelayServer(
             relay: relay, configuration: configuration.relay, certificate: certificate,
-            privateKey: privateKey)
+            privateKey: privateKey, log: log)
         let gateway = GatewayServer(
             custody: custody, responses: try directory.responseKey(),
             settings: try configuration.gatewaySettings(), log: log)
@@ -232,17 +232,19 @@ private struct Worker: Service {
 /// The relay's door: gRPC over TLS 1.2 or newer.
 private struct RelayServer: Service {
     let relay: Relay
+    let log: Logger
     let server: GRPCServer<HTTP2ServerTransport.Posix>
 
     init(
         relay: Relay, configuration: PlatformConfiguration.Listener, certificate: String,
-        privateKey: String
+        privateKey: String, log: Logger
     ) {
         var config = HTTP2ServerTransport.Posix.Config.defaults
         let door = RelayDoor(relay)
         config.channelDebuggingCallbacks.onAcceptTCPConnection = { door.accept($0) }
         config.rpc.maxRequestPayloadSize = RelayWire.frameBytesMost
         self.relay = relay
+        self.log = log
         server = GRPCServer(
             transport: .http2NIOPosix(
                 address: .ipv4(host: configuration.host, port: configuration.port),
@@ -253,11 +255,17 @@ private struct RelayServer: Service {
     }
 
     func run() async throws {
-        try await withGracefulShutdownHandler {
-            try await server.serve()
-        } onGracefulShutdown: {
-            server.beginGracefulShutdown()
-            relay.disconnectAll()
+        do {
+            try await withGracefulShutdownHandler {
+                try await server.serve()
+            } onGracefulShutdown: {
+                server.beginGracefulShutdown()
+                relay.disconnectAll()
+            }
+        } catch {
+            guard Task.isCancelled else { throw error }
+            // Holders lose nothing by it: whatever they have to say they say again.
+            log.warning("a holder's line had not ended in time, and was cut: \(error)")
         }
     }
 }
