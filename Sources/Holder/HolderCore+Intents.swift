@@ -187,7 +187,7 @@ extension HolderCore {
                 destination = try store.announced(
                     order.output.address, on: order.chain, under: root)
             }
-        case .announcement: break
+        case .message, .announcement: break
         case .keyCeremony(let ceremony):
             source = try ceremony.source.flatMap { try heldKey(of: $0.group, epoch: $0.epoch) }
             named = ceremony.source?.group ?? named

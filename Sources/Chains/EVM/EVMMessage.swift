@@ -1,3 +1,4 @@
+import Algebra
 import Canonical
 
 /// What an account of an EVM chain signs apart from transactions.
@@ -19,4 +20,9 @@ public enum EVMMessage: Hashable, Sendable {
         let head = "\u{19}Ethereum Signed Message:\n\(message.count)"
         return Keccak256.hash(Array(head.utf8) + message)
     }
+}
+
+extension ECDSASignature {
+    /// A message's signature as contracts and wallets take it: r, s and 27 or 28, after 0x.
+    public var evmText: String { "0x" + Hex.encode(r.bytes + s.bytes + [27 + (recoveryID & 1)]) }
 }

@@ -42,7 +42,7 @@ public struct EVMTypedData: Sendable {
         do throws(MalformedJSON) {
             value = try JSONParser.parse(text)
         } catch {
-            throw Malformed("it is no JSON: \(error.reason)")
+            throw Malformed("it is no JSON that is read here")
         }
         let members = try Self.members(value, ["types", "primaryType", "domain", "message"])
         guard case .string(let primaryType) = members[1], Self.isName(primaryType),
@@ -94,7 +94,7 @@ public struct EVMTypedData: Sendable {
         var types: [String: [Field]] = [:]
         for entry in entries {
             guard isName(entry.name), TypedDataType(entry.name) == .structure(entry.name) else {
-                throw Malformed("'\(entry.name.prefix(64))' can be no type's name")
+                throw Malformed("a type has a name that can be none")
             }
             guard case .array(let items) = entry.value, items.count <= fieldsMost else {
                 throw Malformed("'\(entry.name)' must list at most \(fieldsMost) fields")
@@ -113,7 +113,7 @@ public struct EVMTypedData: Sendable {
     }
 
     /// An identifier as Solidity has them: ASCII letters, digits, `_` and `$`.
-    static func isName(_ text: some StringProtocol) -> Bool {
+    public static func isName(_ text: some StringProtocol) -> Bool {
         let characters = Array(text.utf8)
         func isLetter(_ byte: UInt8) -> Bool {
             let small = byte | 0x20
