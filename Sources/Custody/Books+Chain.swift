@@ -99,7 +99,7 @@ extension Books {
                 case .deposit: try complete(deposit: &transaction)
                 case .withdrawal, .consolidation:
                     try complete(withdrawal: &transaction, chain)
-                case .internalTransfer: break
+                case .internalTransfer, .messageSign: break
                 }
             }
         }

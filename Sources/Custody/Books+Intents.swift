@@ -5,7 +5,8 @@ import KeyGroups
 
 /// Making intents: what leaves custody's hands to be judged by the holders.
 extension Books {
-    /// Makes an intent for every withdrawal and key ceremony that waits for one and can have it.
+    /// Makes an intent for every withdrawal, message and key ceremony that waits for one and can
+    /// have it.
     ///
     /// One intent per source address is in the signing stage at a time, and its nonce is fixed here
     /// (docs/decisions/0005-nonces.md).
@@ -24,6 +25,7 @@ extension Books {
                 }
             }
         }
+        made += try makeMessageIntents(signer)
         let submitted = try store.transactions(in: .submitted, kind: .withdrawal)
         // What is gathered on an address is for the withdrawal that it is gathered for.
         busy.formUnion(submitted.compactMap(\.sourceAddress))
@@ -140,7 +142,7 @@ extension Books {
             of: keyVault(of: transaction.vault, transaction.tenant))
         let request = try request(
             for: group.group, epoch: group.epoch, tenant: transaction.tenant,
-            vault: transaction.vault, .withdrawal(transaction.id),
+            vault: transaction.vault, .transaction(transaction.id),
             .transfer(try order(transaction, asset, source, nonce: source.nextNonce)), attempt: 1,
             source, signer)
         transaction.sourceAddress = source.text
@@ -154,18 +156,14 @@ extension Books {
     private func makeIntentAgain(
         _ transaction: Transaction, _ busy: inout Set<String>, _ signer: any IntentSigner
     ) throws -> SigningRequest? {
-        let requests = try store.signingRequests(of: transaction.id)
-        // An earlier one that cannot be closed keeps the withdrawal from ending in any other way.
-        let isStuck = requests.contains { $0.state == .closing || $0.state == .unclear }
-        guard let last = requests.max(by: { $0.attempt < $1.attempt }),
-            Self.isAskedAgain(last)
-                || (isStuck && last.state == .closed && last.closingBecause?.code == .expired),
-            let source = last.source, let nonce = last.nonce,
+        guard let last = try requestToRepeat(of: transaction), let source = last.source,
+            let nonce = last.nonce,
             !busy.contains(source)
         else { return nil }
         guard try transaction.kind == .consolidation || entry(of: transaction) != nil else {
             // Removed since: it ends where it stands.
             var removed = transaction
+            let requests = try store.signingRequests(of: transaction.id)
             if requests.allSatisfy({ $0.state == .closed }) {
                 try fail(&removed, transaction.stopping ?? Self.addressRemoved)
             }
@@ -180,9 +178,22 @@ extension Books {
             of: keyVault(of: transaction.vault, transaction.tenant))
         return try request(
             for: group.group, epoch: group.epoch, tenant: transaction.tenant,
-            vault: transaction.vault, .withdrawal(transaction.id),
+            vault: transaction.vault, .transaction(transaction.id),
             .transfer(try order(transaction, asset, address, nonce: nonce)),
             attempt: last.attempt + 1, address, signer)
+    }
+
+    /// The last request of a transaction that has ended without a signature, where another must
+    /// take its place.
+    func requestToRepeat(of transaction: Transaction) throws -> SigningRequest? {
+        let requests = try store.signingRequests(of: transaction.id)
+        // An earlier one that cannot be closed keeps the transaction from ending in any other way.
+        let isStuck = requests.contains { $0.state == .closing || $0.state == .unclear }
+        guard let last = requests.max(by: { $0.attempt < $1.attempt }),
+            Self.isAskedAgain(last)
+                || (isStuck && last.state == .closed && last.closingBecause?.code == .expired)
+        else { return nil }
+        return last
     }
 
     private static func isAskedAgain(_ request: SigningRequest) -> Bool {
@@ -275,7 +286,7 @@ extension Books {
             nonce: nonce, fee: fee)
     }
 
-    private func request(
+    func request(
         for group: HolderGroup, epoch: UInt64, tenant: TenantID, vault: VaultID,
         _ subject: SigningRequest.Subject, _ purpose: Intent.Purpose, attempt: Int,
         _ source: WalletAddress?, _ signer: any IntentSigner
@@ -284,7 +295,7 @@ extension Books {
         let expires = begins.adding(seconds: settings.intentLifetime)
         let id =
             switch subject {
-            case .withdrawal(let id): id.bytes
+            case .transaction(let id): id.bytes
             case .ceremony(let id): id.bytes
             }
         let intent = Intent(

@@ -170,7 +170,8 @@ extension Books {
         {
             confirmations = tip - block + 1
         }
-        let required = transaction.kind == .internalTransfer ? 0 : asset?.confirmations ?? 0
+        let isOffChain = [.internalTransfer, .messageSign].contains(transaction.kind)
+        let required = isOffChain ? 0 : asset?.confirmations ?? 0
         let consolidations =
             transaction.kind == .withdrawal ? try store.consolidations(of: transaction.id) : []
         return TransactionView(
@@ -237,7 +238,7 @@ extension Books {
     }
 
     private func refusals(of transaction: Transaction) throws -> [HolderRefusal] {
-        guard [.withdrawal, .consolidation].contains(transaction.kind) else { return [] }
+        guard ![.deposit, .internalTransfer].contains(transaction.kind) else { return [] }
         var refusals: [HolderRefusal] = []
         let names = try holderNames()
         for request in try store.signingRequests(of: transaction.id) {

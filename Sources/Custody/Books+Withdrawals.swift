@@ -286,8 +286,9 @@ struct Purse {
 
 extension Books {
     /// The wallets that a withdrawal is paid from; of a consolidation, which moves nothing from one
-    /// wallet to another, the one that pays its fee.
+    /// wallet to another, the one that pays its fee; of a message none.
     func purses(of transaction: Transaction) throws -> [Purse] {
+        if transaction.kind == .messageSign { return [] }
         let asset = try asset(transaction.asset)
         let coin = try feeAsset(of: asset)
         guard let source = try store.wallet(transaction.wallet) else {

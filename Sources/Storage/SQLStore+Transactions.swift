@@ -1,3 +1,4 @@
+import Algebra
 import Canonical
 import Chains
 import Custody
@@ -9,15 +10,17 @@ extension SQLStore {
     func insert(_ transaction: Transaction) throws {
         let (amount, limit) = (transaction.amount.columns, transaction.feeLimit.columns)
         let fee = transaction.fee?.columns
+        let payload = transaction.message.map(Self.columns)
         try run(
             """
             INSERT INTO transactions
                 (id, tenant, kind, status, vault, wallet, destination_wallet, asset, high, low,
                  fee_limit_high, fee_limit_low, fee_level, fee_high, fee_low, source_address,
                  destination_address, hash, block_number, waiting, failure_code, failure_message,
-                 note, external_id, created_at, updated_at, parent, consolidations_left)
+                 note, external_id, created_at, updated_at, parent, consolidations_left,
+                 payload_kind, payload)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-                ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 transaction.id.data, transaction.tenant.data, transaction.kind.rawValue,
@@ -29,8 +32,37 @@ extension SQLStore {
                 transaction.failure?.code.rawValue, transaction.failure?.message,
                 transaction.note, transaction.externalID, transaction.createdAt.milliseconds,
                 transaction.updatedAt.milliseconds, transaction.parent?.data,
-                transaction.consolidationsLeft,
+                transaction.consolidationsLeft, payload?.kind.rawValue, payload?.bytes.data,
             ])
+    }
+
+    /// Which of its forms a message has.
+    private enum PayloadKind: String {
+        case personal
+        case typed
+    }
+
+    private static func columns(_ message: EVMMessage) -> (kind: PayloadKind, bytes: [UInt8]) {
+        switch message {
+        case .personal(let bytes): (.personal, bytes)
+        case .typed(let text): (.typed, text)
+        }
+    }
+
+    private static func message(_ row: Row) throws -> EVMMessage? {
+        guard row["payload_kind"] as String? != nil else { return nil }
+        return switch try row.text("payload_kind", PayloadKind.self) {
+        case .personal: .personal(try row.bytes("payload"))
+        case .typed: .typed(try row.bytes("payload"))
+        }
+    }
+
+    private static func signature(_ row: Row) throws -> ECDSASignature? {
+        guard row["signature"] as Data? != nil else { return nil }
+        guard let signature = ECDSASignature(try row.bytes("signature")) else {
+            throw row.corrupt("signature")
+        }
+        return signature
     }
 
     func update(_ transaction: Transaction) throws {
@@ -39,7 +71,8 @@ extension SQLStore {
             """
             UPDATE transactions SET status = ?, fee_high = ?, fee_low = ?, source_address = ?,
                 hash = ?, block_number = ?, waiting = ?, failure_code = ?, failure_message = ?,
-                stop_code = ?, stop_message = ?, consolidations_left = ?, updated_at = ?
+                stop_code = ?, stop_message = ?, consolidations_left = ?, updated_at = ?,
+                signature = ?
             WHERE id = ?
             """,
             [
@@ -48,7 +81,8 @@ extension SQLStore {
                 try Self.text(transaction.waiting), transaction.failure?.code.rawValue,
                 transaction.failure?.message, transaction.stopping?.code.rawValue,
                 transaction.stopping?.message, transaction.consolidationsLeft,
-                transaction.updatedAt.milliseconds, transaction.id.data,
+                transaction.updatedAt.milliseconds, transaction.signature?.bytes.data,
+                transaction.id.data,
             ])
     }
 
@@ -100,7 +134,8 @@ extension SQLStore {
             feeLevel: level, fee: fee,
             sourceAddress: row["source_address"], destinationAddress: row["destination_address"],
             hash: try row.optional("hash"), blockNumber: block, waiting: try waiting(row),
-            failure: failure, stopping: stopping, note: row["note"], externalID: row["external_id"],
+            failure: failure, message: try message(row), signature: try signature(row),
+            stopping: stopping, note: row["note"], externalID: row["external_id"],
             createdAt: row.time("created_at"), updatedAt: row.time("updated_at"))
     }
 
