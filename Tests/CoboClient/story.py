@@ -6,6 +6,7 @@ Every answer is verified and deserialised by the client itself. Prints a line fo
 with an error at the first thing that is not as it should be.
 """
 
+import base64
 import json
 import subprocess
 import sys
@@ -16,7 +17,8 @@ import uuid
 import cobo_waas2 as cobo
 from bip32 import BIP32
 from cobo_waas2.exceptions import ApiException
-from eth_keys.datatypes import PublicKey
+from eth_hash.auto import keccak
+from eth_keys.datatypes import PublicKey, Signature
 
 STACK = json.load(open(sys.argv[1]))
 SECONDS = 90
@@ -201,6 +203,7 @@ def main():
 
     wallet, address = make_wallet(vault, root)
     move(wallet, address, 5)
+    sign_messages(wallet, address)
     lose(vault, main, recovery, roots)
     move(wallet, address, 9)
     strangers(vault, wallet)
@@ -321,6 +324,127 @@ def send(wallet, payee, amount, request_id):
             ),
         )
     )
+
+
+MAIL = {
+    "types": {
+        "EIP712Domain": [
+            {"name": "name", "type": "string"},
+            {"name": "version", "type": "string"},
+            {"name": "chainId", "type": "uint256"},
+            {"name": "verifyingContract", "type": "address"},
+        ],
+        "Person": [{"name": "name", "type": "string"}, {"name": "wallet", "type": "address"}],
+        "Mail": [
+            {"name": "from", "type": "Person"},
+            {"name": "to", "type": "Person"},
+            {"name": "contents", "type": "string"},
+        ],
+    },
+    "primaryType": "Mail",
+    "domain": {
+        "name": "Ether Mail", "version": "1", "chainId": 31337,
+        "verifyingContract": "0xCcCCccccCCCCcCCCCCCcCcCccCcCCCcCcccccccC",
+    },
+    "message": {
+        "from": {"name": "Cow", "wallet": "0xCD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826"},
+        "to": {"name": "Bob", "wallet": "0xbBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB"},
+        "contents": "Hello, Bob!",
+    },
+}
+
+
+def mail_digest():
+    """EIP-712 of MAIL, written out by hand."""
+    text = lambda value: keccak(value.encode())
+    address = lambda value: bytes(12) + bytes.fromhex(value[2:])
+    domain = MAIL["domain"]
+    separator = keccak(
+        text("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
+        + text(domain["name"]) + text(domain["version"])
+        + domain["chainId"].to_bytes(32, "big") + address(domain["verifyingContract"])
+    )
+    person_type = "Person(string name,address wallet)"
+    person = lambda value: keccak(
+        text(person_type) + text(value["name"]) + address(value["wallet"])
+    )
+    message = MAIL["message"]
+    mail = keccak(
+        text("Mail(Person from,Person to,string contents)" + person_type)
+        + person(message["from"]) + person(message["to"]) + text(message["contents"])
+    )
+    return keccak(b"\x19\x01" + separator + mail)
+
+
+def ask_to_sign(wallet, address, destination, request_id):
+    return transactions.create_message_sign_transaction(
+        message_sign_params=cobo.MessageSignParams(
+            request_id=request_id, chain_id="SETH",
+            source=cobo.MessageSignSource(
+                cobo.MpcMessageSignSource(
+                    source_type=cobo.MessageSignSourceType("User-Controlled"),
+                    wallet_id=wallet, address=address,
+                )
+            ),
+            destination=cobo.MessageSignDestination(destination),
+        )
+    )
+
+
+def personal(message):
+    return cobo.EvmEIP191MessageSignDestination(
+        destination_type=cobo.MessageSignDestinationType.EVM_EIP_191_SIGNATURE,
+        message=base64.b64encode(message).decode(),
+    )
+
+
+def typed(data):
+    return cobo.EvmEIP712MessageSignDestination(
+        destination_type=cobo.MessageSignDestinationType.EVM_EIP_712_SIGNATURE,
+        structured_data=data,
+    )
+
+
+def sign_messages(wallet, address):
+    """The signatures are the address's, as another library recovers it; and nothing has moved."""
+    before = wallets.list_token_balances_for_wallet(wallet, token_ids="SETH").data
+    hello = "Grüße, Welt".encode()
+    framed = b"\x19Ethereum Signed Message:\n%d" % len(hello) + hello
+    for destination, digest in [
+        (personal(hello), keccak(framed)), (personal(hello), keccak(framed)),
+        (typed(MAIL), mail_digest()),
+    ]:
+        name = str(uuid.uuid4())
+        sent = ask_to_sign(wallet, address, destination, name)
+        refused(12009, ask_to_sign, wallet, address, destination, name)
+        look = lambda: transactions.get_transaction_by_id(sent.transaction_id)
+        until("a message", lambda: look().status.value, ["Completed"])
+        done = look()
+        same(done.type.value, "MessageSign", "type")
+        result = done.result.actual_instance
+        same(result.result_type.value, "Signature", "result")
+        signature = bytes.fromhex(result.signature[2:])
+        same((len(signature), signature[64] in (27, 28)), (65, True), "signature")
+        recoverable = Signature(signature[:64] + bytes([signature[64] - 27]))
+        signer = recoverable.recover_public_key_from_msg_hash(digest)
+        same(signer.to_checksum_address(), address, "who has signed")
+        shown = done.destination.actual_instance
+        same(shown.destination_type.value, destination.destination_type.value, "destination")
+    same(len(transactions.list_transactions(types="MessageSign").data), 3, "messages")
+    same(
+        wallets.list_token_balances_for_wallet(wallet, token_ids="SETH").data, before, "balances"
+    )
+    # What no holder's rules name is refused by all of them.
+    permit = json.loads(json.dumps(MAIL).replace("Mail", "Permit"))
+    sent = ask_to_sign(wallet, address, typed(permit), str(uuid.uuid4()))
+    look = lambda: transactions.get_transaction_by_id(sent.transaction_id)
+    until("a permit", lambda: look().status.value, ["Rejected"])
+    same(look().sub_status.value, "RejectedBySigner", "why")
+    refused(
+        2006, ask_to_sign, wallet, "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+        personal(hello), str(uuid.uuid4()),
+    )
+    step("messages, whose signer another library recovers")
 
 
 def lose(vault, main, recovery, roots):

@@ -37,14 +37,7 @@ extension AdminEndpoint {
             made: "transaction_id"
         ) { call in
             let (draft, asset) = try call.transfer()
-            if let request = draft.externalID {
-                let known = try call.books.store.transaction(
-                    externalID: request, kind: .withdrawal, of: call.tenant)
-                guard known == nil else {
-                    throw AdminProblem(
-                        .requestIDReused, "'request_id' was used for another transaction.")
-                }
-            }
+            if let request = draft.externalID { try call.refuseUsed(request: request) }
             guard draft.sourceWallet != nil else {
                 throw AdminProblem(
                     .insufficientBalance,
@@ -71,6 +64,18 @@ extension AdminCall {
     /// Longest description of a transaction.
     private static let descriptionMost = 100
 
+    /// A request's name is for one transaction, of whatever kind.
+    func refuseUsed(request: String) throws {
+        for kind in [Transaction.Kind.withdrawal, .messageSign] {
+            let known = try books.store.transaction(
+                externalID: request, kind: kind, of: tenant)
+            guard known == nil else {
+                throw AdminProblem(
+                    .requestIDReused, "'request_id' was used for another transaction.")
+            }
+        }
+    }
+
     /// The transaction in the path.
     fileprivate func transaction() throws -> TransactionView {
         do {
@@ -94,7 +99,7 @@ extension AdminCall {
                 }), isDetail: isDetail)
     }
 
-    fileprivate static func made(_ transaction: Transaction) -> JSONValue {
+    static func made(_ transaction: Transaction) -> JSONValue {
         .object([
             "request_id": .string(transaction.externalID ?? ""),
             "transaction_id": .string(transaction.id.text),
@@ -142,18 +147,20 @@ extension AdminCall {
         }.map(\.id)
     }
 
-    /// Where funds come from: one of the tenant's vaults, of the subtype that is said.
-    private struct Source {
+    /// What pays or signs: one of the tenant's vaults, of the subtype that is said.
+    struct Source {
         let type: String?
         let wallet: VaultID?
+        let address: String?
 
         init(_ fields: inout RequestFields) {
             type = fields.string("source_type")
             wallet = fields.id("wallet_id")
+            address = fields.string("address")
         }
     }
 
-    private func vault(_ source: Source?) throws -> Vault {
+    func vault(_ source: Source?) throws -> Vault {
         let source = try required("source", source)
         let vault = try books.vault(required("wallet_id", source.wallet), of: tenant)
         let subtype = try keyVault(of: vault).kind.walletSubtype
@@ -226,6 +233,14 @@ extension AdminCall {
         }
     }
 
+    func checkDescription(_ text: String?) throws(AdminProblem) {
+        guard text.map({ $0.unicodeScalars.count <= Self.descriptionMost }) ?? true else {
+            throw AdminProblem(
+                .descriptionTooLong,
+                "'description' has at most \(Self.descriptionMost) characters.")
+        }
+    }
+
     fileprivate func transfer() throws -> (WithdrawalDraft, Asset) {
         var fields = try self.fields(
             "request_id", "source", "token_id", "destination", "fee", "description",
@@ -244,11 +259,7 @@ extension AdminCall {
         guard [nil, "AutoProcess"].contains(process) else {
             throw AdminProblem.unsupported("A transaction that is built only")
         }
-        guard note.map({ $0.unicodeScalars.count <= Self.descriptionMost }) ?? true else {
-            throw AdminProblem(
-                .descriptionTooLong,
-                "'description' has at most \(Self.descriptionMost) characters.")
-        }
+        try checkDescription(note)
         let externalID = try required("request_id", request)
         let vault = try vault(source)
         let asset = try asset(named: required("token_id", token))
