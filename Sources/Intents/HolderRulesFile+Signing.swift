@@ -1,3 +1,4 @@
+import Canonical
 import Chains
 
 /// Which messages a holder signs.
@@ -88,5 +89,74 @@ extension HolderRulesFile {
         "messages": ["eip191", "eip712"],
         "messages.eip191": ["mostBytes"],
         "messages.eip712": ["chain", "verifyingContract", "primaryType"],
+        "contracts": ["chain", "address", "selectors", "mostValue"],
     ]
+}
+
+/// A contract that a holder calls.
+public struct ContractRule: Hashable, Sendable {
+    public let chain: ChainID
+    public let address: EVMAddress
+    /// The functions that are called, by the first four bytes of the data; nil for any, and for
+    /// coins alone.
+    public let selectors: Set<[UInt8]>?
+    /// Most coins of one call, in base units.
+    public let mostValue: Amount
+
+    public init(
+        chain: ChainID, address: EVMAddress, selectors: Set<[UInt8]>?, mostValue: Amount
+    ) {
+        self.chain = chain
+        self.address = address
+        self.selectors = selectors
+        self.mostValue = mostValue
+    }
+
+    /// Whether it is for this contract and this function.
+    func admits(_ order: CallOrder, of contract: EVMAddress) -> Bool {
+        guard chain == order.payment.chain, address == contract else { return false }
+        guard let selectors else { return true }
+        return order.selector.map(selectors.contains) ?? false
+    }
+}
+
+extension HolderRulesFile {
+    /// What the file says of a contract.
+    public struct Contract: Codable, Sendable {
+        public let chain: String
+        public let address: String
+        public let selectors: [String]?
+        public let mostValue: String
+
+        public init(_ rule: ContractRule) {
+            chain = rule.chain.text
+            address = rule.address.text
+            selectors = rule.selectors?.map { "0x" + Hex.encode($0) }.sorted()
+            mostValue = rule.mostValue.baseUnitText
+        }
+
+        func rule(_ place: String) throws(Invalid) -> ContractRule {
+            guard let chain = ChainID(chain) else {
+                throw Invalid("\(place).chain: \(chain) is no chain in CAIP-2 form")
+            }
+            guard let address = try? EVMAddress(text: address) else {
+                throw Invalid("\(place).address: an address with its EIP-55 checksum expected")
+            }
+            guard let most = Amount(baseUnits: mostValue) else {
+                throw Invalid("\(place).mostValue: an integer in base units expected")
+            }
+            guard let selectors else {
+                return ContractRule(
+                    chain: chain, address: address, selectors: nil, mostValue: most)
+            }
+            var read: Set<[UInt8]> = []
+            for text in selectors {
+                guard text.hasPrefix("0x"), let bytes = Hex.decode(text.dropFirst(2)),
+                    bytes.count == ContractCall.selectorBytes
+                else { throw Invalid("\(place).selectors: 0x and 8 hexadecimal digits expected") }
+                read.insert(bytes)
+            }
+            return ContractRule(chain: chain, address: address, selectors: read, mostValue: most)
+        }
+    }
 }

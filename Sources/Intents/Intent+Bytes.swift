@@ -18,6 +18,7 @@ extension Intent {
 
     private enum Kind {
         static let transfer: UInt64 = 1
+        static let contractCall: UInt64 = 2
         static let message: UInt64 = 3
         static let keyCeremony: UInt64 = 5
         static let announcement: UInt64 = 6
@@ -48,19 +49,11 @@ extension Intent {
         switch purpose {
         case .transfer(let order):
             fields[Key.kind] = .unsigned(Kind.transfer)
-            fields[Key.chain] = .text(order.chain.text)
-            fields[Key.source] = Self.source(order.sourcePath, order.sourceAddress)
-            var output: [UInt64: CBOR] = [
-                1: .text(order.output.asset.text), 2: .text(order.output.address),
-                3: Self.encode(order.output.amount),
-            ]
-            output[4] = order.output.ownPath.map { .text($0.text) }
-            fields[Key.outputs] = .array([.map(output)])
-            fields[Key.inputs] = .unsigned(order.nonce)
-            fields[Key.fee] = .map([
-                1: .unsigned(order.fee.gasLimit), 2: .unsigned(order.fee.maxFeePerGas),
-                3: .unsigned(order.fee.maxPriorityFeePerGas),
-            ])
+            Self.write(order, into: &fields)
+        case .contractCall(let order):
+            fields[Key.kind] = .unsigned(Kind.contractCall)
+            Self.write(order.payment, into: &fields)
+            fields[Key.payload] = .bytes(order.data)
         case .message(let order):
             fields[Key.kind] = .unsigned(Kind.message)
             fields[Key.chain] = .text(order.chain.text)
@@ -82,6 +75,22 @@ extension Intent {
             ])
         }
         return CBOR.map(fields).encoded()
+    }
+
+    private static func write(_ order: TransferOrder, into fields: inout [UInt64: CBOR]) {
+        fields[Key.chain] = .text(order.chain.text)
+        fields[Key.source] = Self.source(order.sourcePath, order.sourceAddress)
+        var output: [UInt64: CBOR] = [
+            1: .text(order.output.asset.text), 2: .text(order.output.address),
+            3: Self.encode(order.output.amount),
+        ]
+        output[4] = order.output.ownPath.map { .text($0.text) }
+        fields[Key.outputs] = .array([.map(output)])
+        fields[Key.inputs] = .unsigned(order.nonce)
+        fields[Key.fee] = .map([
+            1: .unsigned(order.fee.gasLimit), 2: .unsigned(order.fee.maxFeePerGas),
+            3: .unsigned(order.fee.maxPriorityFeePerGas),
+        ])
     }
 
     private static func source(_ path: AccountPath, _ address: String) -> CBOR {
@@ -109,6 +118,7 @@ extension Intent {
         epoch = try fields.unsigned(Key.epoch)
         switch try fields.unsigned(Key.kind, UInt64.self) {
         case Kind.transfer: purpose = .transfer(try Self.order(&fields))
+        case Kind.contractCall: purpose = .contractCall(try Self.call(&fields))
         case Kind.message: purpose = .message(try Self.message(&fields))
         case Kind.keyCeremony:
             purpose = .keyCeremony(try KeyCeremony(try fields.take(Key.ceremony)))
@@ -162,6 +172,15 @@ extension Intent {
         let address = try source.text(2, most: textMost)
         try source.finish()
         return (chain, path, address)
+    }
+
+    private static func call(_ fields: inout CBORFields) throws(MalformedBytes) -> CallOrder {
+        let payment = try order(&fields)
+        let data = try fields.bytes(Key.payload, most: ContractCall.dataMost)
+        guard let order = CallOrder(payment: payment, data: data) else {
+            throw MalformedBytes("a call that does not pay in its chain's coin")
+        }
+        return order
     }
 
     private static func message(_ fields: inout CBORFields) throws(MalformedBytes) -> MessageOrder {

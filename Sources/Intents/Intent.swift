@@ -30,6 +30,7 @@ public struct Intent: Equatable, Sendable {
 
     public enum Purpose: Equatable, Sendable {
         case transfer(TransferOrder)
+        case contractCall(CallOrder)
         case message(MessageOrder)
         case keyCeremony(KeyCeremony)
         case announcement(Announcement)

@@ -117,6 +117,7 @@ public struct Judge: Sendable {
             try checkFrame(intent, knowing)
             switch intent.purpose {
             case .transfer(let order): return .approve(try approve(order, intent, knowing))
+            case .contractCall(let order): return .approve(try approve(order, intent, knowing))
             case .message(let order): return .approve(try approve(order, intent, knowing))
             case .keyCeremony(let ceremony):
                 return .approve(try approve(ceremony, intent, knowing))
@@ -196,6 +197,14 @@ public struct Judge: Sendable {
             throw refuse(.amountAboveLimit, "Amount and fee are more than an amount can be.")
         }
         if let announced { try checkCooling(announced, knowing) }
+        try checkDay(spending, knowing)
+        return Approved(items: [item], spending: spending)
+    }
+
+    /// Whether a day's limits have room for it.
+    func checkDay(
+        _ spending: [AssetID: Amount], _ knowing: HolderKnowledge
+    ) throws(Stop) {
         if let end = knowing.countersFullUntil, end > knowing.now {
             throw .wait(
                 Verdict.Reason(
@@ -204,7 +213,6 @@ public struct Judge: Sendable {
                         + "was spent before; its counters are full until \(end)."))
         }
         try checkCounters(spending, knowing)
-        return Approved(items: [item], spending: spending)
     }
 
     /// A token's amount counts against the token's limit, its fee against that of the chain's coin.
@@ -232,7 +240,7 @@ public struct Judge: Sendable {
     }
 
     /// The limits of what is moved, and of the coin that the fee is paid in.
-    private func limits(
+    func limits(
         for order: TransferOrder
     ) throws(Stop) -> (HolderRules.Limits, fee: HolderRules.Limits) {
         try checkServed(order.chain)

@@ -33,13 +33,19 @@ extension Intent {
     /// What is signed for it; nil of what asks for no signature, or for one of nothing.
     public var item: SigningItem? {
         switch purpose {
-        case .transfer(let order):
-            order.transaction.map {
-                SigningItem(path: order.sourcePath.derivation, digest: $0.signingDigest)
-            }
+        case .transfer(let order): Self.item(order, order.transaction)
+        case .contractCall(let order): Self.item(order.payment, order.transaction)
         case .message(let order):
             order.digest.map { SigningItem(path: order.sourcePath.derivation, digest: $0) }
         case .keyCeremony, .announcement: nil
+        }
+    }
+
+    private static func item(
+        _ payment: TransferOrder, _ transaction: EVMTransaction?
+    ) -> SigningItem? {
+        transaction.map {
+            SigningItem(path: payment.sourcePath.derivation, digest: $0.signingDigest)
         }
     }
 }

@@ -80,6 +80,7 @@ public enum RefusalCode: String, Sendable, CaseIterable {
     case dailyLimit = "daily_limit"
     case feeAboveLimit = "fee_above_limit"
     case policyMismatch = "policy_mismatch"
+    case contractNotAllowed = "contract_not_allowed"
     case messageMalformed = "message_malformed"
     case messageDomain = "message_domain"
     case messageNotAllowed = "message_not_allowed"

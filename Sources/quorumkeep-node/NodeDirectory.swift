@@ -109,7 +109,7 @@ extension HolderRulesFile {
         for (asset, limits) in file["assets"] as? [String: Any] ?? [:] {
             try refuseUnknownKeys(limits, "assets.\(asset)", as: "assets")
         }
-        for part in ["messages"] {
+        for part in ["messages", "contracts"] {
             guard let value = file[part] else { continue }
             try refuseUnknownKeys(value, part, as: part)
         }

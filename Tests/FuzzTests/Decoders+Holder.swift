@@ -67,6 +67,7 @@ extension Decoders {
         intent(.announcement(Announcement(.remove, order.output.address, on: order.chain))).bytes,
         intent(.message(message(.personal(Array("hello".utf8))))).bytes,
         intent(.message(message(.typed(typedData)))).bytes,
+        intent(.contractCall(CallOrder(payment: order, data: [1, 2, 3, 4])!)).bytes,
     ]
 
     private static func message(_ message: EVMMessage) -> MessageOrder {
@@ -127,7 +128,8 @@ extension Decoders {
         "policyHash":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",\
         "freshSetups":true,"addressCoolingSeconds":86400,"messages":{"eip191":{"mostBytes":64},\
         "eip712":[{"chain":"eip155:1","verifyingContract":\
-        "0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF","primaryType":"Mail"}]}}
+        "0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF","primaryType":"Mail"}]},"contracts":[{"chain":"eip155:1","address":\
+        "0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF","selectors":["0x01020304"],"mostValue":"1"}]}
         """
 
     static let intents: [Decoder] = [
