@@ -18,7 +18,7 @@ extension Books {
         var busy = Set(
             try store.signingRequests(in: [.open, .closing]).filter { !Self.isAskedAgain($0) }
                 .compactMap(\.source))
-        for kind in [Transaction.Kind.withdrawal, .consolidation] {
+        for kind in [Transaction.Kind.withdrawal, .contractCall, .consolidation] {
             for transaction in try store.transactions(in: .pendingSignature, kind: kind) {
                 if let request = try makeIntentAgain(transaction, &busy, signer) {
                     made.append(request)
@@ -29,6 +29,7 @@ extension Books {
         let submitted = try store.transactions(in: .submitted, kind: .withdrawal)
         // What is gathered on an address is for the withdrawal that it is gathered for.
         busy.formUnion(submitted.compactMap(\.sourceAddress))
+        made += try makeCallIntents(&busy, signer)
         for transaction in submitted { made += try makeIntents(transaction, &busy, signer) }
         return made
     }
@@ -131,7 +132,7 @@ extension Books {
     }
 
     /// Fixes source and nonce, and makes the first intent.
-    private func begin(
+    func begin(
         _ transaction: inout Transaction, _ asset: Asset, from source: String,
         _ signer: any IntentSigner
     ) throws -> SigningRequest {
@@ -143,7 +144,7 @@ extension Books {
         let request = try request(
             for: group.group, epoch: group.epoch, tenant: transaction.tenant,
             vault: transaction.vault, .transaction(transaction.id),
-            .transfer(try order(transaction, asset, source, nonce: source.nextNonce)), attempt: 1,
+            try purpose(of: transaction, asset, source, nonce: source.nextNonce), attempt: 1,
             source, signer)
         transaction.sourceAddress = source.text
         try move(&transaction, to: .pendingSignature)
@@ -160,7 +161,7 @@ extension Books {
             let nonce = last.nonce,
             !busy.contains(source)
         else { return nil }
-        guard try transaction.kind == .consolidation || entry(of: transaction) != nil else {
+        guard try transaction.kind != .withdrawal || entry(of: transaction) != nil else {
             // Removed since: it ends where it stands.
             var removed = transaction
             let requests = try store.signingRequests(of: transaction.id)
@@ -179,7 +180,7 @@ extension Books {
         return try request(
             for: group.group, epoch: group.epoch, tenant: transaction.tenant,
             vault: transaction.vault, .transaction(transaction.id),
-            .transfer(try order(transaction, asset, address, nonce: nonce)),
+            try purpose(of: transaction, asset, address, nonce: nonce),
             attempt: last.attempt + 1, address, signer)
     }
 
@@ -233,7 +234,7 @@ extension Books {
         return (nil, isFunded)
     }
 
-    private func isSpendable(_ need: SourceNeed, at address: WalletAddress) throws -> Bool {
+    func isSpendable(_ need: SourceNeed, at address: WalletAddress) throws -> Bool {
         let left = try left(of: need.asset, at: address)
         return left.asset >= need.amount && left.coins >= need.fee
     }
@@ -262,10 +263,22 @@ extension Books {
         return (left[asset] ?? .zero, left[coin] ?? .zero)
     }
 
+    /// What the holders are asked to sign.
+    private func purpose(
+        of transaction: Transaction, _ asset: Asset, _ source: WalletAddress, nonce: UInt64
+    ) throws -> Intent.Purpose {
+        let order = try order(transaction, asset, source, nonce: nonce)
+        guard let call = transaction.call else { return .transfer(order) }
+        guard let order = CallOrder(payment: order, data: call.data) else {
+            throw LedgerFault.impossible("call \(transaction.id)")
+        }
+        return .contractCall(order)
+    }
+
     private func order(
         _ transaction: Transaction, _ asset: Asset, _ source: WalletAddress, nonce: UInt64
     ) throws -> TransferOrder {
-        let gas = asset.gasLimit
+        let gas = transaction.call?.gasLimit ?? asset.gasLimit
         let price = UInt64(transaction.feeLimit.baseUnits / UInt128(gas))
         let tip = try store.chainState(asset.asset.chain).map {
             FeePrices($0).tip(transaction.feeLevel ?? .medium)
@@ -303,12 +316,10 @@ extension Books {
             request: RequestID(unchecked: id), group: group.id, epoch: epoch, purpose: purpose,
             notBefore: UInt64(begins.seconds), expires: UInt64(expires.seconds),
             policy: settings.policy)
-        let nonce: UInt64? =
-            if case .transfer(let order) = purpose { order.nonce } else { nil }
         let request = SigningRequest(
             digest: intent.digest, bytes: intent.bytes, signature: signer.sign(intent.digest),
             group: group.id, subject: subject, attempt: attempt, source: source?.text,
-            nonce: nonce, state: .open, createdAt: now, expiresAt: expires)
+            nonce: intent.payment?.nonce, state: .open, createdAt: now, expiresAt: expires)
         try store.insert(request)
         return request
     }

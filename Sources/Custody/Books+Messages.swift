@@ -42,15 +42,12 @@ extension Books {
             vault: draft.vault, wallet: try wallet(for: coin, at: source).id, asset: coin.id,
             amount: .zero, sourceAddress: source.text, message: draft.message, note: draft.note,
             externalID: draft.externalID, createdAt: now, updatedAt: now)
-        try store.insert(transaction)
-        try store.append(TimelineEntry(status: .submitted, at: now), to: transaction.id)
-        try record(.transactionCreated(try view(transaction)), of: tenant)
-        stirred.signing = true
+        try submit(transaction)
         return transaction
     }
 
     /// The address of an active vault of the tenant, and its chain's coin.
-    private func source(
+    func source(
         _ address: String, in id: VaultID, on chain: ChainID, of tenant: TenantID
     ) throws -> (WalletAddress, Asset) {
         let vault = try vault(id, of: tenant)

@@ -275,7 +275,7 @@ extension Books {
         let purpose: RunDescriptor.Purpose
         var isFresh = false
         switch intent.purpose {
-        case .transfer, .message:
+        case .transfer, .contractCall, .message:
             guard let (_, digest) = asked.certificate?.claimed(), let item = intent.item else {
                 return nil
             }
@@ -353,7 +353,7 @@ extension Books {
         }
         guard transaction.status == .pendingSignature else { return false }
         switch intent.purpose {
-        case .transfer(let order): try send(order, signature, &transaction)
+        case .transfer, .contractCall: try send(intent, signature, &transaction)
         case .message:
             transaction.signature = signature
             try move(&transaction, to: .completed)
@@ -362,11 +362,11 @@ extension Books {
         return true
     }
 
-    /// Has the signed transfer broadcast.
+    /// Has the signed transaction broadcast.
     private func send(
-        _ order: TransferOrder, _ signature: ECDSASignature, _ transaction: inout Transaction
+        _ intent: Intent, _ signature: ECDSASignature, _ transaction: inout Transaction
     ) throws {
-        guard let signed = order.transaction?.signed(signature),
+        guard let order = intent.payment, let signed = intent.transaction?.signed(signature),
             let source = try store.address(order.sourceAddress, on: order.chain)
         else { throw LedgerFault.impossible("transfer \(transaction.id)") }
         try store.insert(

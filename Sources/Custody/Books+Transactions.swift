@@ -179,7 +179,7 @@ extension Books {
             refusals: try refusals(of: transaction), confirmations: confirmations,
             requiredConfirmations: required,
             waiting: waiting(of: transaction, consolidations, confirmations, of: required),
-            feeAsset: [.withdrawal, .consolidation].contains(transaction.kind)
+            feeAsset: [.withdrawal, .contractCall, .consolidation].contains(transaction.kind)
                 ? asset.flatMap { settings.asset($0.asset.feeAsset) } : nil,
             consolidations: consolidations)
     }

@@ -71,6 +71,12 @@ extension Books {
             feeLimit: feeLimit, consolidationsLeft: consolidations, feeLevel: draft.feeLevel,
             destinationAddress: destination, note: draft.note, externalID: draft.externalID,
             createdAt: now, updatedAt: now)
+        try submit(transaction)
+        return transaction
+    }
+
+    /// Stores what holders are to sign, and reserves what it can cost.
+    func submit(_ transaction: Transaction) throws {
         try store.insert(transaction)
         try store.append(TimelineEntry(status: .submitted, at: now), to: transaction.id)
         let purses = try purses(of: transaction)
@@ -81,10 +87,9 @@ extension Books {
                 credit: wallet.account(.reserved), try purse.reserved(for: transaction),
                 for: transaction.id)
         }
-        try record(.transactionCreated(try view(transaction)), of: tenant)
+        try record(.transactionCreated(try view(transaction)), of: transaction.tenant)
         for purse in purses { try recordBalance(of: purse.wallet) }
         stirred.signing = true
-        return transaction
     }
 
     private func validate(_ draft: WithdrawalDraft) throws(Refusal) {

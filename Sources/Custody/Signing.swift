@@ -119,6 +119,12 @@ public enum HolderOrder: Equatable, Sendable {
     case checkUp(group: GroupID, challenge: [UInt8], to: [IdentityPublicKey])
 }
 
+/// Knows how much gas calls take.
+public protocol GasEstimator: Sendable {
+    /// - Throws: a `Refusal` where the call would fail, or nobody can say.
+    func gas(of question: EVMCallQuestion) async throws -> UInt64
+}
+
 /// Signs intents and orders with the platform's intent key. The relay never has one.
 public protocol IntentSigner: Sendable {
     func sign(_ digest: Digest) -> IdentitySignature

@@ -10,7 +10,7 @@ extension SQLStore {
     func insert(_ transaction: Transaction) throws {
         let (amount, limit) = (transaction.amount.columns, transaction.feeLimit.columns)
         let fee = transaction.fee?.columns
-        let payload = transaction.message.map(Self.columns)
+        let payload = Self.payload(transaction)
         try run(
             """
             INSERT INTO transactions
@@ -18,9 +18,9 @@ extension SQLStore {
                  fee_limit_high, fee_limit_low, fee_level, fee_high, fee_low, source_address,
                  destination_address, hash, block_number, waiting, failure_code, failure_message,
                  note, external_id, created_at, updated_at, parent, consolidations_left,
-                 payload_kind, payload)
+                 payload_kind, payload, gas_limit)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-                ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 transaction.id.data, transaction.tenant.data, transaction.kind.rawValue,
@@ -33,20 +33,32 @@ extension SQLStore {
                 transaction.note, transaction.externalID, transaction.createdAt.milliseconds,
                 transaction.updatedAt.milliseconds, transaction.parent?.data,
                 transaction.consolidationsLeft, payload?.kind.rawValue, payload?.bytes.data,
+                (transaction.call?.gasLimit).map { Int64($0) },
             ])
     }
 
-    /// Which of its forms a message has.
+    /// A call's data, or a message in one of its forms.
     private enum PayloadKind: String {
+        case call
         case personal
         case typed
     }
 
-    private static func columns(_ message: EVMMessage) -> (kind: PayloadKind, bytes: [UInt8]) {
-        switch message {
+    private static func payload(
+        _ transaction: Transaction
+    ) -> (kind: PayloadKind, bytes: [UInt8])? {
+        if let call = transaction.call { return (.call, call.data) }
+        return switch transaction.message {
         case .personal(let bytes): (.personal, bytes)
         case .typed(let text): (.typed, text)
+        case nil: nil
         }
+    }
+
+    private static func call(_ row: Row) throws -> ContractCall? {
+        guard row["gas_limit"] as Int64? != nil else { return nil }
+        return ContractCall(
+            data: try row.bytes("payload"), gasLimit: try row.number("gas_limit"))
     }
 
     private static func message(_ row: Row) throws -> EVMMessage? {
@@ -54,6 +66,7 @@ extension SQLStore {
         return switch try row.text("payload_kind", PayloadKind.self) {
         case .personal: .personal(try row.bytes("payload"))
         case .typed: .typed(try row.bytes("payload"))
+        case .call: nil
         }
     }
 
@@ -134,7 +147,8 @@ extension SQLStore {
             feeLevel: level, fee: fee,
             sourceAddress: row["source_address"], destinationAddress: row["destination_address"],
             hash: try row.optional("hash"), blockNumber: block, waiting: try waiting(row),
-            failure: failure, message: try message(row), signature: try signature(row),
+            failure: failure, call: try call(row), message: try message(row),
+            signature: try signature(row),
             stopping: stopping, note: row["note"], externalID: row["external_id"],
             createdAt: row.time("created_at"), updatedAt: row.time("updated_at"))
     }

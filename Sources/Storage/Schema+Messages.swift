@@ -5,4 +5,7 @@ extension Schema {
         ALTER TABLE transactions ADD COLUMN payload BLOB;
         ALTER TABLE transactions ADD COLUMN signature BLOB;
         """
+
+    /// The gas that a contract call may use.
+    static let contractCalls = "ALTER TABLE transactions ADD COLUMN gas_limit INTEGER;"
 }

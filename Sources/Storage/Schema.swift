@@ -27,6 +27,7 @@ enum Schema {
         migrator.registerMigration("audit changes") { try $0.execute(sql: auditChanges) }
         migrator.registerMigration("public keys") { try $0.execute(sql: publicKeys) }
         migrator.registerMigration("messages") { try $0.execute(sql: messages) }
+        migrator.registerMigration("contract calls") { try $0.execute(sql: contractCalls) }
         return migrator
     }
 
