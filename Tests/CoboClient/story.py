@@ -76,16 +76,19 @@ def control(verb, name):
 
 
 def fund(address, coins):
+    rpc("anvil_setBalance", address, str(coins * 10**18))
+
+
+def rpc(method, *parameters):
     body = json.dumps(
-        {
-            "jsonrpc": "2.0", "id": 1, "method": "anvil_setBalance",
-            "params": [address, str(coins * 10**18)],
-        }
+        {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
     ).encode()
     request = urllib.request.Request(
         STACK["chains"]["evm"]["rpcUrl"], body, {"Content-Type": "application/json"}
     )
-    assert "error" not in json.load(urllib.request.urlopen(request))
+    answer = json.load(urllib.request.urlopen(request))
+    assert "error" not in answer, answer
+    return answer["result"]
 
 
 api = client(0)
@@ -204,6 +207,7 @@ def main():
     wallet, address = make_wallet(vault, root)
     move(wallet, address, 5)
     sign_messages(wallet, address)
+    call_contracts(wallet, address)
     lose(vault, main, recovery, roots)
     move(wallet, address, 9)
     strangers(vault, wallet)
@@ -445,6 +449,63 @@ def sign_messages(wallet, address):
         personal(hello), str(uuid.uuid4()),
     )
     step("messages, whose signer another library recovers")
+
+
+def call(wallet, address, contract, request_id, value="0.1", data="0x01020304", fee=None):
+    return transactions.create_contract_call_transaction(
+        contract_call_params=cobo.ContractCallParams(
+            request_id=request_id, chain_id="SETH",
+            source=cobo.ContractCallSource(
+                cobo.MpcContractCallSource(
+                    source_type=cobo.ContractCallSourceType("User-Controlled"),
+                    wallet_id=wallet, address=address,
+                )
+            ),
+            destination=cobo.ContractCallDestination(
+                cobo.EvmContractCallDestination(
+                    destination_type=cobo.ContractCallDestinationType.EVM_CONTRACT,
+                    address=contract, value=value, calldata=data,
+                )
+            ),
+            fee=fee,
+        )
+    )
+
+
+def call_contracts(wallet, address):
+    """A call pays its value and its gas; what passes the ledger by is refused."""
+    contract = "0xCcCCccccCCCCcCCCCCCcCcCccCcCCCcCcccccccC"
+    fee = cobo.TransactionRequestFee(
+        cobo.TransactionRequestEvmEip1559Fee(
+            fee_type=cobo.FeeType.EVM_EIP_1559, token_id="SETH", gas_limit="40000",
+            max_fee_per_gas="5000000000", max_priority_fee_per_gas="1000000000",
+        )
+    )
+    for choice in [None, fee]:
+        name = str(uuid.uuid4())
+        sent = call(wallet, address, contract, name, fee=choice)
+        refused(12009, call, wallet, address, contract, name)
+        look = lambda: transactions.get_transaction_by_id(sent.transaction_id)
+        until("a call", lambda: look().status.value, ["Completed"])
+        done = look()
+        same(done.type.value, "ContractCall", "type")
+        shown = done.destination.actual_instance
+        same((shown.address, shown.value), (contract, "0.1"), "destination")
+        same(shown.calldata, "0x01020304", "data")
+        mined = rpc("eth_getTransactionByHash", done.transaction_hash)
+        same((mined["input"], int(mined["value"], 16)), ("0x01020304", 10**17), "on the chain")
+        same(mined["from"], address.lower(), "who has called")
+    same(int(rpc("eth_getBalance", contract, "latest"), 16), 2 * 10**17, "the contract's coins")
+    token = wallets.get_token_by_id("SETH_USDT").token_address
+    for other in [token, address, "0x" + "00" * 20]:
+        refused(2006, call, wallet, address, other, str(uuid.uuid4()))
+    refused(12007, call, wallet, address, contract, str(uuid.uuid4()), value="1000000")
+    sent = call(
+        wallet, address, "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", str(uuid.uuid4())
+    )
+    look = lambda: transactions.get_transaction_by_id(sent.transaction_id)
+    until("a call that no rules name", lambda: look().status.value, ["Rejected"])
+    step("contract calls")
 
 
 def lose(vault, main, recovery, roots):

@@ -284,7 +284,7 @@ enum Resource {
             "assetId": .string(transaction.asset), "amount": text(transaction.amount, of: asset),
             "fee": text(transaction.fee, of: feeAsset),
             "feeAssetId": .optional(view.feeAsset?.id),
-            "maxFee": transaction.kind == .withdrawal
+            "maxFee": [.withdrawal, .contractCall].contains(transaction.kind)
                 ? text(transaction.feeLimit, of: feeAsset) : .null,
             "consolidation": consolidation(view, asset, feeAsset),
             "sourceAddress": .optional(transaction.sourceAddress),

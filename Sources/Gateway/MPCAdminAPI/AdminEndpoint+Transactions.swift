@@ -66,7 +66,7 @@ extension AdminCall {
 
     /// A request's name is for one transaction, of whatever kind.
     func refuseUsed(request: String) throws {
-        for kind in [Transaction.Kind.withdrawal, .messageSign] {
+        for kind in [Transaction.Kind.withdrawal, .contractCall, .messageSign] {
             let known = try books.store.transaction(
                 externalID: request, kind: kind, of: tenant)
             guard known == nil else {
@@ -197,19 +197,36 @@ extension AdminCall {
     }
 
     /// What a transfer may cost, as its caller says it.
-    private struct Fee {
+    struct Fee {
         let type: String?
         let token: String?
         let most: String?
         let price: String?
+        /// The platform counts a transfer's gas by itself.
+        let gas: String?
 
         init(_ fields: inout RequestFields) {
             type = fields.string("fee_type")
             token = fields.string("token_id")
             most = fields.string("max_fee_amount")
             price = fields.string("max_fee_per_gas") ?? fields.string("gas_price")
-            // The platform chooses the tip and counts the gas by itself.
-            _ = (fields.string("max_priority_fee_per_gas"), fields.string("gas_limit"))
+            gas = fields.string("gas_limit")
+            // The platform chooses the tip by itself.
+            _ = fields.string("max_priority_fee_per_gas")
+        }
+    }
+
+    /// Refuses a fee in anything but the chain's coin.
+    func checkToken(of fee: Fee, on chain: ChainID) throws(AdminProblem) {
+        let coin = CustodySettings.name(of: chain)
+        guard [nil, coin].contains(fee.token) else {
+            throw AdminProblem(.badValue, "Fees are paid in \(coin).")
+        }
+    }
+
+    func checkProcess(_ type: String?) throws(AdminProblem) {
+        guard [nil, "AutoProcess"].contains(type) else {
+            throw AdminProblem.unsupported("A transaction that is built only")
         }
     }
 
@@ -217,9 +234,7 @@ extension AdminCall {
     /// takes.
     private func most(_ fee: Fee?, of asset: Asset) throws -> String? {
         guard let fee, let coin = settings.coin(of: asset.asset.chain) else { return nil }
-        if let token = fee.token, token != CustodySettings.name(of: coin) {
-            throw AdminProblem(.badValue, "Fees are paid in \(CustodySettings.name(of: coin)).")
-        }
+        try checkToken(of: fee, on: asset.asset.chain)
         switch try required("fee_type", fee.type) {
         case "Fixed": return fee.most
         case "EVM_EIP_1559", "EVM_Legacy":
@@ -256,9 +271,7 @@ extension AdminCall {
         let note = fields.string("description").flatMap { $0.isEmpty ? nil : $0 }
         let process = fields.string("transaction_process_type")
         try fields.finish()
-        guard [nil, "AutoProcess"].contains(process) else {
-            throw AdminProblem.unsupported("A transaction that is built only")
-        }
+        try checkProcess(process)
         try checkDescription(note)
         let externalID = try required("request_id", request)
         let vault = try vault(source)

@@ -98,6 +98,12 @@ extension AdminResource {
         let amount = JSONValue.string(transaction.amount.text(decimals: asset.decimals))
         let address = transaction.destinationAddress ?? ends.destination?.depositAddress ?? ""
         if let message = transaction.message { return Self.destination(message) }
+        if let call = transaction.call {
+            return .object([
+                "destination_type": .string("EVM_Contract"), "address": .string(address),
+                "value": amount, "calldata": .string("0x" + Hex.encode(call.data)),
+            ])
+        }
         if transaction.kind == .deposit {
             return .object([
                 "destination_type": .string("DepositToAddress"),
@@ -134,6 +140,7 @@ extension Transaction.Kind {
         switch self {
         case .deposit: "Deposit"
         case .internalTransfer, .withdrawal, .consolidation: "Withdrawal"
+        case .contractCall: "ContractCall"
         case .messageSign: "MessageSign"
         }
     }
