@@ -173,7 +173,7 @@ extension Books {
 
     /// Intents for the calls that wait for one and whose address is free and holds enough.
     func makeCallIntents(
-        _ busy: inout Set<String>, _ signer: any IntentSigner
+        _ round: SourceRound, _ signer: any IntentSigner
     ) throws -> [SigningRequest] {
         var made: [SigningRequest] = []
         for submitted in try store.transactions(in: .submitted, kind: .contractCall) {
@@ -184,24 +184,20 @@ extension Books {
                 let need = SourceNeed(
                     asset.asset, amount: transaction.amount, fee: transaction.feeLimit)
             else { throw LedgerFault.impossible("call \(transaction.id)") }
-            guard try store.vault(transaction.vault, of: transaction.tenant)?.status == .active
-            else {
+            let pool = try pool(of: transaction, asset)
+            if try store.vault(transaction.vault, of: transaction.tenant)?.status != .active {
                 try wait(&transaction, .vault, who: [])
-                continue
-            }
-            guard !busy.contains(text) else {
-                try wait(&transaction, .sourceAddress, who: [])
-                continue
-            }
-            guard try isSpendable(need, at: source) else {
+            } else if let keeper = round.keeper(of: text, in: pool, beside: transaction.id) {
+                try waitForSource(&transaction, keptFor: [keeper])
+            } else if try !isSpendable(need, at: source, round) {
                 try wait(
                     &transaction, .funds, who: [text],
                     next: "The address does not hold enough until other transfers of it are final "
                         + "or funds come in.")
-                continue
+            } else {
+                round.keep(text, in: pool, for: transaction.id, isSigning: true)
+                made.append(try begin(&transaction, asset, from: text, signer))
             }
-            busy.insert(text)
-            made.append(try begin(&transaction, asset, from: text, signer))
         }
         return made
     }

@@ -9,7 +9,7 @@ import Intents
 extension SQLStore {
     func insert(_ transaction: Transaction) throws {
         let (amount, limit) = (transaction.amount.columns, transaction.feeLimit.columns)
-        let fee = transaction.fee?.columns
+        let (fee, maxFee) = (transaction.fee?.columns, transaction.maxFee?.columns)
         let payload = Self.payload(transaction)
         try run(
             """
@@ -18,8 +18,8 @@ extension SQLStore {
                  fee_limit_high, fee_limit_low, fee_level, fee_high, fee_low, source_address,
                  destination_address, hash, block_number, waiting, failure_code, failure_message,
                  note, external_id, created_at, updated_at, parent, consolidations_left,
-                 payload_kind, payload, gas_limit)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+                 max_fee_high, max_fee_low, payload_kind, payload, gas_limit)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
                 ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
@@ -32,7 +32,8 @@ extension SQLStore {
                 transaction.failure?.code.rawValue, transaction.failure?.message,
                 transaction.note, transaction.externalID, transaction.createdAt.milliseconds,
                 transaction.updatedAt.milliseconds, transaction.parent?.data,
-                transaction.consolidationsLeft, payload?.kind.rawValue, payload?.bytes.data,
+                transaction.consolidationsLeft, maxFee?.high, maxFee?.low,
+                payload?.kind.rawValue, payload?.bytes.data,
                 (transaction.call?.gasLimit).map { Int64($0) },
             ])
     }
@@ -143,6 +144,8 @@ extension SQLStore {
             destinationWallet: try row.optional("destination_wallet"), asset: row["asset"],
             amount: try row.amount("high", "low"),
             feeLimit: try row.amount("fee_limit_high", "fee_limit_low"),
+            maxFee: row["max_fee_high"] as Int64? == nil
+                ? nil : try row.amount("max_fee_high", "max_fee_low"),
             parent: try row.optional("parent"), consolidationsLeft: row["consolidations_left"],
             feeLevel: level, fee: fee,
             sourceAddress: row["source_address"], destinationAddress: row["destination_address"],
@@ -154,12 +157,13 @@ extension SQLStore {
     }
 
     func transaction(_ id: TransactionID) throws -> Transaction? {
-        try row("SELECT * FROM transactions WHERE id = ?", [id.data]).map(Self.transaction)
+        try one("SELECT * FROM transactions WHERE id = ?", [id.data], Self.transaction)
     }
 
     func transaction(_ id: TransactionID, of tenant: TenantID) throws -> Transaction? {
-        try row("SELECT * FROM transactions WHERE id = ? AND tenant = ?", [id.data, tenant.data])
-            .map(Self.transaction)
+        try one(
+            "SELECT * FROM transactions WHERE id = ? AND tenant = ?", [id.data, tenant.data],
+            Self.transaction)
     }
 
     func transaction(
