@@ -110,7 +110,8 @@ let package = Package(
         room(
             "Gateway",
             [
-                "Algebra", "Canonical", "Chains", "Custody", "Identity", "Intents", logging,
+                "Algebra", "Canonical", "Chains", "Custody", "Identity", "Intents", "KeyGroups",
+                logging,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),

@@ -46,7 +46,7 @@ extension Books {
         }
         var random = SystemRandom()
         let alert = SecurityAlert(
-            kind: .addressNotAllowed, key: APIKeyID(isLive: false, random: random.bytes(12)),
+            kind: .addressNotAllowed, key: APIKeyID(isLive: false, random: random.bytes(12)).text,
             address: "192.0.2.1", request: "req_sample")
         return [
             .walletCreated(wallet, balance, asset), .balanceUpdated(wallet, balance, asset),

@@ -47,7 +47,7 @@ public enum DomainEvent: Sendable {
         case .addressBookEntryCreated(let entry), .addressBookEntryActivated(let entry),
             .addressBookEntryDeleted(let entry):
             entry.id.bytes
-        case .securityAlert(let alert): Array(alert.key.text.utf8)
+        case .securityAlert(let alert): Array(alert.key.utf8)
         case .webhookTest(let id): id.bytes
         }
     }

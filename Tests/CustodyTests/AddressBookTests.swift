@@ -57,7 +57,9 @@ import Testing
         func listed(_ status: AddressBookEntry.Status? = nil) async throws -> [AddressBookEntryID] {
             let tenant = tenant
             return try await test.custody.read {
-                try $0.store.addressBook(of: tenant, status: status, PageRequest()).items.map(\.id)
+                try $0.store.addressBook(
+                    of: tenant, matching: .init(status: status), PageRequest()
+                ).items.map(\.id)
             }
         }
 

@@ -91,7 +91,7 @@ private struct Examination {
     private func modes(_ configuration: PlatformConfiguration, _ findings: inout Findings) {
         let names = [
             "", "platform.json", "platform.sqlite", "vault.key", "intent.key",
-            configuration.tls.privateKey,
+            "response.key", configuration.tls.privateKey,
         ]
         var isFine = true
         for name in names {

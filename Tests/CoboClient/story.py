@@ -1,0 +1,562 @@
+"""The stock client of Cobo WaaS 2 against a local stack of five holders.
+
+    story.py DEV_JSON BIN_DEV...
+
+Every answer is verified and deserialised by the client itself. Prints a line for each step; ends
+with an error at the first thing that is not as it should be.
+"""
+
+import base64
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+
+import cobo_waas2 as cobo
+from bip32 import BIP32
+from cobo_waas2.exceptions import ApiException
+from eth_hash.auto import keccak
+from eth_keys.datatypes import PublicKey, Signature
+
+STACK = json.load(open(sys.argv[1]))
+SECONDS = 90
+
+
+class Configuration(cobo.Configuration):
+    """The two properties that a host of one's own needs: see docs/api/mpc-admin.md."""
+
+    env = "self-hosted"
+    resp_pubkey = STACK["mpcAdmin"]["responsePublicKey"]
+
+
+def client(tenant, private_key=None, curve=None):
+    key = private_key or STACK["tenants"][tenant]["keys"]["ed25519"]["privateKey"]
+    return cobo.ApiClient(
+        Configuration(api_private_key=key, host=STACK["mpcAdmin"]["url"], curve_type=curve)
+    )
+
+
+def step(text):
+    print(text, flush=True)
+
+
+def same(found, wanted, what):
+    assert found == wanted, f"{what}: {found!r}, not {wanted!r}"
+
+
+def refused(code, call, *args, **kwargs):
+    """The call is refused with this code, in an error that the client can read."""
+    try:
+        call(*args, **kwargs)
+    except ApiException as error:
+        assert error.data is not None, f"unsigned or unreadable: {error}"
+        same(error.data.error_code, code, error.data.error_message)
+        assert error.data.error_id
+        return
+    raise AssertionError(f"not refused: {code}")
+
+
+def until(what, look, wanted):
+    deadline = time.time() + SECONDS
+    while True:
+        found = look()
+        if found in wanted:
+            return found
+        assert time.time() < deadline, f"{what} is {found!r}, not one of {wanted!r}"
+        time.sleep(0.1)
+
+
+def control(verb, name):
+    directory = sys.argv[1].rsplit("/", 1)[0]
+    subprocess.run(
+        sys.argv[2:] + ["dev", verb, name, "--data", directory], check=True, capture_output=True
+    )
+
+
+def fund(address, coins):
+    rpc("anvil_setBalance", address, str(coins * 10**18))
+
+
+def rpc(method, *parameters):
+    body = json.dumps(
+        {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
+    ).encode()
+    request = urllib.request.Request(
+        STACK["chains"]["evm"]["rpcUrl"], body, {"Content-Type": "application/json"}
+    )
+    answer = json.load(urllib.request.urlopen(request))
+    assert "error" not in answer, answer
+    return answer["result"]
+
+
+api = client(0)
+mpc = cobo.WalletsMPCWalletsApi(api)
+wallets = cobo.WalletsApi(api)
+transactions = cobo.TransactionsApi(api)
+books = cobo.AddressBooksApi(api)
+nodes = {holder["name"]: holder["nodeId"] for holder in STACK["holders"]}
+
+
+def holder(name, kind="API"):
+    return cobo.CreateKeyShareHolder(
+        name=name, type=cobo.KeyShareHolderType(kind), tss_node_id=nodes[name], signer=True
+    )
+
+
+def group(vault, kind, participants, threshold, holders):
+    return mpc.create_key_share_holder_group(
+        vault,
+        cobo.CreateKeyShareHolderGroupRequest(
+            key_share_holder_group_type=cobo.KeyShareHolderGroupType(kind),
+            participants=participants, threshold=threshold, key_share_holders=holders,
+        ),
+    )
+
+
+def shares(vault, kind, target, source=None):
+    """Has shares made, and waits until all holders have them."""
+    request = mpc.create_tss_request(
+        vault,
+        cobo.CreateTssRequestRequest(
+            type=cobo.TSSRequestType(kind), target_key_share_holder_group_id=target,
+            source_key_share_holder_group=source, description=f"story: {kind}",
+        ),
+    )
+    assert len(request.tss_request_id) == 32 and request.tss_request_id.isdigit()
+    until(
+        kind,
+        lambda: mpc.get_tss_request_by_id(vault, request.tss_request_id).status.value,
+        ["Success"],
+    )
+    listed = mpc.list_tss_requests(vault, target)
+    assert request.tss_request_id in [one.tss_request_id for one in listed.data]
+    step(f"{kind} has succeeded")
+    return request.tss_request_id
+
+
+def find(vault, id):
+    return mpc.get_key_share_holder_group_by_id(vault, id)
+
+
+def main():
+    who = cobo.OrganizationsApi(api).get_org_info()
+    same(who.org_id, STACK["tenants"][0]["id"], "organisation")
+    info = cobo.DevelopersApi(api).get_api_key_info()
+    same(info.key, STACK["tenants"][0]["keys"]["ed25519"]["publicKey"], "API key")
+    same([c.chain_id for c in wallets.list_supported_chains().data], ["SETH"], "chains")
+    tokens = wallets.list_enabled_tokens(wallet_type=cobo.WalletType.MPC).data
+    same([t.token_id for t in tokens], ["SETH", "SETH_USDT"], "tokens")
+    same(wallets.get_token_by_id("SETH_USDT").decimal, 6, "decimals")
+    own = mpc.list_cobo_key_holders()
+    same([h.tss_node_id for h in own], [nodes["operator"]], "the platform's holder")
+    step("who we are, chains, tokens")
+
+    project = mpc.create_mpc_project(
+        cobo.CreateMpcProjectRequest(name="Users", participants=3, threshold=2)
+    )
+    same(mpc.get_mpc_project_by_id(project.project_id).name, "Users", "project")
+    vault = mpc.create_mpc_vault(
+        cobo.CreateMpcVaultRequest(
+            name="Story", vault_type=cobo.MPCVaultType("User-Controlled"),
+            project_id=project.project_id,
+        )
+    ).vault_id
+    step("project and vault")
+
+    main_group = group(vault, "MainGroup", 3, 2, [holder("customer"), holder("guardian")])
+    same(main_group.status.value, "New", "status")
+    same(len(main_group.key_share_holders), 3, "holders, the platform's among them")
+    assert all(h.online for h in main_group.key_share_holders)
+    main = main_group.key_share_holder_group_id
+    refused(2040, group, vault, "MainGroup", 3, 2, [holder("customer"), holder("guardian")])
+    signing = group(vault, "SigningGroup", 2, 2, [holder("customer")]).key_share_holder_group_id
+    recovery = group(
+        vault, "RecoveryGroup", 2, 2, [holder("customer"), holder("holder-4")]
+    ).key_share_holder_group_id
+    refused(2040, group, vault, "SigningGroup", 3, 2, [holder("customer"), holder("customer")])
+    refused(2006, group, vault, "SigningGroup", 3, 2, [holder("customer")])
+    unknown = cobo.CreateKeyShareHolder(
+        name="x", type=cobo.KeyShareHolderType.API, tss_node_id="00" * 32
+    )
+    refused(2006, group, vault, "SigningGroup", 2, 2, [unknown])
+    source = cobo.SourceGroup(key_share_holder_group_id=main)
+    refused(30032, shares, vault, "KeyGenFromKeyGroup", signing, source)
+    step("groups, and what is refused")
+
+    request = shares(vault, "KeyGen", main)
+    refused(2006, mpc.cancel_tss_request_by_id, vault, request)
+    refused(2040, shares, vault, "KeyGen", main)
+    same(find(vault, main).status.value, "Valid", "main group")
+    roots = mpc.get_mpc_vault_by_id(vault).root_pubkeys
+    same(sorted(r.curve.value for r in roots), ["ED25519", "SECP256K1"], "curves")
+    root = next(r.root_pubkey for r in roots if r.curve.value == "SECP256K1")
+    assert next(r.root_pubkey for r in roots if r.curve.value == "ED25519").startswith("cpub")
+
+    shares(vault, "KeyGenFromKeyGroup", signing, source)
+    shares(vault, "KeyGenFromKeyGroup", recovery, source)
+    groups = mpc.list_key_share_holder_groups(vault, limit=2)
+    same((len(groups.data), groups.pagination.total_count), (2, 3), "groups")
+    rest = mpc.list_key_share_holder_groups(vault, limit=2, after=groups.pagination.after)
+    same((len(rest.data), rest.pagination.after), (1, ""), "the other groups")
+    for one in groups.data + rest.data:
+        for part in one.tss_key_share_groups:
+            assert part.root_pubkey in [r.root_pubkey for r in roots]
+
+    wallet, address = make_wallet(vault, root)
+    move(wallet, address, 5)
+    sign_messages(wallet, address)
+    call_contracts(wallet, address)
+    lose(vault, main, recovery, roots)
+    move(wallet, address, 9)
+    strangers(vault, wallet)
+    step("done")
+
+
+def make_wallet(vault, root):
+    found = wallets.list_wallets(vault_id=vault).data
+    same(len(found), 1, "the wallet that comes with the keys")
+    made = wallets.create_wallet(
+        cobo.CreateWalletParams(
+            cobo.CreateMpcWalletParams(
+                name="Savings", wallet_type=cobo.WalletType.MPC,
+                wallet_subtype=cobo.WalletSubtype("User-Controlled"), vault_id=vault,
+            )
+        )
+    ).actual_instance
+    same((made.vault_id, made.project_name), (vault, "Users"), "wallet")
+    wallet = made.wallet_id
+    changed = wallets.update_wallet_by_id(
+        wallet,
+        cobo.UpdateWalletParams(
+            cobo.UpdateMpcWalletParams(wallet_type=cobo.WalletType.MPC, name="Treasury")
+        ),
+    ).actual_instance
+    same(changed.name, "Treasury", "name")
+    addresses = wallets.create_address(
+        wallet, cobo.CreateAddressRequest(chain_id="SETH", count=2)
+    )
+    same(len(addresses), 2, "addresses")
+    listed = wallets.list_addresses(wallet, chain_ids="SETH").data
+    same({a.address for a in listed}, {a.address for a in addresses}, "addresses")
+    for one in addresses:
+        same(one.root_pubkey, root, "root")
+        key = BIP32.from_xpub(root).get_pubkey_from_path(one.path)
+        same(one.pubkey, key.hex(), "key, as another library derives it")
+        same(
+            one.address, PublicKey.from_compressed_bytes(key).to_checksum_address(), "address"
+        )
+        same(wallets.check_address_validity("SETH", one.address).validity, True, "validity")
+    step("wallet, and addresses that another library derives from the root")
+    return wallet, addresses[0].address
+
+
+def move(wallet, address, coins):
+    fund(address, coins)
+
+    def available():
+        balances = wallets.list_token_balances_for_wallet(wallet, token_ids="SETH").data
+        return float(balances[0].balance.available) if balances else 0
+
+    until("a deposit", lambda: available() > coins - 2, [True])
+    held = wallets.list_address_balances_by_token(wallet, "SETH").data
+    assert max(float(one.balance.total) for one in held) > coins - 2
+    label = f"payee {coins}"
+    payee = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+    if not books.list_address_books(chain_id="SETH", address=payee).data:
+        refused(30014, send, wallet, payee, "1", str(uuid.uuid4()))
+        entry = books.create_address_books(
+            cobo.CreateAddressBooksParam(
+                address_books=[
+                    cobo.CreateAddressBookParam(chain_ids=["SETH"], address=payee, label=label)
+                ]
+            )
+        ).data[0]
+        same(books.get_address_book_by_id(entry.entry_id).label, label, "label")
+        refused(2040, books.create_address_books, cobo.CreateAddressBooksParam(
+            address_books=[cobo.CreateAddressBookParam(chain_ids=["SETH"], address=payee)]))
+    estimate = transactions.estimate_fee(
+        cobo.EstimateFeeParams(
+            cobo.EstimateTransferFeeParams(
+                request_type=cobo.EstimateFeeRequestType.TRANSFER, token_id="SETH",
+                source=source_of(wallet),
+            )
+        )
+    ).actual_instance
+    assert float(estimate.recommended.reserved_fee) > 0
+    name = str(uuid.uuid4())
+    refused(12007, send, wallet, payee, "1000000", name)
+    sent = send(wallet, payee, "1", name)
+    same(sent.request_id, name, "request_id")
+    refused(12009, send, wallet, payee, "1", name)
+    look = lambda: transactions.get_transaction_by_id(sent.transaction_id)
+    until("a transfer", lambda: look().status.value, ["Completed"])
+    detail = look()
+    assert detail.transaction_hash.startswith("0x") and detail.timeline
+    same(detail.destination.actual_instance.account_output.address, payee, "destination")
+    refused(60005, transactions.cancel_transaction_by_id, sent.transaction_id)
+    found = transactions.list_transactions(wallet_ids=wallet, types="Withdrawal,Deposit").data
+    assert {"Deposit", "Withdrawal"} <= {one.type.value for one in found}
+    same(
+        [one.transaction_id for one in transactions.list_transactions(request_id=name).data],
+        [sent.transaction_id], "the transfer by its request_id",
+    )
+    same(transactions.list_transactions(statuses="Rejected").data, [], "rejected")
+    step(f"deposit and transfer, with {coins} coins")
+
+
+def source_of(wallet):
+    return cobo.TransferSource(
+        cobo.MpcTransferSource(
+            source_type=cobo.WalletSubtype("User-Controlled"), wallet_id=wallet
+        )
+    )
+
+
+def send(wallet, payee, amount, request_id):
+    return transactions.create_transfer_transaction(
+        cobo.TransferParams(
+            request_id=request_id, source=source_of(wallet), token_id="SETH",
+            destination=cobo.TransferDestination(
+                cobo.AddressTransferDestination(
+                    destination_type=cobo.TransferDestinationType.ADDRESS,
+                    account_output=cobo.AddressTransferDestinationAccountOutput(
+                        address=payee, amount=amount
+                    ),
+                )
+            ),
+        )
+    )
+
+
+MAIL = {
+    "types": {
+        "EIP712Domain": [
+            {"name": "name", "type": "string"},
+            {"name": "version", "type": "string"},
+            {"name": "chainId", "type": "uint256"},
+            {"name": "verifyingContract", "type": "address"},
+        ],
+        "Person": [{"name": "name", "type": "string"}, {"name": "wallet", "type": "address"}],
+        "Mail": [
+            {"name": "from", "type": "Person"},
+            {"name": "to", "type": "Person"},
+            {"name": "contents", "type": "string"},
+        ],
+    },
+    "primaryType": "Mail",
+    "domain": {
+        "name": "Ether Mail", "version": "1", "chainId": 31337,
+        "verifyingContract": "0xCcCCccccCCCCcCCCCCCcCcCccCcCCCcCcccccccC",
+    },
+    "message": {
+        "from": {"name": "Cow", "wallet": "0xCD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826"},
+        "to": {"name": "Bob", "wallet": "0xbBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB"},
+        "contents": "Hello, Bob!",
+    },
+}
+
+
+def mail_digest():
+    """EIP-712 of MAIL, written out by hand."""
+    text = lambda value: keccak(value.encode())
+    address = lambda value: bytes(12) + bytes.fromhex(value[2:])
+    domain = MAIL["domain"]
+    separator = keccak(
+        text("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
+        + text(domain["name"]) + text(domain["version"])
+        + domain["chainId"].to_bytes(32, "big") + address(domain["verifyingContract"])
+    )
+    person_type = "Person(string name,address wallet)"
+    person = lambda value: keccak(
+        text(person_type) + text(value["name"]) + address(value["wallet"])
+    )
+    message = MAIL["message"]
+    mail = keccak(
+        text("Mail(Person from,Person to,string contents)" + person_type)
+        + person(message["from"]) + person(message["to"]) + text(message["contents"])
+    )
+    return keccak(b"\x19\x01" + separator + mail)
+
+
+def ask_to_sign(wallet, address, destination, request_id):
+    return transactions.create_message_sign_transaction(
+        message_sign_params=cobo.MessageSignParams(
+            request_id=request_id, chain_id="SETH",
+            source=cobo.MessageSignSource(
+                cobo.MpcMessageSignSource(
+                    source_type=cobo.MessageSignSourceType("User-Controlled"),
+                    wallet_id=wallet, address=address,
+                )
+            ),
+            destination=cobo.MessageSignDestination(destination),
+        )
+    )
+
+
+def personal(message):
+    return cobo.EvmEIP191MessageSignDestination(
+        destination_type=cobo.MessageSignDestinationType.EVM_EIP_191_SIGNATURE,
+        message=base64.b64encode(message).decode(),
+    )
+
+
+def typed(data):
+    return cobo.EvmEIP712MessageSignDestination(
+        destination_type=cobo.MessageSignDestinationType.EVM_EIP_712_SIGNATURE,
+        structured_data=data,
+    )
+
+
+def sign_messages(wallet, address):
+    """The signatures are the address's, as another library recovers it; and nothing has moved."""
+    before = wallets.list_token_balances_for_wallet(wallet, token_ids="SETH").data
+    hello = "Grüße, Welt".encode()
+    framed = b"\x19Ethereum Signed Message:\n%d" % len(hello) + hello
+    for destination, digest in [
+        (personal(hello), keccak(framed)), (personal(hello), keccak(framed)),
+        (typed(MAIL), mail_digest()),
+    ]:
+        name = str(uuid.uuid4())
+        sent = ask_to_sign(wallet, address, destination, name)
+        refused(12009, ask_to_sign, wallet, address, destination, name)
+        look = lambda: transactions.get_transaction_by_id(sent.transaction_id)
+        until("a message", lambda: look().status.value, ["Completed"])
+        done = look()
+        same(done.type.value, "MessageSign", "type")
+        result = done.result.actual_instance
+        same(result.result_type.value, "Signature", "result")
+        signature = bytes.fromhex(result.signature[2:])
+        same((len(signature), signature[64] in (27, 28)), (65, True), "signature")
+        recoverable = Signature(signature[:64] + bytes([signature[64] - 27]))
+        signer = recoverable.recover_public_key_from_msg_hash(digest)
+        same(signer.to_checksum_address(), address, "who has signed")
+        shown = done.destination.actual_instance
+        same(shown.destination_type.value, destination.destination_type.value, "destination")
+    same(len(transactions.list_transactions(types="MessageSign").data), 3, "messages")
+    same(
+        wallets.list_token_balances_for_wallet(wallet, token_ids="SETH").data, before, "balances"
+    )
+    # What no holder's rules name is refused by all of them.
+    permit = json.loads(json.dumps(MAIL).replace("Mail", "Permit"))
+    sent = ask_to_sign(wallet, address, typed(permit), str(uuid.uuid4()))
+    look = lambda: transactions.get_transaction_by_id(sent.transaction_id)
+    until("a permit", lambda: look().status.value, ["Rejected"])
+    same(look().sub_status.value, "RejectedBySigner", "why")
+    refused(
+        2006, ask_to_sign, wallet, "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+        personal(hello), str(uuid.uuid4()),
+    )
+    step("messages, whose signer another library recovers")
+
+
+def call(wallet, address, contract, request_id, value="0.1", data="0x01020304", fee=None):
+    return transactions.create_contract_call_transaction(
+        contract_call_params=cobo.ContractCallParams(
+            request_id=request_id, chain_id="SETH",
+            source=cobo.ContractCallSource(
+                cobo.MpcContractCallSource(
+                    source_type=cobo.ContractCallSourceType("User-Controlled"),
+                    wallet_id=wallet, address=address,
+                )
+            ),
+            destination=cobo.ContractCallDestination(
+                cobo.EvmContractCallDestination(
+                    destination_type=cobo.ContractCallDestinationType.EVM_CONTRACT,
+                    address=contract, value=value, calldata=data,
+                )
+            ),
+            fee=fee,
+        )
+    )
+
+
+def call_contracts(wallet, address):
+    """A call pays its value and its gas; what passes the ledger by is refused."""
+    contract = "0xCcCCccccCCCCcCCCCCCcCcCccCcCCCcCcccccccC"
+    fee = cobo.TransactionRequestFee(
+        cobo.TransactionRequestEvmEip1559Fee(
+            fee_type=cobo.FeeType.EVM_EIP_1559, token_id="SETH", gas_limit="40000",
+            max_fee_per_gas="5000000000", max_priority_fee_per_gas="1000000000",
+        )
+    )
+    for choice in [None, fee]:
+        name = str(uuid.uuid4())
+        sent = call(wallet, address, contract, name, fee=choice)
+        refused(12009, call, wallet, address, contract, name)
+        look = lambda: transactions.get_transaction_by_id(sent.transaction_id)
+        until("a call", lambda: look().status.value, ["Completed"])
+        done = look()
+        same(done.type.value, "ContractCall", "type")
+        shown = done.destination.actual_instance
+        same((shown.address, shown.value), (contract, "0.1"), "destination")
+        same(shown.calldata, "0x01020304", "data")
+        mined = rpc("eth_getTransactionByHash", done.transaction_hash)
+        same((mined["input"], int(mined["value"], 16)), ("0x01020304", 10**17), "on the chain")
+        same(mined["from"], address.lower(), "who has called")
+    same(int(rpc("eth_getBalance", contract, "latest"), 16), 2 * 10**17, "the contract's coins")
+    token = wallets.get_token_by_id("SETH_USDT").token_address
+    for other in [token, address, "0x" + "00" * 20]:
+        refused(2006, call, wallet, address, other, str(uuid.uuid4()))
+    refused(12007, call, wallet, address, contract, str(uuid.uuid4()), value="1000000")
+    sent = call(
+        wallet, address, "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", str(uuid.uuid4())
+    )
+    look = lambda: transactions.get_transaction_by_id(sent.transaction_id)
+    until("a call that no rules name", lambda: look().status.value, ["Rejected"])
+    step("contract calls")
+
+
+def lose(vault, main, recovery, roots):
+    """The guardian is lost for good: a recovery gives its place to another holder."""
+    control("stop", "guardian")
+    until(
+        "guardian",
+        lambda: mpc.get_key_share_holder_by_tss_node_id(vault, nodes["guardian"]).online,
+        [False],
+    )
+    replace(vault, nodes["guardian"], main, nodes["holder-5"])
+    same(find(vault, main).status.value, "Unavailable", "main group without its holder")
+    same(
+        mpc.get_key_share_holder_by_tss_node_id(vault, nodes["holder-5"]).status.value,
+        "Changed", "its replacement",
+    )
+    shares(
+        vault, "Recovery", main,
+        cobo.SourceGroup(
+            key_share_holder_group_id=recovery,
+            tss_node_ids=[nodes["customer"], nodes["holder-4"]],
+        ),
+    )
+    same(find(vault, main).status.value, "Valid", "main group")
+    now = mpc.get_mpc_vault_by_id(vault).root_pubkeys
+    same({r.root_pubkey for r in now}, {r.root_pubkey for r in roots}, "roots")
+
+
+def replace(vault, lost, group, replacement):
+    """An endpoint that the client has not: called through it nevertheless."""
+    request = api.param_serialize(
+        method="PUT",
+        resource_path=f"/wallets/mpc/vaults/{vault}/key_share_holders/{lost}",
+        header_params={"Content-Type": "application/json"},
+        body={"key_share_holder_group_id": group, "replacement_tss_node_id": replacement},
+    )
+    response = api.call_api(*request)
+    response.read()
+    api.response_deserialize(response, {"200": "KeyShareHolderGroup"})
+
+
+def strangers(vault, wallet):
+    """Another tenant sees nothing of ours, and no key counts that was not admitted."""
+    other = client(1)
+    refused(2028, cobo.WalletsMPCWalletsApi(other).get_mpc_vault_by_id, vault)
+    refused(2028, cobo.WalletsApi(other).get_wallet_by_id, wallet)
+    same(cobo.WalletsApi(other).list_wallets(vault_id=vault).data, [], "another's wallets")
+    stranger = client(0, "22" * 32, "SECP256K1")
+    refused(2024, cobo.OrganizationsApi(stranger).get_org_info)
+    refused(2002, cobo.DevelopersWebhooksApi(api).list_webhook_endpoints)
+    step("strangers")
+
+
+main()
