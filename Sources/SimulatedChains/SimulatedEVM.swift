@@ -231,7 +231,7 @@ public final class SimulatedEVM: Sendable {
         guard let transfer = SignedEVMTransaction(raw: raw), let sender = transfer.sender else {
             throw Rejected(
                 message:
-                    "this chain takes signed EIP-1559 transactions without access list, and no others"
+                    "this chain takes signed EIP-1559 transactions without access list"
             )
         }
         let transaction = transfer.transaction

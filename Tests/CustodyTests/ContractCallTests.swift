@@ -171,11 +171,9 @@ import Testing
         let scene = try await WithdrawalScene()
         let tenant = scene.tenant
         let bob = try await scene.test.wallet("bob", of: tenant)
-        let token = try #require(scene.test.custody.settings.tokens(on: TestCustody.chain).first)
         let zero = EVMAddress(unchecked: [UInt8](repeating: 0, count: 20)).text
         let long = [UInt8](repeating: 1, count: ContractCall.dataMost + 1)
         let rows: [(CallDraft, Refusal.Code)] = [
-            (draft(scene, contract: token.text), .invalid),
             (draft(scene, contract: scene.alice.depositAddress), .invalid),
             (draft(scene, contract: bob.depositAddress), .invalid),
             (draft(scene, contract: Self.contract.lowercased()), .invalid),
@@ -197,6 +195,29 @@ import Testing
         let used = await #expect(throws: Refusal.self) { _ = try await ask(scene, draft(scene)) }
         #expect(used?.code == .externalIDReused)
         try await scene.sums()
+    }
+
+    @Test func `of a token that is kept here is refused`() async throws {
+        let test = try TestCustody(assets: [TestCustody.eth, TestCustody.usdt])
+        let tenant = try await test.tenant()
+        let alice = try await test.wallet("alice", of: tenant)
+        let draft = CallDraft(
+            vault: alice.vault, chain: TestCustody.chain, source: alice.depositAddress,
+            contract: TestCustody.token.text, value: nil, data: [0x09, 0x5e, 0xa7, 0xb3],
+            gasLimit: nil, gasPrice: nil, maxFee: nil, note: nil, externalID: "c-1")
+        for isAsked in [true, false] {
+            let refusal = await #expect(throws: Refusal.self) {
+                try await test.custody.write {
+                    if isAsked {
+                        _ = try $0.question(before: draft, for: tenant)
+                    } else {
+                        _ = try $0.call(draft, gas: 50_000, for: tenant)
+                    }
+                }
+            }
+            #expect(refusal?.code == .invalid)
+            #expect(refusal?.message.contains("token") == true)
+        }
     }
 
     @Test func `that is cancelled or refused frees what it had reserved`() async throws {
