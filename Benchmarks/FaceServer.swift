@@ -129,5 +129,3 @@ enum FaceServer {
         return times
     }
 }
-
-extension TestSigner: ResponseSigner {}

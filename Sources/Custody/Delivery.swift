@@ -1,5 +1,20 @@
 import Intents
 
+/// How an endpoint is told: what it is sent, what signs it, and what acknowledges.
+public enum DeliveryForm: String, Sendable, CaseIterable {
+    /// The tenant's own endpoint, which has a secret.
+    case custody
+    /// An endpoint of the MPC administration face.
+    case mpcAdmin
+
+    public func acknowledges(_ status: Int) -> Bool {
+        switch self {
+        case .custody: (200..<300).contains(status)
+        case .mpcAdmin: status == 200 || status == 201
+        }
+    }
+}
+
 /// An event as it was recorded, and how far its delivery has come.
 public struct RecordedEvent: Equatable, Sendable {
     /// How long events are kept after they were recorded, if their delivery has ended.
@@ -23,11 +38,12 @@ public struct RecordedEvent: Equatable, Sendable {
     }
 
     public let id: EventID
+    public let form: DeliveryForm
     public let type: String
-    /// What it is about.
+    /// What it is about; of the form `mpcAdmin` the endpoint that is told.
     public let resource: [UInt8]
     public let sequence: Int64
-    /// What is sent.
+    /// What is sent; of the form `mpcAdmin` the content of it.
     public let body: [UInt8]
     public let createdAt: Timestamp
     public let state: State
@@ -35,12 +51,16 @@ public struct RecordedEvent: Equatable, Sendable {
     public let nextTry: Timestamp?
     /// How often it was sent.
     public let attempts: Int
+    /// Tries that failed since its delivery, or its redelivery, began.
+    public let tries: Int
 
     public init(
-        id: EventID, type: String, resource: [UInt8], sequence: Int64, body: [UInt8],
-        createdAt: Timestamp, state: State, nextTry: Timestamp?, attempts: Int
+        id: EventID, form: DeliveryForm, type: String, resource: [UInt8], sequence: Int64,
+        body: [UInt8], createdAt: Timestamp, state: State, nextTry: Timestamp?, attempts: Int,
+        tries: Int
     ) {
         self.id = id
+        self.form = form
         self.type = type
         self.resource = resource
         self.sequence = sequence
@@ -49,37 +69,38 @@ public struct RecordedEvent: Equatable, Sendable {
         self.state = state
         self.nextTry = nextTry
         self.attempts = attempts
+        self.tries = tries
     }
 }
 
 public struct EventFilter: Equatable, Sendable {
+    /// Nil for all.
+    public let form: DeliveryForm?
     public let type: String?
-    public let state: RecordedEvent.State?
+    /// One of these; nil for all.
+    public let states: [RecordedEvent.State]?
     /// What the events are about.
     public let resource: [UInt8]?
 
     public init(
-        type: String? = nil, state: RecordedEvent.State? = nil, resource: [UInt8]? = nil
+        form: DeliveryForm? = nil, type: String? = nil, states: [RecordedEvent.State]? = nil,
+        resource: [UInt8]? = nil
     ) {
+        self.form = form
         self.type = type
-        self.state = state
+        self.states = states
         self.resource = resource
     }
 }
 
 /// An event on its way to its tenant's endpoint.
 public struct Delivery: Equatable, Sendable {
-    public let event: EventID
     public let tenant: TenantID
-    public let body: [UInt8]
-    /// Tries that failed since its delivery, or its redelivery, began.
-    public let tries: Int
+    public let event: RecordedEvent
 
-    public init(event: EventID, tenant: TenantID, body: [UInt8], tries: Int) {
-        self.event = event
+    public init(tenant: TenantID, event: RecordedEvent) {
         self.tenant = tenant
-        self.body = body
-        self.tries = tries
+        self.event = event
     }
 }
 
@@ -124,9 +145,9 @@ public struct DeliveryAttempt: Equatable, Sendable {
             }
     }
 
-    public var isAcknowledged: Bool {
+    public func isAcknowledged(_ form: DeliveryForm) -> Bool {
         guard case .answer(let status, _) = outcome else { return false }
-        return (200..<300).contains(status)
+        return form.acknowledges(status)
     }
 }
 
@@ -138,6 +159,8 @@ public struct DeliverySchedule: Sendable {
     ]
     /// Time for a whole answer, head and body.
     public static let usualAnswer = Duration.seconds(10)
+    /// The same, as endpoints of the form `mpcAdmin` expect it.
+    public static let adminAnswer = Duration.seconds(2)
 
     public let pauses: [Duration]
     public let answerMost: Duration
@@ -145,5 +168,12 @@ public struct DeliverySchedule: Sendable {
     public init(pauses: [Duration], answerMost: Duration = DeliverySchedule.usualAnswer) {
         self.pauses = pauses
         self.answerMost = answerMost
+    }
+
+    public func answerMost(_ form: DeliveryForm) -> Duration {
+        switch form {
+        case .custody: answerMost
+        case .mpcAdmin: min(answerMost, Self.adminAnswer)
+        }
     }
 }

@@ -216,6 +216,29 @@ public struct TransactionView: Equatable, Sendable {
     public let feeAsset: Asset?
     /// The transfers that gather what a withdrawal needs, oldest first.
     public let consolidations: [Transaction]
+
+    init(
+        transaction: Transaction, timeline: [TimelineEntry], refusals: [HolderRefusal],
+        confirmations: UInt64, requiredConfirmations: UInt64, waiting: Waiting?,
+        feeAsset: Asset?, consolidations: [Transaction]
+    ) {
+        self.transaction = transaction
+        self.timeline = timeline
+        self.refusals = refusals
+        self.confirmations = confirmations
+        self.requiredConfirmations = requiredConfirmations
+        self.waiting = waiting
+        self.feeAsset = feeAsset
+        self.consolidations = consolidations
+    }
+
+    /// One that nothing has happened to, for samples.
+    public init(transaction: Transaction, requiredConfirmations: UInt64) {
+        self.init(
+            transaction: transaction, timeline: [], refusals: [], confirmations: 0,
+            requiredConfirmations: requiredConfirmations, waiting: nil, feeAsset: nil,
+            consolidations: [])
+    }
 }
 
 extension TransactionView {

@@ -26,6 +26,7 @@ enum Schema {
         migrator.registerMigration("key shares") { try $0.execute(sql: keyShares) }
         migrator.registerMigration("audit changes") { try $0.execute(sql: auditChanges) }
         migrator.registerMigration("public keys") { try $0.execute(sql: publicKeys) }
+        migrator.registerMigration("subscriptions") { try $0.execute(sql: subscriptions) }
         return migrator
     }
 

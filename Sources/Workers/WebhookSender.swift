@@ -1,4 +1,5 @@
 import Custody
+import Identity
 import Intents
 import Logging
 import Synchronization
@@ -25,22 +26,25 @@ public final class WebhookSender: Sendable {
     }
 
     private let custody: Bookkeeper
+    private let responses: any ResponseSigner
     private let schedule: DeliverySchedule
     private let post: WebhookPost
     private let log: Logger
     private let underWay = Mutex(UnderWay())
 
-    /// - Parameter lookUp: the addresses that a name leads to.
+    /// - Parameters:
+    ///   - responses: signs what endpoints of the MPC administration face are sent.
+    ///   - lookUp: the addresses that a name leads to.
     public init(
-        custody: Bookkeeper, schedule: DeliverySchedule,
+        custody: Bookkeeper, responses: any ResponseSigner, schedule: DeliverySchedule,
         lookUp: @escaping WebhookPost.LookUp = Resolver.addresses, log: Logger
     ) {
         self.custody = custody
+        self.responses = responses
         self.schedule = schedule
         self.log = log
         post = WebhookPost(
-            answerMost: schedule.answerMost, allowsLocal: custody.settings.allowsLocalWebhooks,
-            lookUp: lookUp)
+            allowsLocal: custody.settings.allowsLocalWebhooks, lookUp: lookUp)
     }
 
     public func run() async {
@@ -100,24 +104,17 @@ public final class WebhookSender: Sendable {
             custody.bells.deliveries.ring()
         }
         do {
-            let found = try await custody.read { books -> WebhookPost.Letter? in
-                guard let delivery = try books.store.delivery(due.event),
-                    let endpoint = try books.webhook(of: due.tenant)
-                else { return nil }
-                return WebhookPost.Letter(
-                    delivery: delivery, url: endpoint.url,
-                    secrets: try books.webhookSecrets(of: endpoint), at: books.now)
-            }
-            guard let letter = found else { return }
+            let found = try await custody.read { try WebhookDraft(due.event, $0) }
+            guard let draft = found else { return }
             let start = ContinuousClock.now
-            let outcome = await post.send(letter)
+            let outcome = await post.send(draft.letter(responses, schedule))
             // An end of the process is no failure of the receiver's.
             guard !Task.isCancelled else { return }
             let took = start.duration(to: .now) / .milliseconds(1)
             let attempt = DeliveryAttempt(
-                began: letter.at, milliseconds: Int64(took), outcome: outcome)
+                began: draft.at, milliseconds: Int64(took), outcome: outcome)
             let schedule = schedule
-            try await custody.write { try $0.tried(letter.delivery, attempt, schedule) }
+            try await custody.write { try $0.tried(draft.delivery, attempt, schedule) }
         } catch {
             log.error("a delivery could not be recorded: \(error)")
             try? await Task.sleep(for: Self.pauseAfterFault)

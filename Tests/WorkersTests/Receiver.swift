@@ -4,6 +4,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import Synchronization
+import TestKit
 import Workers
 
 /// A tenant's end of deliveries, over real HTTP, that behaves as a test wants.
@@ -92,7 +93,7 @@ func sending(
     _ work: @escaping @Sendable () async throws -> Void
 ) async throws {
     let sender = WebhookSender(
-        custody: custody, schedule: schedule, lookUp: lookUp,
+        custody: custody, responses: TestSigner(), schedule: schedule, lookUp: lookUp,
         log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { await sender.run() }
@@ -111,4 +112,16 @@ func holds(
         try await Task.sleep(for: .milliseconds(10))
     }
     return true
+}
+
+/// Counts from 0.
+final class Turns: Sendable {
+    private let count = Mutex(0)
+
+    func next() -> Int {
+        count.withLock { count in
+            defer { count += 1 }
+            return count
+        }
+    }
 }

@@ -11,7 +11,7 @@ struct MPCAdminAPI: Sendable {
     static let endpoints =
         AdminEndpoint.organisation + AdminEndpoint.tokens + AdminEndpoint.keyVaults
         + AdminEndpoint.keyShares + AdminEndpoint.wallets + AdminEndpoint.transactions
-        + AdminEndpoint.addressBook + AdminEndpoint.unsupported
+        + AdminEndpoint.addressBook + AdminEndpoint.webhooks + AdminEndpoint.unsupported
 
     /// Methods that are answered with what a path has instead.
     private static let methods: [HTTPRequest.Method] = [.get, .post, .put, .patch, .delete]
