@@ -154,8 +154,8 @@ let package = Package(
         .target(
             name: "TestKit",
             dependencies: [
-                "Algebra", "Canonical", "Chains", "Custody", "Holder", "HolderStorage", "Intents",
-                "KeyGroups", "Storage", "Threshold", grdb,
+                "Algebra", "Canonical", "Chains", "Custody", "Holder", "HolderStorage", "Identity",
+                "Intents", "KeyGroups", "Storage", "Threshold", grdb,
             ], path: "Tests/TestKit", swiftSettings: settings),
         .executableTarget(
             name: "Benchmarks",

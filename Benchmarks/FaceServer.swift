@@ -130,5 +130,3 @@ enum FaceServer {
         return times
     }
 }
-
-extension TestSigner: ResponseSigner {}

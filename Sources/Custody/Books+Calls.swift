@@ -86,13 +86,13 @@ extension Books {
                     + "\(need.amount.text(decimals: coin.decimals)) \(coin.symbol): fund it, since "
                     + "a call comes from this address and no other.")
         }
-        let transaction = Transaction(
+        var transaction = Transaction(
             id: newID(), tenant: tenant, kind: .contractCall, status: .submitted,
             vault: draft.vault, wallet: wallet.id, asset: coin.id, amount: value, feeLimit: fee,
             feeLevel: .medium, sourceAddress: source.text, destinationAddress: contract.text,
             call: ContractCall(data: draft.data, gasLimit: gas), note: draft.note,
             externalID: draft.externalID, createdAt: now, updatedAt: now)
-        try submit(transaction)
+        try submit(&transaction)
         return transaction
     }
 
@@ -177,6 +177,7 @@ extension Books {
     ) throws -> [SigningRequest] {
         var made: [SigningRequest] = []
         for submitted in try store.transactions(in: .submitted, kind: .contractCall) {
+            if try isHeldBack(submitted) { continue }
             var transaction = submitted
             let asset = try asset(transaction.asset)
             guard let text = transaction.sourceAddress,

@@ -110,6 +110,7 @@ extension Books {
         _ submitted: Transaction, _ round: SourceRound, _ signer: any IntentSigner
     ) throws -> [SigningRequest] {
         var transaction = submitted
+        if try isHeldBack(transaction) { return [] }
         let asset = try asset(transaction.asset)
         if try waitsForConsolidation(&transaction) { return [] }
         guard try isVaultActive(of: transaction) else {
@@ -313,6 +314,8 @@ extension Books {
             case .sourceAddress:
                 "These withdrawals are being signed for the addresses that it could leave, or "
                     + "have their funds gathered there; it follows them."
+            case .callback:
+                "The server of the API key that started it is asked whether it may go on."
             case .funds:
                 "No \(Self.consolidationsMost + 1) of the tenant's addresses hold enough together, "
                     + "beside the fees and what is leaving them already. It goes on when other "

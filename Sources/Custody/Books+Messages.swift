@@ -37,12 +37,12 @@ extension Books {
             throw externalIDReused(draft.externalID)
         }
         try check(draft.message, on: draft.chain)
-        let transaction = Transaction(
+        var transaction = Transaction(
             id: newID(), tenant: tenant, kind: .messageSign, status: .submitted,
             vault: draft.vault, wallet: try wallet(for: coin, at: source).id, asset: coin.id,
             amount: .zero, sourceAddress: source.text, message: draft.message, note: draft.note,
             externalID: draft.externalID, createdAt: now, updatedAt: now)
-        try submit(transaction)
+        try submit(&transaction)
         return transaction
     }
 
@@ -99,6 +99,7 @@ extension Books {
             made.append(try messageRequest(transaction, attempt: last.attempt + 1, signer))
         }
         for var transaction in try store.transactions(in: .submitted, kind: .messageSign) {
+            if try isHeldBack(transaction) { continue }
             guard try store.vault(transaction.vault, of: transaction.tenant)?.status == .active
             else {
                 try wait(&transaction, .vault, who: [])

@@ -18,7 +18,7 @@ extension Books {
                 .invalid, field: "type",
                 "There are samples of \(DomainEvent.types.joined(separator: ", ")).")
         }
-        return try self.event(try record(event, of: tenant), of: tenant)
+        return try self.event(try enter(event, of: tenant), of: tenant)
     }
 
     private func samples(of tenant: TenantID) throws -> [DomainEvent] {

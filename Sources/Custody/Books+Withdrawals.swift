@@ -65,19 +65,19 @@ extension Books {
                 "The address is the token's own contract, which gives nothing back.")
         }
         let (feeLimit, consolidations) = try affordableFee(draft, amount, asset, from: source)
-        let transaction = Transaction(
+        var transaction = Transaction(
             id: newID(), tenant: tenant, kind: .withdrawal, status: .submitted,
             vault: source.vault, wallet: source.id, asset: asset.id, amount: amount,
             feeLimit: feeLimit, maxFee: try maxFee(draft, asset),
             consolidationsLeft: consolidations, feeLevel: draft.feeLevel,
             destinationAddress: destination, note: draft.note, externalID: draft.externalID,
             createdAt: now, updatedAt: now)
-        try submit(transaction)
+        try submit(&transaction)
         return transaction
     }
 
-    /// Stores what holders are to sign, and reserves what it can cost.
-    func submit(_ transaction: Transaction) throws {
+    /// Stores what holders are to sign, reserves what it can cost, and has the key's server asked.
+    func submit(_ transaction: inout Transaction) throws {
         try store.insert(transaction)
         try store.append(TimelineEntry(status: .submitted, at: now), to: transaction.id)
         let purses = try purses(of: transaction)
@@ -88,6 +88,7 @@ extension Books {
                 credit: wallet.account(.reserved), try purse.reserved(for: transaction),
                 for: transaction.id)
         }
+        try askBack(about: &transaction)
         try record(.transactionCreated(try view(transaction)), of: transaction.tenant)
         for purse in purses { try recordBalance(of: purse.wallet) }
         stirred.signing = true

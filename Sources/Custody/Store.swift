@@ -278,11 +278,34 @@ public protocol CustodyStore {
 
     // Events.
     func nextSequence(of resource: [UInt8], tenant: TenantID) throws -> Int64
-    func insert(event frame: EventFrame, resource: [UInt8], body: [UInt8], deliver: Bool) throws
+    /// Events of the form `custody` are delivered in order.
+    func insert(
+        event frame: EventFrame, _ form: DeliveryForm, resource: [UInt8], body: [UInt8],
+        deliver: Bool) throws
     func setEndpoint(_ endpoint: WebhookEndpoint) throws
     func removeEndpoint(of tenant: TenantID) throws -> Bool
     func endpoint(of tenant: TenantID) throws -> WebhookEndpoint?
-    /// What may be sent now: of each tenant what is due longest, tenants taking turns.
+    func insert(_ subscription: Subscription) throws
+    /// Stores its types and note, and that it has ended; then nothing that waits for it is sent.
+    func update(_ subscription: Subscription) throws
+    func subscription(_ id: SubscriptionID, of tenant: TenantID) throws -> Subscription?
+    /// Those that are active.
+    func subscriptions(of tenant: TenantID) throws -> [Subscription]
+    func subscriptions(
+        of tenant: TenantID, matching filter: SubscriptionFilter, _ page: PageRequest
+    ) throws -> Page<Subscription>
+    func insert(_ callback: Callback) throws
+    /// Stores its state.
+    func update(_ callback: Callback) throws
+    func callback(_ event: EventID) throws -> Callback?
+    func callback(of transaction: TransactionID) throws -> Callback?
+    func callbacks(
+        of tenant: TenantID, matching filter: CallbackFilter, _ page: PageRequest
+    ) throws -> Page<CallbackView>
+    /// What may be asked now, in the same manner as what may be sent.
+    func dueCallbacks(at now: Timestamp, most: Int, ofTenantMost: Int) throws -> [DueDelivery]
+    /// What may be sent now, without callbacks: of each tenant what is due longest, tenants taking
+    /// turns.
     func dueDeliveries(at now: Timestamp, most: Int, ofTenantMost: Int) throws -> [DueDelivery]
     /// nil if the event is not to be tried now.
     func delivery(_ event: EventID) throws -> Delivery?

@@ -139,6 +139,8 @@ public enum FeeLevel: String, Sendable, CaseIterable {
 /// Why a transaction does not move: for whom it waits, since when, and what happens next.
 public struct Waiting: Equatable, Sendable {
     public enum Cause: String, Sendable, CaseIterable {
+        /// The server of the API key that started it.
+        case callback = "ApprovalCallback"
         case sourceAddress = "SourceAddressBusy"
         case funds = "FundsOnOneAddress"
         case consolidation = "Consolidation"
@@ -186,6 +188,18 @@ public struct Failure: Equatable, Sendable {
         case nonceSpent = "NonceSpent"
         case reorganised = "Reorganised"
         case cancelled = "Cancelled"
+        case deniedByCallback = "DeniedByCallback"
+        case callbackUnanswered = "CallbackUnanswered"
+
+        /// Whether somebody who had to agree did not.
+        public var isRefusal: Bool {
+            switch self {
+            case .refusedByHolders, .deniedByCallback, .callbackUnanswered: true
+            case .expired, .addressRemoved, .keyChanged, .rejectedByChain, .nonceSpent,
+                .reorganised, .cancelled:
+                false
+            }
+        }
     }
 
     public let code: Code
@@ -239,6 +253,16 @@ public struct TransactionView: Equatable, Sendable {
     /// Those of them that leave an address of a vault which the asker may not see: source, amount
     /// and hash are not shown.
     public var hidden: Set<TransactionID> = []
+}
+
+extension TransactionView {
+    /// One that nothing has happened to, for samples.
+    public init(transaction: Transaction, requiredConfirmations: UInt64) {
+        self.init(
+            transaction: transaction, timeline: [], refusals: [], confirmations: 0,
+            requiredConfirmations: requiredConfirmations, waiting: nil, feeAsset: nil,
+            consolidations: [])
+    }
 }
 
 extension TransactionView {

@@ -3,6 +3,7 @@ import Foundation
 import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
+import Identity
 import Logging
 import NIOCore
 import NIOSSL
@@ -74,6 +75,7 @@ public struct GatewayServer: Sendable {
                 isSecure: isSecure, log: log))
         Probe(custody: custody, draining: draining).add(to: router)
         CustodyAPI.addDocuments(to: router)
+        PlaygroundPage.add(to: router, MPCAdminAPI.endpoints)
         CustodyAPI(
             custody: custody, meter: meter, alarm: alarm,
             authenticator: Authenticator(custody: custody, settings: settings, alarm: alarm)

@@ -141,6 +141,17 @@ struct RequestFields {
         }
     }
 
+    /// An object's members, whatever they are; nil where it is missing or null.
+    mutating func members(_ name: String) -> [JSONValue.Member]? {
+        switch take(name) {
+        case nil, .null: return nil
+        case .object(let members): return members
+        case .string, .number, .bool, .array:
+            reject(name, "'\(name)' must be an object.")
+            return nil
+        }
+    }
+
     /// What a list of objects says; nil where it is missing or null.
     mutating func objects<Value>(
         _ name: String, most: Int, knowing known: String..., read: (inout RequestFields) -> Value

@@ -25,4 +25,9 @@ public enum Permission: String, CaseIterable, Sendable {
     case addressBookUpdate = "address_book:update"
     case addressBookDelete = "address_book:delete"
     case apiKeyRead = "api_key:read"
+    case webhookRead = "webhook:read"
+    case webhookEdit = "webhook:edit"
+    case webhookResend = "webhook:resend"
+    case callbackRead = "callback:read"
+    case callbackResend = "callback:resend"
 }

@@ -29,6 +29,8 @@ enum Schema {
         migrator.registerMigration("public keys") { try $0.execute(sql: publicKeys) }
         migrator.registerMigration("messages") { try $0.execute(sql: messages) }
         migrator.registerMigration("contract calls") { try $0.execute(sql: contractCalls) }
+        migrator.registerMigration("subscriptions") { try $0.execute(sql: subscriptions) }
+        migrator.registerMigration("callbacks") { try $0.execute(sql: callbacks) }
         return migrator
     }
 

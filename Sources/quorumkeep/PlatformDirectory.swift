@@ -4,6 +4,7 @@ import Custody
 import Foundation
 import Gateway
 import Housekeeping
+import Identity
 import Intents
 import Storage
 
@@ -79,7 +80,7 @@ struct PlatformDirectory {
         }
         let custody = Bookkeeper(
             database: database, settings: settings, vaultKey: PlatformVaultKey(SealingKey(key)),
-            events: CustodyEventWriter(assets: settings.assets), clock: { .machine })
+            events: FaceEventWriter(assets: settings.assets), clock: { .machine })
         return (custody, database)
     }
 }

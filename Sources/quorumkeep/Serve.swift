@@ -128,8 +128,9 @@ struct PlatformParts {
             relay: relay, configuration: configuration.relay, certificate: certificate,
             privateKey: privateKey, log: log)
         let nodes = try Self.nodes(configuration)
+        let responses = try directory.responseKey()
         let gateway = GatewayServer(
-            custody: custody, responses: try directory.responseKey(), gas: NodeGas(nodes),
+            custody: custody, responses: responses, gas: NodeGas(nodes),
             settings: try configuration.gatewaySettings(), log: log)
         let (chains, tips) = Self.chains(custody, configuration, nodes, log)
         // What starts first stops last: the doors close before what they lead to, and who watches
@@ -143,7 +144,7 @@ struct PlatformParts {
                     gateway.metrics + (try await metrics.families())
                 })
         }
-        services += Self.workers(gateway, custody, configuration, log) + chains
+        services += Self.workers(gateway, custody, responses, configuration, log) + chains
         services.append(Worker { await desk.run(through: relay) })
         services.append(server)
         services.append(
@@ -159,8 +160,8 @@ struct PlatformParts {
     }
 
     private static func workers(
-        _ gateway: GatewayServer, _ custody: Bookkeeper, _ configuration: PlatformConfiguration,
-        _ log: Logger
+        _ gateway: GatewayServer, _ custody: Bookkeeper, _ responses: ResponseKey,
+        _ configuration: PlatformConfiguration, _ log: Logger
     ) -> [any Service] {
         let webhooks = configuration.webhooks
         return [
@@ -175,7 +176,7 @@ struct PlatformParts {
             Worker { await Activator(custody: custody, log: log).run() },
             Worker {
                 await WebhookSender(
-                    custody: custody,
+                    custody: custody, responses: responses,
                     schedule: DeliverySchedule(pauses: webhooks.pausesSeconds.map { .seconds($0) }),
                     log: log
                 ).run()

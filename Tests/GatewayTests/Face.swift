@@ -48,7 +48,7 @@ struct Face {
     /// - Parameter transport: `.live` goes through sockets, and so has an address.
     init(_ transport: TestingSetup = .router, _ settings: GatewaySettings = .init()) async throws {
         self.transport = transport
-        test = try TestCustody()
+        test = try TestCustody(events: FaceEventWriter(assets: [TestCustody.eth]))
         caller = try await Self.makeCaller(test, try await test.tenant("One"))
         other = try await Self.makeCaller(test, try await test.tenant("Two"))
         let server = GatewayServer(
@@ -148,5 +148,3 @@ extension JSONValue {
         return items
     }
 }
-
-extension TestSigner: ResponseSigner {}

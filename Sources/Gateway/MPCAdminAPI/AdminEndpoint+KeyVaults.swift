@@ -90,7 +90,7 @@ extension AdminCall {
     }
 
     fileprivate func show(_ keyVault: KeyVault) throws -> JSONValue {
-        AdminResource.keyVault(keyVault, roots: try books.rootKeys(of: keyVault.id))
+        try AdminResource.keyVault(keyVault, in: books)
     }
 }
 

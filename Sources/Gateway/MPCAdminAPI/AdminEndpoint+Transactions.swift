@@ -86,17 +86,7 @@ extension AdminCall {
     }
 
     fileprivate func show(_ view: TransactionView, isDetail: Bool = false) throws -> JSONValue {
-        let transaction = view.transaction
-        guard let asset = settings.asset(transaction.asset),
-            let vault = try books.store.vault(transaction.vault, of: tenant)
-        else { throw LedgerFault.impossible("asset or vault of \(transaction.id)") }
-        return AdminResource.transaction(
-            view, asset,
-            .init(
-                source: try keyVault(of: vault),
-                destination: try transaction.destinationWallet.flatMap {
-                    try books.store.wallet($0, of: tenant)
-                }), isDetail: isDetail)
+        try AdminResource.transaction(view, in: books, isDetail: isDetail)
     }
 
     static func made(_ transaction: Transaction) -> JSONValue {

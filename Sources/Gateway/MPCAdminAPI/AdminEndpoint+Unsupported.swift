@@ -3,7 +3,7 @@ import HTTPTypes
 /// What the clients can ask for and this platform does not do: docs/api/mpc-admin.md says why.
 extension AdminEndpoint {
     static let unsupported: [AdminEndpoint] =
-        listings + walletControls + movements + webhooks
+        listings + walletControls + movements
 
     private static let listings: [AdminEndpoint] = [
         .unsupported(.get, "list_token_listing_requests", "wallets/tokens/listing_requests"),
@@ -54,26 +54,5 @@ extension AdminEndpoint {
         .unsupported(
             .get, "get_transaction_approval_detail",
             "transactions/{transaction_id}/approval_detail"),
-    ]
-
-    private static let webhooks: [AdminEndpoint] = [
-        .unsupported(.get, "list_webhook_endpoints", "webhooks/endpoints"),
-        .unsupported(.post, "create_webhook_endpoint", "webhooks/endpoints"),
-        .unsupported(.get, "get_webhook_endpoint_by_id", "webhooks/endpoints/{endpoint_id}"),
-        .unsupported(.put, "update_webhook_endpoint_by_id", "webhooks/endpoints/{endpoint_id}"),
-        .unsupported(.get, "list_webhook_event_definitions", "webhooks/events/definitions"),
-        .unsupported(.post, "trigger_test_webhook_event", "webhooks/events/trigger"),
-        .unsupported(.get, "list_webhook_events", "webhooks/endpoints/{endpoint_id}/events"),
-        .unsupported(
-            .get, "get_webhook_event_by_id", "webhooks/endpoints/{endpoint_id}/events/{event_id}"),
-        .unsupported(
-            .get, "list_webhook_event_logs",
-            "webhooks/endpoints/{endpoint_id}/events/{event_id}/logs"),
-        .unsupported(
-            .post, "retry_webhook_event_by_id",
-            "webhooks/endpoints/{endpoint_id}/events/{event_id}/retry"),
-        .unsupported(.get, "list_callback_messages", "developers/callback_messages"),
-        .unsupported(
-            .post, "retry_callback_message", "developers/callback_messages/{message_id}/retry"),
     ]
 }

@@ -172,25 +172,10 @@ extension AdminCall {
     }
 
     fileprivate func show(_ vault: Vault) throws -> JSONValue {
-        let keyVault = try keyVault(of: vault)
-        let project = try keyVault.project.map { try books.project($0, of: tenant) }
-        return .object([
-            "wallet_id": .string(vault.id.text), "wallet_type": .string("MPC"),
-            "wallet_subtype": .string(keyVault.kind.walletSubtype), "name": .string(vault.name),
-            "org_id": .string(tenant.text), "vault_id": .string(keyVault.id.text),
-            "vault_name": .string(keyVault.name), "project_id": .string(project?.id.text ?? ""),
-            "project_name": .string(project?.name ?? ""),
-        ])
+        try AdminResource.wallet(vault, in: books)
     }
 
     fileprivate func show(_ address: WalletAddress, of vault: Vault) throws -> JSONValue {
-        let keys = try books.keys(of: address, in: vault)
-        return .object([
-            "address": .string(address.text),
-            "chain_id": .string(CustodySettings.name(of: address.chain)),
-            "path": .string(address.path.text), "encoding": .string("ENCODING_DEFAULT"),
-            "pubkey": .string(Hex.encode(keys.derived)),
-            "root_pubkey": .string(AdminResource.extended(keys.root)),
-        ])
+        try AdminResource.address(address, of: vault, in: books)
     }
 }

@@ -1,14 +1,8 @@
-import Algebra
-import Canonical
 import Custody
 import HTTPTypes
 import Hummingbird
+import Identity
 import NIOCore
-
-/// Signs answers of the MPC administration face with the platform's response key.
-public protocol ResponseSigner: Sendable {
-    func sign(_ digest: Digest) -> IdentitySignature
-}
 
 extension HTTPField.Name {
     static let answeredAt = HTTPField.Name("BIZ-TIMESTAMP")!
@@ -28,13 +22,12 @@ struct SignedAnswers: Sendable {
     }
 
     func response(_ status: HTTPResponse.Status, _ body: [UInt8]) -> Response {
-        let time = String(custody.now.milliseconds)
-        let digest = Digest.sha256(Digest.sha256(body + Array("|\(time)".utf8)).bytes)
+        let time = custody.now.milliseconds
         return Response(
             status: status,
             headers: [
-                .contentType: "application/json", .answeredAt: time,
-                .answerSignature: signer.sign(digest).hex,
+                .contentType: "application/json", .answeredAt: String(time),
+                .answerSignature: signer.signature(of: body, at: time),
             ], body: .init(byteBuffer: ByteBuffer(bytes: body)))
     }
 

@@ -279,7 +279,7 @@ private struct Examination {
             let one = try PageRequest(limit: 1)
             return try books.store.tenants().filter { tenant in
                 try !books.store.events(
-                    of: tenant.id, matching: EventFilter(state: .dead), one
+                    of: tenant.id, matching: EventFilter(states: [.dead]), one
                 ).items.isEmpty
             }
         }
