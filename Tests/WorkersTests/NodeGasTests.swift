@@ -56,7 +56,7 @@ import Workers
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await node.serve(port: port) }
             var tries = 0
-            while await code(gas) == "chain_unavailable", node.asked.withLock(\.isEmpty),
+            while await code(gas) == "chain_unavailable", node.asked.withLock({ $0.isEmpty }),
                 tries < 200
             {
                 tries += 1
@@ -75,7 +75,7 @@ import Workers
             #expect(asked["method"] == .string("eth_estimateGas"))
             guard case .array(let parameters)? = asked["params"] else {
                 Issue.record("\(body)")
-                return
+                return group.cancelAll()
             }
             #expect(parameters.count == 1 && parameters[0]["data"] == .string("0xabcd"))
             #expect(parameters[0]["value"] == .string("0xff"))
