@@ -6,24 +6,16 @@ Prints a line for each code, and ends with an error at the first that is not as 
 has changed something.
 """
 
-import subprocess
-import sys
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import cobo_waas2 as cobo
 from cobo_waas2.exceptions import ApiException
 
-from stack import STACK, client, control, fund, nodes, refused, rpc, same, step, until
+from stack import STACK, api, books, client, control, fund, mpc, nodes, refused, rpc, run, same
+from stack import step, transactions, until, wallets
 
-TENANT = STACK["tenants"][0]
 PAYEE = "0x52908400098527886E0F7030069857D2E4169EE7"
-
-api = client(0)
-mpc = cobo.WalletsMPCWalletsApi(api)
-wallets = cobo.WalletsApi(api)
-transactions = cobo.TransactionsApi(api)
-books = cobo.AddressBooksApi(api)
 
 
 def raw(method, path, body=None, query=(), headers=None, on=api):
@@ -45,12 +37,9 @@ def read(response, on=api):
 def admit(seed, *options):
     """A client with a key of its own, which the operator admits by the command line."""
     public = client(0, seed).configuration.signer.get_public_key()
-    subprocess.run(
-        sys.argv[2:] + [
-            "key", "create", "--data", sys.argv[1].rsplit("/", 1)[0], "--tenant", TENANT["id"],
-            "--name", "errors", "--public-key", public, *options,
-        ],
-        check=True, capture_output=True,
+    run(
+        "key", "create", "--tenant", STACK["tenants"][0]["id"], "--name", "errors",
+        "--public-key", public, *options,
     )
     return client(0, seed)
 
@@ -277,7 +266,7 @@ def money(vault):
     refused(60005, transactions.cancel_transaction_by_id, sent.transaction_id)
     step("12002 12007 12009 30010 30014 30018 60005")
 
-    rpc("x_fault", "eth_estimateGas", "error", 100)
+    rpc("x_fault", "eth_estimateGas", "http500", 100)
     refused(2000, call, wallet, address)
     rpc("x_fault", "eth_estimateGas", "clear")
     step("2000, where the chain does not answer")

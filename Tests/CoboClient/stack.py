@@ -57,11 +57,15 @@ def until(what, look, wanted):
         time.sleep(0.1)
 
 
-def control(verb, name):
+def run(*words):
     directory = sys.argv[1].rsplit("/", 1)[0]
     subprocess.run(
-        sys.argv[2:] + ["dev", verb, name, "--data", directory], check=True, capture_output=True
+        sys.argv[2:] + list(words) + ["--data", directory], check=True, capture_output=True
     )
+
+
+def control(verb, name):
+    run("dev", verb, name)
 
 
 def fund(address, coins):
@@ -80,4 +84,9 @@ def rpc(method, *parameters):
     return answer["result"]
 
 
+api = client(0)
+mpc = cobo.WalletsMPCWalletsApi(api)
+wallets = cobo.WalletsApi(api)
+transactions = cobo.TransactionsApi(api)
+books = cobo.AddressBooksApi(api)
 nodes = {holder["name"]: holder["nodeId"] for holder in STACK["holders"]}
