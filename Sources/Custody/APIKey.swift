@@ -104,6 +104,8 @@ public struct PublicAPIKey: AccessKey, Equatable {
     public let name: String
     public let permissions: Set<Permission>
     public let ranges: [AddressRange]?
+    /// Where it is asked about transactions that the key starts; nil if they need no answer.
+    public let callbackURL: String?
     public let createdAt: Timestamp
     public let expiresAt: Timestamp?
     public internal(set) var revokedAt: Timestamp?
@@ -111,9 +113,10 @@ public struct PublicAPIKey: AccessKey, Equatable {
 
     public init(
         id: APIPublicKey, tenant: TenantID, name: String, permissions: Set<Permission>,
-        ranges: [AddressRange]?, createdAt: Timestamp, expiresAt: Timestamp?,
-        revokedAt: Timestamp? = nil, lastUsedAt: Timestamp? = nil
+        ranges: [AddressRange]?, callbackURL: String? = nil, createdAt: Timestamp,
+        expiresAt: Timestamp?, revokedAt: Timestamp? = nil, lastUsedAt: Timestamp? = nil
     ) {
+        self.callbackURL = callbackURL
         self.id = id
         self.tenant = tenant
         self.name = name

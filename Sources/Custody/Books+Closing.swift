@@ -140,6 +140,7 @@ extension Books {
     /// Ends a withdrawal that has not left, and frees what was reserved for it. With it go the
     /// transfers that gather its funds; with one of these goes the withdrawal.
     func fail(_ transaction: inout Transaction, _ failure: Failure) throws {
+        try dropCallback(of: transaction)
         try release(transaction)
         if failure.code != .cancelled { transaction.failure = failure }
         try move(&transaction, to: failure.code == .cancelled ? .cancelled : .failed)

@@ -100,6 +100,7 @@ extension Books {
         _ submitted: Transaction, _ busy: inout Set<String>, _ signer: any IntentSigner
     ) throws -> [SigningRequest] {
         var transaction = submitted
+        if try isHeldBack(transaction) { return [] }
         let asset = try asset(transaction.asset)
         if try waitsForConsolidation(&transaction) { return [] }
         guard try store.vault(transaction.vault, of: transaction.tenant)?.status == .active else {
@@ -313,6 +314,8 @@ extension Books {
             switch cause {
             case .sourceAddress:
                 "It follows the withdrawal that is being signed for the same source address."
+            case .callback:
+                "The server of the API key that started it is asked whether it may go on."
             case .funds:
                 "The tenant's addresses do not hold enough, with the fees that are reserved, until "
                     + "other withdrawals are final or funds come in."

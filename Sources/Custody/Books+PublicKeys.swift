@@ -5,12 +5,15 @@ import Intents
 extension Books {
     /// Lets the owner of a key call as the tenant.
     ///
-    /// - Parameter cidrs: where it may be used from; nil for anywhere.
+    /// - Parameters:
+    ///   - cidrs: where it may be used from; nil for anywhere.
+    ///   - callbackURL: where it is asked about transactions that the key starts; nil for nowhere.
     public func createPublicAPIKey(
         _ publicKey: String, for tenant: TenantID, name: String?, permissions: Set<Permission>,
-        cidrs: [String]? = nil, expiresAt: Timestamp? = nil
+        cidrs: [String]? = nil, callbackURL: String? = nil, expiresAt: Timestamp? = nil
     ) throws -> PublicAPIKey {
         var validation = Validation()
+        validation.text("callbackUrl", callbackURL, most: Callback.urlMost, required: false)
         validation.text("name", name, most: Tenant.nameMost)
         if permissions.isEmpty {
             validation.reject("permissions", "'permissions' must not be empty.")
@@ -27,6 +30,7 @@ extension Books {
                     + "compressed point on secp256k1.")
         }
         try validation.finish()
+        if let callbackURL { try mustBeFit(callbackURL, field: "callbackUrl") }
         guard let id, try store.tenant(tenant) != nil else { throw Refusal.notFound("tenant") }
         guard try store.publicAPIKey(id) == nil else {
             throw Refusal(
@@ -34,7 +38,7 @@ extension Books {
         }
         let key = PublicAPIKey(
             id: id, tenant: tenant, name: name ?? "", permissions: permissions, ranges: ranges,
-            createdAt: now, expiresAt: expiresAt)
+            callbackURL: callbackURL, createdAt: now, expiresAt: expiresAt)
         try store.insert(key)
         return key
     }

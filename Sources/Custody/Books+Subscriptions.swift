@@ -125,6 +125,8 @@ extension Books {
             let url = try subscription(of: event, delivery.tenant).url
             let left = max(0, settings.webhookRetriesMost - event.tries)
             return (url, try events.body(of: event, to: url, retriesLeft: left))
+        case .callback:
+            return (try callback(event.id, of: delivery.tenant).url, event.body)
         }
     }
 }

@@ -105,6 +105,7 @@ extension Books {
         switch event.form {
         case .custody: _ = try requireWebhook(of: tenant)
         case .mpcAdmin: try requireActive(subscription(of: event, tenant))
+        case .callback: try requireWaiting(callback(id, of: tenant))
         }
         try store.redeliver(id, at: now)
         stirred.deliveries = true
@@ -123,19 +124,28 @@ extension Books {
     ) throws {
         let event = delivery.event
         try store.insert(attempt, of: event.id)
+        if event.form == .callback { return try heard(attempt, of: event, schedule) }
         if attempt.isAcknowledged(event.form) {
             return try store.finish(delivery: event.id, as: .delivered, at: now)
         }
-        guard event.tries < schedule.pauses.count else {
-            return try store.finish(delivery: event.id, as: .dead, at: now)
+        if try postpone(event, schedule) == nil {
+            try store.finish(delivery: event.id, as: .dead, at: now)
         }
+    }
+
+    /// Sets the next try of an event whose last one failed.
+    ///
+    /// - Returns: when that is; nil if there are no more.
+    func postpone(_ event: RecordedEvent, _ schedule: DeliverySchedule) throws -> Timestamp? {
+        let pauses = schedule.pauses(event.form)
+        guard event.tries < pauses.count else { return nil }
         // Up to a tenth more, so that receivers that failed together do not retry together.
         var random = SystemRandom()
-        let (seconds, attoseconds) = schedule.pauses[event.tries].components
+        let (seconds, attoseconds) = pauses[event.tries].components
         let pause = seconds * 1000 + attoseconds / 1_000_000_000_000_000
         let jitter = Int64(random.bytes(1)[0]) * pause / 2560
-        try store.postpone(
-            delivery: event.id,
-            until: Timestamp(milliseconds: now.milliseconds + pause + jitter))
+        let next = Timestamp(milliseconds: now.milliseconds + pause + jitter)
+        try store.postpone(delivery: event.id, until: next)
+        return next
     }
 }

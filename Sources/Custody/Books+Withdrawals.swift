@@ -65,7 +65,7 @@ extension Books {
                 "The address is the token's own contract, which gives nothing back.")
         }
         let (feeLimit, consolidations) = try affordableFee(draft, amount, asset, from: source)
-        let transaction = Transaction(
+        var transaction = Transaction(
             id: newID(), tenant: tenant, kind: .withdrawal, status: .submitted,
             vault: source.vault, wallet: source.id, asset: asset.id, amount: amount,
             feeLimit: feeLimit, consolidationsLeft: consolidations, feeLevel: draft.feeLevel,
@@ -81,6 +81,7 @@ extension Books {
                 credit: wallet.account(.reserved), try purse.reserved(for: transaction),
                 for: transaction.id)
         }
+        try askBack(about: &transaction)
         try record(.transactionCreated(try view(transaction)), of: tenant)
         for purse in purses { try recordBalance(of: purse.wallet) }
         stirred.signing = true

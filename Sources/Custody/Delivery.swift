@@ -6,11 +6,13 @@ public enum DeliveryForm: String, Sendable, CaseIterable {
     case custody
     /// An endpoint of the MPC administration face.
     case mpcAdmin
+    /// The server of an API key, which is asked about a transaction: what it answers decides.
+    case callback
 
     public func acknowledges(_ status: Int) -> Bool {
         switch self {
         case .custody: (200..<300).contains(status)
-        case .mpcAdmin: status == 200 || status == 201
+        case .mpcAdmin, .callback: status == 200 || status == 201
         }
     }
 }
@@ -40,7 +42,7 @@ public struct RecordedEvent: Equatable, Sendable {
     public let id: EventID
     public let form: DeliveryForm
     public let type: String
-    /// What it is about; of the form `mpcAdmin` the endpoint that is told.
+    /// What it is about; of the form `mpcAdmin` the endpoint that is told, of a callback itself.
     public let resource: [UInt8]
     public let sequence: Int64
     /// What is sent; of the form `mpcAdmin` the content of it.
@@ -108,10 +110,13 @@ public struct Delivery: Equatable, Sendable {
 public struct DueDelivery: Equatable, Sendable {
     public let event: EventID
     public let tenant: TenantID
+    /// Money waits for its answer, so it stands in no line behind what only tells.
+    public let isCallback: Bool
 
-    public init(event: EventID, tenant: TenantID) {
+    public init(event: EventID, tenant: TenantID, isCallback: Bool) {
         self.event = event
         self.tenant = tenant
+        self.isCallback = isCallback
     }
 }
 
@@ -162,17 +167,34 @@ public struct DeliverySchedule: Sendable {
     /// The same, as endpoints of the form `mpcAdmin` expect it.
     public static let adminAnswer = Duration.seconds(2)
 
-    public let pauses: [Duration]
-    public let answerMost: Duration
+    /// After each try of a callback that was not answered, in seconds; after the last it is refused.
+    public static let usualCallbackPauses: [Int64] =
+        [2, 4, 8, 15, 30] + [Int64](repeating: 60, count: 25)
 
-    public init(pauses: [Duration], answerMost: Duration = DeliverySchedule.usualAnswer) {
-        self.pauses = pauses
+    private let usual: [Duration]
+    private let callbacks: [Duration]
+    private let answerMost: Duration
+
+    /// - Parameter callbackPauses: those of callbacks.
+    public init(
+        pauses: [Duration], answerMost: Duration = DeliverySchedule.usualAnswer,
+        callbackPauses: [Duration] = DeliverySchedule.usualCallbackPauses.map { .seconds($0) }
+    ) {
+        usual = pauses
+        callbacks = callbackPauses
         self.answerMost = answerMost
+    }
+
+    func pauses(_ form: DeliveryForm) -> [Duration] {
+        switch form {
+        case .custody, .mpcAdmin: usual
+        case .callback: callbacks
+        }
     }
 
     public func answerMost(_ form: DeliveryForm) -> Duration {
         switch form {
-        case .custody: answerMost
+        case .custody, .callback: answerMost
         case .mpcAdmin: min(answerMost, Self.adminAnswer)
         }
     }

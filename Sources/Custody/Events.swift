@@ -103,4 +103,6 @@ public protocol EventWriter: Sendable {
     func notices(of event: DomainEvent, _ books: Books) throws -> [Notice]
     /// What one of them is sent in a try.
     func body(of event: RecordedEvent, to url: String, retriesLeft: Int) throws -> [UInt8]
+    /// What the server of an API key is asked about a transaction.
+    func question(about transaction: TransactionView, _ books: Books) throws -> [UInt8]
 }

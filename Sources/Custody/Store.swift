@@ -292,7 +292,17 @@ public protocol CustodyStore {
     func subscriptions(
         of tenant: TenantID, matching filter: SubscriptionFilter, _ page: PageRequest
     ) throws -> Page<Subscription>
-    /// What may be sent now: of each tenant what is due longest, tenants taking turns.
+    func insert(_ callback: Callback) throws
+    /// Stores its state.
+    func update(_ callback: Callback) throws
+    func callback(_ event: EventID) throws -> Callback?
+    func callback(of transaction: TransactionID) throws -> Callback?
+    func callbacks(
+        of tenant: TenantID, matching filter: CallbackFilter, _ page: PageRequest
+    ) throws -> Page<CallbackView>
+    /// What may be asked now, in the same manner as what may be sent.
+    func dueCallbacks(at now: Timestamp, most: Int, ofTenantMost: Int) throws -> [DueDelivery]
+    /// What may be sent now, without callbacks: of each tenant what is due longest, tenants taking turns.
     func dueDeliveries(at now: Timestamp, most: Int, ofTenantMost: Int) throws -> [DueDelivery]
     /// nil if the event is not to be tried now.
     func delivery(_ event: EventID) throws -> Delivery?

@@ -119,6 +119,8 @@ public enum FeeLevel: String, Sendable, CaseIterable {
 /// Why a transaction does not move: for whom it waits, since when, and what happens next.
 public struct Waiting: Equatable, Sendable {
     public enum Cause: String, Sendable, CaseIterable {
+        /// The server of the API key that started it.
+        case callback = "ApprovalCallback"
         case sourceAddress = "SourceAddressBusy"
         case funds = "FundsOnOneAddress"
         case consolidation = "Consolidation"
@@ -166,6 +168,18 @@ public struct Failure: Equatable, Sendable {
         case nonceSpent = "NonceSpent"
         case reorganised = "Reorganised"
         case cancelled = "Cancelled"
+        case deniedByCallback = "DeniedByCallback"
+        case callbackUnanswered = "CallbackUnanswered"
+
+        /// Whether somebody who had to agree did not.
+        public var isRefusal: Bool {
+            switch self {
+            case .refusedByHolders, .deniedByCallback, .callbackUnanswered: true
+            case .expired, .addressRemoved, .keyChanged, .rejectedByChain, .nonceSpent,
+                .reorganised, .cancelled:
+                false
+            }
+        }
     }
 
     public let code: Code

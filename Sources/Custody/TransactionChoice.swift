@@ -3,7 +3,7 @@ import Intents
 
 /// Transactions that are one of several things; nil where it does not matter.
 public struct TransactionChoice: Equatable, Sendable {
-    /// A status, and of what failed whether holders have refused it.
+    /// A status, and of what failed whether somebody has refused it.
     public struct Outcome: Equatable, Sendable {
         public let status: Transaction.Status
         public let isRefused: Bool

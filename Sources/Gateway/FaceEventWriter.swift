@@ -49,4 +49,8 @@ public struct FaceEventWriter: EventWriter {
     ) throws -> [UInt8] {
         try AdminResource.event(event, to: url, retriesLeft: retriesLeft).bytes
     }
+
+    public func question(about transaction: TransactionView, _ books: Books) throws -> [UInt8] {
+        try AdminResource.transaction(transaction, in: books).bytes
+    }
 }

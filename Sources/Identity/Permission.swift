@@ -26,4 +26,6 @@ public enum Permission: String, CaseIterable, Sendable {
     case webhookRead = "webhook:read"
     case webhookEdit = "webhook:edit"
     case webhookResend = "webhook:resend"
+    case callbackRead = "callback:read"
+    case callbackResend = "callback:resend"
 }

@@ -44,9 +44,9 @@ extension SQLCondition {
         isOne("asset", of: choice.assets)
         touches(choice.vaults)
         if let outcomes = choice.outcomes {
-            let each = outcomes.map { _ in
-                "status = ? AND (coalesce(failure_code, '') = 'RefusedByHolders') = ?"
-            }
+            let refusals = Failure.Code.allCases.filter(\.isRefusal).map { "'\($0.rawValue)'" }
+            let isRefused = "coalesce(failure_code, '') IN (\(refusals.joined(separator: ", ")))"
+            let each = outcomes.map { _ in "status = ? AND (\(isRefused)) = ?" }
             also(
                 "(\(each.isEmpty ? "0" : each.joined(separator: " OR ")))",
                 StatementArguments(

@@ -104,6 +104,7 @@ extension SQLStore {
             SELECT seq FROM events AS due
             WHERE due.tenant = tenants_with_some.tenant
                 AND due.state IN ('Waiting', 'Redelivering') AND due.next_try <= ?
+                AND due.form <> 'callback'
             ORDER BY due.next_try LIMIT ?)
         ORDER BY turn, events.next_try LIMIT ?
         """
@@ -112,7 +113,8 @@ extension SQLStore {
         at now: Timestamp, most: Int, ofTenantMost: Int
     ) throws -> [DueDelivery] {
         try rows(Self.dueDeliveries, [now.milliseconds, ofTenantMost, most]).map { row in
-            DueDelivery(event: try row.value("id"), tenant: try row.value("tenant"))
+            DueDelivery(
+                event: try row.value("id"), tenant: try row.value("tenant"), isCallback: false)
         }
     }
 

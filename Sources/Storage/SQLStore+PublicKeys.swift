@@ -9,14 +9,14 @@ extension SQLStore {
         try run(
             """
             INSERT INTO public_api_keys
-                (id, tenant, name, permissions, cidrs, created_at, expires_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?)
+                (id, tenant, name, permissions, cidrs, created_at, expires_at, callback_url)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 key.id.text, key.tenant.data, key.name,
                 key.permissions.map(\.rawValue).sorted().joined(separator: " "),
                 key.ranges?.map(\.text).joined(separator: " "), key.createdAt.milliseconds,
-                key.expiresAt?.milliseconds,
+                key.expiresAt?.milliseconds, key.callbackURL,
             ])
     }
 
@@ -53,6 +53,7 @@ extension SQLStore {
         return PublicAPIKey(
             id: id, tenant: try row.value("tenant"), name: row["name"],
             permissions: Set(permissions), ranges: try ranges(row),
+            callbackURL: row["callback_url"],
             createdAt: row.time("created_at"), expiresAt: row.optionalTime("expires_at"),
             revokedAt: row.optionalTime("revoked_at"),
             lastUsedAt: row.optionalTime("last_used_at"))

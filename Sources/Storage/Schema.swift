@@ -27,6 +27,7 @@ enum Schema {
         migrator.registerMigration("audit changes") { try $0.execute(sql: auditChanges) }
         migrator.registerMigration("public keys") { try $0.execute(sql: publicKeys) }
         migrator.registerMigration("subscriptions") { try $0.execute(sql: subscriptions) }
+        migrator.registerMigration("callbacks") { try $0.execute(sql: callbacks) }
         return migrator
     }
 

@@ -31,10 +31,11 @@ struct WebhookDraft: Sendable {
         let headers =
             switch form {
             case .custody: ownHeaders()
-            case .mpcAdmin: adminHeaders(responses)
+            case .mpcAdmin, .callback: adminHeaders(responses)
             }
         return WebhookPost.Letter(
-            url: url, headers: headers, body: body, answerMost: schedule.answerMost(form))
+            url: url, headers: headers, body: body, answerMost: schedule.answerMost(form),
+            needsWholeAnswer: form == .callback)
     }
 
     private func ownHeaders() -> [(name: String, value: String)] {

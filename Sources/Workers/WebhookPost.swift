@@ -19,6 +19,8 @@ public struct WebhookPost: Sendable {
         let body: [UInt8]
         /// Time for a whole answer, head and body.
         let answerMost: Duration
+        /// Whether the begin of an answer is none: it could be the begin of another.
+        let needsWholeAnswer: Bool
     }
 
     /// What has come of an answer so far. The status decides; the body is only for people.
@@ -52,7 +54,8 @@ public struct WebhookPost: Sendable {
             }
             try? await client.shutdown()
         } catch {
-            guard heard.answer.withLock({ $0 == nil }) else { return Self.outcome(heard) }
+            let isHeard = heard.answer.withLock { $0 != nil }
+            if isHeard, !letter.needsWholeAnswer { return Self.outcome(heard) }
             return .failure("\(error)")
         }
         return Self.outcome(heard)

@@ -7,7 +7,7 @@ import Synchronization
 /// Delivers events to tenants' endpoints: signed, in order per resource, again after a failure.
 public final class WebhookSender: Sendable {
     private static let pause = Duration.milliseconds(200)
-    /// Deliveries at a time, to one tenant.
+    /// Deliveries at a time, to one tenant; and as many callbacks.
     private static let atOnceOfTenantMost = 8
     /// Deliveries at a time, in all: so many tenants may hang at once before another waits for one
     /// of them, which it does for the time of one answer at most.
@@ -22,7 +22,15 @@ public final class WebhookSender: Sendable {
 
     private struct UnderWay {
         var events: Set<EventID> = []
-        var ofTenant: [TenantID: Int] = [:]
+        var inLine: [Line: Int] = [:]
+    }
+
+    /// A tenant's deliveries, or its callbacks.
+    private struct Line: Hashable {
+        let tenant: TenantID
+        let isCallback: Bool
+
+        init(_ due: DueDelivery) { (tenant, isCallback) = (due.tenant, due.isCallback) }
     }
 
     private let custody: Bookkeeper
@@ -60,8 +68,12 @@ public final class WebhookSender: Sendable {
                 do {
                     let now = custody.now
                     due = try await custody.read { books in
-                        try books.store.dueDeliveries(
-                            at: now, most: Self.lookMost, ofTenantMost: Self.atOnceOfTenantMost)
+                        let (most, ofTenantMost) = (Self.lookMost, Self.atOnceOfTenantMost)
+                        let callbacks = try books.store.dueCallbacks(
+                            at: now, most: most, ofTenantMost: ofTenantMost)
+                        return try callbacks
+                            + books.store.dueDeliveries(
+                                at: now, most: most, ofTenantMost: ofTenantMost)
                     }
                 } catch is CancellationError {
                     break
@@ -79,12 +91,12 @@ public final class WebhookSender: Sendable {
     /// False if the delivery is under way, or its tenant has its share.
     private func begin(_ due: DueDelivery) -> Bool {
         underWay.withLock { underWay in
-            let own = underWay.ofTenant[due.tenant, default: 0]
+            let own = underWay.inLine[Line(due), default: 0]
             guard own < Self.atOnceOfTenantMost,
                 underWay.events.count < (own == 0 ? Self.atOnceMost : Self.sharedMost),
                 underWay.events.insert(due.event).inserted
             else { return false }
-            underWay.ofTenant[due.tenant] = own + 1
+            underWay.inLine[Line(due)] = own + 1
             return true
         }
     }
@@ -92,8 +104,8 @@ public final class WebhookSender: Sendable {
     private func end(_ due: DueDelivery) {
         underWay.withLock { underWay in
             underWay.events.remove(due.event)
-            let left = underWay.ofTenant[due.tenant, default: 1] - 1
-            underWay.ofTenant[due.tenant] = left == 0 ? nil : left
+            let left = underWay.inLine[Line(due), default: 1] - 1
+            underWay.inLine[Line(due)] = left == 0 ? nil : left
         }
     }
 

@@ -74,13 +74,13 @@ extension Face {
     func admit(
         _ key: AdminKey = .ed25519(0x11), for tenant: TenantID? = nil,
         _ permissions: Set<Permission> = Set(Permission.allCases), cidrs: [String]? = nil,
-        expiresAt: Timestamp? = nil
+        callbackURL: String? = nil, expiresAt: Timestamp? = nil
     ) async throws -> PublicAPIKey {
         let tenant = tenant ?? caller.tenant
         return try await test.custody.write {
             try $0.createPublicAPIKey(
                 key.publicKey, for: tenant, name: "key", permissions: permissions, cidrs: cidrs,
-                expiresAt: expiresAt)
+                callbackURL: callbackURL, expiresAt: expiresAt)
         }
     }
 

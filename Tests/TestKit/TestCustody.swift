@@ -191,6 +191,10 @@ public struct PlainEvents: EventWriter {
     public func body(of event: RecordedEvent, to url: String, retriesLeft: Int) -> [UInt8] {
         Array("\(event.id) \(url) \(retriesLeft) ".utf8) + event.body
     }
+
+    public func question(about transaction: TransactionView, _ books: Books) -> [UInt8] {
+        Array(transaction.transaction.id.text.utf8)
+    }
 }
 
 /// A chain as a follower sees it: blocks that a test makes, with the transfers that concern it.

@@ -17,6 +17,8 @@ final class Receiver: Sendable {
         /// Sends a head with this status, and then a byte now and then, for ever.
         case trickle(Int)
         case redirect(String)
+        /// Sends a head and the begin of a body, and then nothing.
+        case begin(Int, [UInt8])
     }
 
     struct Got: Sendable {
@@ -79,6 +81,13 @@ final class Receiver: Sendable {
                         try await writer.write(ByteBuffer(bytes: [0x20]))
                         try await Task.sleep(for: .milliseconds(20))
                     }
+                })
+        case .begin(let status, let start):
+            return Response(
+                status: .init(code: status),
+                body: .init { writer in
+                    try await writer.write(ByteBuffer(bytes: start))
+                    try await Task.sleep(for: .seconds(600))
                 })
         case .redirect(let place):
             return Response(status: .found, headers: [.location: place])

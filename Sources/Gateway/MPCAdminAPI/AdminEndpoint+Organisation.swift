@@ -29,6 +29,9 @@ extension AdminEndpoint {
                 .init(
                     name: "updated_timestamp", value: .integer(key.createdAt.milliseconds)),
             ]
+            if let url = key.callbackURL {
+                members.append(.init(name: "callback_url", value: .string(url)))
+            }
             if let end = key.expiresAt {
                 members.append(
                     .init(name: "expired_timestamp", value: .integer(end.milliseconds)))

@@ -3,7 +3,7 @@ import HTTPTypes
 /// What the clients can ask for and this platform does not do: docs/api/mpc-admin.md says why.
 extension AdminEndpoint {
     static let unsupported: [AdminEndpoint] =
-        listings + walletControls + movements + callbacks
+        listings + walletControls + movements
 
     private static let listings: [AdminEndpoint] = [
         .unsupported(.get, "list_token_listing_requests", "wallets/tokens/listing_requests"),
@@ -56,11 +56,5 @@ extension AdminEndpoint {
         .unsupported(
             .get, "get_transaction_approval_detail",
             "transactions/{transaction_id}/approval_detail"),
-    ]
-
-    private static let callbacks: [AdminEndpoint] = [
-        .unsupported(.get, "list_callback_messages", "developers/callback_messages"),
-        .unsupported(
-            .post, "retry_callback_message", "developers/callback_messages/{message_id}/retry"),
     ]
 }

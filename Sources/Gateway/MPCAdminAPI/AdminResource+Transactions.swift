@@ -130,7 +130,7 @@ extension Transaction.Kind {
 
 extension Transaction {
     var adminStatus: String {
-        Self.adminStatus(status, isRefused: failure?.code == .refusedByHolders)
+        Self.adminStatus(status, isRefused: failure?.code.isRefusal ?? false)
     }
 
     static func adminStatus(_ status: Status, isRefused: Bool) -> String {
@@ -173,11 +173,13 @@ extension TransactionView {
         case .nonceSpent: "ReplacedByNewTransaction"
         case .reorganised: "ReOrged"
         case .cancelled: "CanceledByAPI"
+        case .deniedByCallback, .callbackUnanswered: "RejectedApproverAuth"
         }
     }
 
     private static func subStatus(_ cause: Waiting.Cause) -> String? {
         switch cause {
+        case .callback: "PendingApproverCheck"
         case .sourceAddress: "Queue"
         case .funds: "InsufficientBalanceFundLocked"
         case .consolidation, .announcement, .platform, .vault: "PendingSystemProcessing"

@@ -11,7 +11,8 @@ struct MPCAdminAPI: Sendable {
     static let endpoints =
         AdminEndpoint.organisation + AdminEndpoint.tokens + AdminEndpoint.keyVaults
         + AdminEndpoint.keyShares + AdminEndpoint.wallets + AdminEndpoint.transactions
-        + AdminEndpoint.addressBook + AdminEndpoint.webhooks + AdminEndpoint.unsupported
+        + AdminEndpoint.addressBook + AdminEndpoint.webhooks + AdminEndpoint.callbacks
+        + AdminEndpoint.unsupported
 
     /// Methods that are answered with what a path has instead.
     private static let methods: [HTTPRequest.Method] = [.get, .post, .put, .patch, .delete]

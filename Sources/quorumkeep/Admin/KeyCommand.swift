@@ -45,15 +45,24 @@ struct KeyCommand: AsyncParsableCommand {
         var publicKey: String?
 
         @Option(
+            help: "With --public-key: where it is asked about each transaction that the key starts."
+        )
+        var callbackUrl: String?
+
+        @Option(
             help: ArgumentHelp(
                 "With --public-key: what it may do; repeat for each. All if left out.",
                 discussion: Permission.allCases.map(\.rawValue).joined(separator: " ")))
         var permission: [String] = []
 
         func validate() throws {
-            guard publicKey == nil ? permission.isEmpty : scope.isEmpty && vault.isEmpty else {
+            let isFit =
+                publicKey == nil
+                ? permission.isEmpty && callbackUrl == nil : scope.isEmpty && vault.isEmpty
+            guard isFit else {
                 throw ValidationError(
-                    "--permission goes with --public-key, --scope and --vault without it")
+                    "--permission and --callback-url go with --public-key, --scope and --vault "
+                        + "without it")
             }
         }
 
@@ -87,12 +96,13 @@ struct KeyCommand: AsyncParsableCommand {
             let expiresAt = try expiry()
             let (custody, _) = try options.directory.custody()
             let (owner, name, cidrs) = (owner, name, cidr.isEmpty ? nil : cidr)
+            let callbackURL = callbackUrl
             let key = try await refusing {
                 try await custody.write(as: .operator) { books in
                     let tenant = try owner.id(books)
                     let key = try books.createPublicAPIKey(
                         publicKey, for: tenant, name: name, permissions: Set(permissions),
-                        cidrs: cidrs, expiresAt: expiresAt)
+                        cidrs: cidrs, callbackURL: callbackURL, expiresAt: expiresAt)
                     try books.audit("createKey", of: tenant, [key.id.text])
                     return key
                 }
@@ -168,6 +178,7 @@ struct KeyCommand: AsyncParsableCommand {
             if let ranges = key.ranges {
                 parts.append("from " + ranges.map(\.text).joined(separator: " "))
             }
+            if let url = key.callbackURL { parts.append("asks \(url)") }
             if let used = key.lastUsedAt { parts.append("used \(used.text)") }
             return parts.joined(separator: "  ")
         }
