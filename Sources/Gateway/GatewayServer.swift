@@ -70,6 +70,7 @@ public struct GatewayServer: Sendable {
                 isSecure: isSecure, log: log))
         Probe(custody: custody, draining: draining).add(to: router)
         CustodyAPI.addDocuments(to: router)
+        PlaygroundPage.add(to: router, MPCAdminAPI.endpoints)
         CustodyAPI(
             custody: custody, meter: meter, alarm: alarm,
             authenticator: Authenticator(custody: custody, settings: settings, alarm: alarm)

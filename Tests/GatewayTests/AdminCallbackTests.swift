@@ -18,7 +18,8 @@ import Testing
             began: now, milliseconds: 1, outcome: .answer(status: status, start: Array(word.utf8)))
         try await face.test.custody.write { books in
             let due = try books.store.dueCallbacks(at: now, most: 1, ofTenantMost: 1)
-            let delivery = try #require(try books.store.delivery(try #require(due.first).event))
+            let event = try #require(due.first).event
+            let delivery = try #require(try books.store.delivery(event))
             try books.tried(delivery, attempt, DeliverySchedule(pauses: []))
         }
     }
