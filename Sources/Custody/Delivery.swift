@@ -167,7 +167,7 @@ public struct DeliverySchedule: Sendable {
     /// The same, as endpoints of the form `mpcAdmin` expect it.
     public static let adminAnswer = Duration.seconds(2)
 
-    /// After each try of a callback that was not answered, in seconds; after the last it is refused.
+    /// After each try of a callback that was not answered, in seconds; the last is a refusal.
     public static let usualCallbackPauses: [Int64] =
         [2, 4, 8, 15, 30] + [Int64](repeating: 60, count: 25)
 

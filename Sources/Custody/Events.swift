@@ -23,7 +23,7 @@ public enum DomainEvent: Sendable {
     /// A tenant tries its endpoint; a resource of its own, so that it waits for nothing.
     case webhookTest(EventID)
 
-    /// All that `type` may be. What the tenant's other endpoints are told of is called by their face.
+    /// All that `type` may be. What other endpoints are told of is named by their face.
     public static let types = [
         "transaction.created", "transaction.status.updated", "wallet.created", "balance.updated",
         "vault.status.updated", "addressbook.entry.created", "addressbook.entry.activated",

@@ -302,7 +302,8 @@ public protocol CustodyStore {
     ) throws -> Page<CallbackView>
     /// What may be asked now, in the same manner as what may be sent.
     func dueCallbacks(at now: Timestamp, most: Int, ofTenantMost: Int) throws -> [DueDelivery]
-    /// What may be sent now, without callbacks: of each tenant what is due longest, tenants taking turns.
+    /// What may be sent now, without callbacks: of each tenant what is due longest, tenants taking
+    /// turns.
     func dueDeliveries(at now: Timestamp, most: Int, ofTenantMost: Int) throws -> [DueDelivery]
     /// nil if the event is not to be tried now.
     func delivery(_ event: EventID) throws -> Delivery?

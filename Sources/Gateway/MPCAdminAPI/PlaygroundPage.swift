@@ -42,8 +42,8 @@ enum PlaygroundPage {
             <style>\(style)</style>
             <main>
             <h1>Playground</h1>
-            <p>Signs GET requests to <code>/v2</code> with an API secret of Ed25519. The secret stays
-            in this page: it is not sent, and not stored. Take one of a test environment.</p>
+            <p>Signs GET requests to <code>/v2</code> with an API secret of Ed25519. The secret
+            stays in this page: it is not sent, and not stored. Take one of a test environment.</p>
             <p id="missing" hidden>This browser has no Ed25519 in its WebCrypto, or the page came
             over plain HTTP from another machine, where browsers offer none. Use a newer browser, or
             HTTPS.</p>
@@ -85,7 +85,8 @@ enum PlaygroundPage {
     private static let script = """
         'use strict';
         const at = id => document.getElementById(id);
-        const hex = bytes => Array.from(new Uint8Array(bytes), b => b.toString(16).padStart(2, '0')).join('');
+        const digits = byte => byte.toString(16).padStart(2, '0');
+        const hex = bytes => Array.from(new Uint8Array(bytes), digits).join('');
         const bytes = text => Uint8Array.from(text.match(/../g), pair => parseInt(pair, 16));
         const sha256 = data => crypto.subtle.digest('SHA-256', data);
         let pair = null;
@@ -134,9 +135,10 @@ enum PlaygroundPage {
           const text = await answer.text();
           let shown = text;
           try { shown = JSON.stringify(JSON.parse(text), null, 2); } catch { }
+          const line = name => name + ': ' + answer.headers.get(name) + '\\n';
           at('answer').textContent = answer.status + '\\n'
-            + ['BIZ-TIMESTAMP', 'BIZ-RESP-SIGNATURE'].map(name => name + ': ' + answer.headers.get(name)).join('\\n')
-            + '\\n\\n' + shown;
+            + line('BIZ-TIMESTAMP') + line('BIZ-RESP-SIGNATURE')
+            + '\\n' + shown;
         }
 
         at('secret').addEventListener('input', changed);
