@@ -107,6 +107,7 @@ struct AdminProblem: Error {
     private static func code(_ code: Refusal.Code) -> Code {
         switch code {
         case .invalid, .unknownNetwork, .frozen, .feeTooHigh, .vaultNotEmpty, .tooManyAddresses,
+            .tooManyVaults,
             .unsupportedThreshold, .unknownHolder, .holderOffline, .groupInUse, .tooLate,
             .keyInactive, .noWebhook, .idempotencyKeyReused:
             .badValue
