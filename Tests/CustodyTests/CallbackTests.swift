@@ -1,5 +1,6 @@
 import Algebra
 import Canonical
+import Chains
 import Custody
 import Identity
 import Intents
@@ -82,10 +83,11 @@ import Testing
         // Another process asked at the same time, and was told something else.
         try await held.take(delivery, 200, "deny")
         #expect(try await held.view().transaction.status == .pendingSignature)
+        let tenant = held.scene.tenant
         #expect(
             await refused {
                 try await held.test.custody.write {
-                    try $0.redeliver(delivery.event.id, of: held.scene.tenant)
+                    try $0.redeliver(delivery.event.id, of: tenant)
                 }
             } == .tooLate)
     }
@@ -102,7 +104,7 @@ import Testing
         try await held.take(delivery, 200, "ok")
         #expect(try await held.view().transaction.status == .failed)
         #expect(try await held.scene.requests().isEmpty)
-        #expect(try await held.test.sums().allSatisfy { $0.debits == $0.credits })
+        #expect(try await held.test.sums().allSatisfy { $0.owned == $0.owed })
     }
 
     @Test func `are refused when it never says either`() async throws {

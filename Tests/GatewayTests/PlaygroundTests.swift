@@ -1,6 +1,7 @@
 import Algebra
 import Canonical
 import Foundation
+import HTTPTypes
 import Testing
 
 @testable import Gateway
