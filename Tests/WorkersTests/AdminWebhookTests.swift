@@ -110,7 +110,7 @@ import Testing
                 #expect(came)
             }
             #expect(try await outbox.attempts(id).isEmpty)
-            try await sending(outbox.custody, DeliverySchedule(pauses: [])) {
+            try await sending(outbox.restarted(), DeliverySchedule(pauses: [])) {
                 try await outbox.expect(.delivered, id, of: subscription.tenant)
             }
             #expect(Set(receiver.got.map(\.body)).count == 1 && receiver.got.count == 2)

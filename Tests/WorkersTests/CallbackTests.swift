@@ -119,7 +119,7 @@ import Testing
                 #expect(came)
             }
             try await Self.expect(.waiting, of: transaction, outbox)
-            try await sending(outbox.custody, DeliverySchedule(pauses: [])) {
+            try await sending(outbox.restarted(), DeliverySchedule(pauses: [])) {
                 try await Self.expect(.approved, of: transaction, outbox)
             }
             #expect(receiver.got.count == 2)

@@ -33,6 +33,15 @@ struct Outbox: Sendable {
         return (id, try Self.secret(secret ?? ""))
     }
 
+    /// The platform's next process, with the same books.
+    func restarted() -> Bookkeeper {
+        let key = SealingKey(SecretBytes(copying: [UInt8](repeating: 5, count: 32)))
+        return Bookkeeper(
+            database: test.database, settings: custody.settings, vaultKey: PlatformVaultKey(key),
+            events: PlainEvents(),
+            clock: { Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) })
+    }
+
     static func secret(_ text: String) throws -> SecretBox<WebhookSecret> {
         guard let secret = WebhookSecret(base64: text) else {
             throw LedgerFault.impossible("secret")
