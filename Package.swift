@@ -132,8 +132,8 @@ let package = Package(
         .executableTarget(
             name: "quorumkeep-node",
             dependencies: [
-                "Algebra", "Canonical", "Holder", "HolderStorage", "Housekeeping", "Intents",
-                "KeyGroups", "RecoveryKit", arguments, logging, signals,
+                "Algebra", "Canonical", "Chains", "Holder", "HolderStorage", "Housekeeping",
+                "Intents", "KeyGroups", "RecoveryKit", arguments, logging, signals,
             ], exclude: ["README.md"], swiftSettings: settings),
         .executableTarget(
             name: "quorumkeep-recover",

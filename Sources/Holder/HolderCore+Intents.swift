@@ -53,6 +53,16 @@ extension HolderCore {
         }
     }
 
+    /// What this holder would answer to an intent at a time; nothing is stored or sent.
+    ///
+    /// - Parameter time: Unix seconds.
+    public func finding(on intent: Intent, at time: UInt64) throws -> Judge.Finding {
+        try store.commit {
+            now = max(time, try store.latestTime())
+            return judge.judge(intent, knowing: try knowledge(of: intent, intent.digest))
+        }
+    }
+
     /// Takes over what an approved announcement says. Said twice, an address is no younger; said
     /// after its removal, it counts anew.
     private func note(announcedBy intent: Intent) throws {

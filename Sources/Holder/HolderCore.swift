@@ -40,7 +40,7 @@ public final class HolderCore {
     private var clockStart: HolderTime?
     private var wasFrozen = false
     private var lastTestified: UInt64 = 0
-    private(set) var now: UInt64 = 0
+    var now: UInt64 = 0
 
     /// - Parameters:
     ///   - sealing: the key that shares are sealed under at rest, kept apart from the store.

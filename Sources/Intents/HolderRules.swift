@@ -18,6 +18,8 @@ public struct HolderRules: Equatable, Sendable {
     /// How long ago an address must have been announced here, by this holder's own clock, before a
     /// transfer to it is signed, in seconds.
     public let addressCooling: UInt64
+    /// What may be done with keys.
+    public let keys: KeyRules
     /// Tagged hash of the rules file's bytes, which every verdict carries.
     public let digest: Digest
 
@@ -39,7 +41,7 @@ public struct HolderRules: Equatable, Sendable {
     public init(
         environment: CustodyEnvironment, chains: Set<ChainID>, assets: [AssetID: Limits],
         policy: Digest? = nil, freshSetups: Bool = false, addressCooling: UInt64 = 0,
-        digest: Digest
+        keys: KeyRules = KeyRules(), digest: Digest
     ) {
         self.environment = environment
         self.chains = chains
@@ -47,6 +49,7 @@ public struct HolderRules: Equatable, Sendable {
         self.policy = policy
         self.freshSetups = freshSetups
         self.addressCooling = addressCooling
+        self.keys = keys
         self.digest = digest
     }
 }
@@ -65,6 +68,10 @@ public struct HolderRulesFile: Codable, Sendable {
     public let policyHash: String?
     public let freshSetups: Bool?
     public let addressCoolingSeconds: Int?
+    public let keyGeneration: KeyRuleFile?
+    public let resharing: KeyRuleFile?
+    public let signing: KeyRuleFile?
+    public let checkUp: KeyRuleFile?
 
     public struct Limits: Codable, Sendable {
         public let mostPerTransaction: String
@@ -89,13 +96,19 @@ public struct HolderRulesFile: Codable, Sendable {
         policyHash = nil
         freshSetups = nil
         self.addressCoolingSeconds = addressCoolingSeconds
+        keyGeneration = nil
+        resharing = nil
+        signing = nil
+        checkUp = nil
     }
 
     /// The keys that a file, and an asset's limits in it, may have.
     public static let keys: Set = [
         "version", "environment", "chains", "assets", "policyHash", "freshSetups",
-        "addressCoolingSeconds",
+        "addressCoolingSeconds", "keyGeneration", "resharing", "signing", "checkUp",
     ]
+    /// Those of them that are rules about keys.
+    public static let keyRules = ["keyGeneration", "resharing", "signing", "checkUp"]
     public static let limitKeys: Set = ["mostPerTransaction", "mostPerDay", "mostFee"]
 
     /// A value of the file that cannot be, with where it stands and what was expected.
@@ -147,7 +160,19 @@ public struct HolderRulesFile: Codable, Sendable {
         return HolderRules(
             environment: environment, chains: chains, assets: assets,
             policy: policy ?? nil, freshSetups: freshSetups ?? false,
-            addressCooling: UInt64(cooling),
+            addressCooling: UInt64(cooling), keys: try keyRules(),
             digest: TaggedHash.digest("quorumkeep/rules/v1", bytes))
+    }
+    private func keyRules() throws(Invalid) -> KeyRules {
+        var generation: [KeyRules.AllowedGroup]?
+        var reshared: [KeyRules.AllowedGroup]?
+        if let keyGeneration {
+            generation = try keyGeneration.groups("keyGeneration", namesKeys: false)
+        }
+        if let resharing { reshared = try resharing.groups("resharing", namesKeys: true) }
+        return KeyRules(
+            generation: generation, resharing: reshared,
+            rejectsSigning: try signing?.rejects("signing") ?? false,
+            rejectsCheckUps: try checkUp?.rejects("checkUp") ?? false)
     }
 }

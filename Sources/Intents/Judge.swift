@@ -120,6 +120,7 @@ public struct Judge: Sendable {
     public func judge(_ intent: Intent, knowing: HolderKnowledge) -> Finding {
         do throws(Stop) {
             try checkFrame(intent, knowing)
+            try checkKeyRules(intent.purpose)
             switch intent.purpose {
             case .transfer(let order):
                 return try settle(try approve(order, intent, knowing), knowing)

@@ -20,7 +20,7 @@ struct NodeCommand: AsyncParsableCommand {
             """,
         subcommands: [
             Init.self, Start.self, Info.self, Pending.self, Confirm.self, Thaw.self,
-            ExportShare.self, Callback.self,
+            ExportShare.self, Rules.self, Callback.self,
         ])
 }
 

@@ -156,6 +156,15 @@ extension HolderRulesFile {
                 throw Invalid("rules.json: 'assets.\(asset).\(unknown)' is not known")
             }
         }
+        for name in keyRules {
+            guard let rule = file[name] as? [String: Any] else { continue }
+            let allowed = rule["allow"] as? [[String: Any]] ?? []
+            let unknown = Set(rule.keys).subtracting(KeyRuleFile.keys)
+                .union(Set(allowed.flatMap(\.keys)).subtracting(KeyRuleFile.allowedKeys))
+            if let unknown = unknown.min() {
+                throw Invalid("rules.json: '\(name)…\(unknown)' is not known")
+            }
+        }
     }
 
     /// Reads a rules file, or says what is wrong with it and where.

@@ -2,6 +2,7 @@ import Canonical
 import CustodyClient
 import Foundation
 import Gateway
+import TestKit
 import Testing
 
 @testable import quorumkeep

@@ -84,8 +84,8 @@ enum Rooms {
             outside: ["AsyncHTTPClient", "Foundation", "NIOCore", "NIOHTTP1"]),
         "quorumkeep-node": Room(
             [
-                "Algebra", "Canonical", "Holder", "HolderStorage", "Housekeeping", "Intents",
-                "KeyGroups", "RecoveryKit",
+                "Algebra", "Canonical", "Chains", "Holder", "HolderStorage", "Housekeeping",
+                "Intents", "KeyGroups", "RecoveryKit",
             ],
             outside: ["ArgumentParser", "Foundation", "Logging", "Synchronization", "UnixSignals"]),
         // Offline: nothing that reaches a network or a store.
