@@ -7,7 +7,8 @@ import Testing
 
 @testable import quorumkeep
 
-/// A callback server that somebody else wrote, from docs/protocols/callback.md: Tests/CallbackServer.
+/// A callback server that somebody else wrote, from docs/protocols/callback.md alone:
+/// Tests/CallbackServer.
 final class ForeignCallbackServer {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
@@ -53,10 +54,11 @@ final class ForeignCallbackServer {
         }
     }
 
-    func stop() {
-        process?.terminate()
-        process?.waitUntilExit()
-        process = nil
+    func stop() async throws {
+        guard let process else { return }
+        process.terminate()
+        try await until("the callback server ends", seconds: 10) { !process.isRunning }
+        self.process = nil
     }
 
     /// What it was asked, oldest first.
@@ -126,7 +128,7 @@ final class ForeignCallbackServer {
         #expect(try server.asked().last?["why"]?.text == "too much")
 
         for how in ["redirect", "huge", "slow", ""] {
-            server.stop()
+            try await server.stop()
             let before = try server.asked().count
             if how != "" {
                 try await server.start(
