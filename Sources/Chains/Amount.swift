@@ -54,12 +54,16 @@ extension Amount {
 
     /// The amount in whole coins, without needless zeros: `1.5`.
     public func text(decimals: Int) -> String {
-        let digits = String(baseUnits)
-        let padded = String(repeating: "0", count: max(0, decimals + 1 - digits.count)) + digits
-        let whole = padded.dropLast(decimals)
-        var fraction = padded.suffix(decimals)
-        while fraction.last == "0" { fraction.removeLast() }
-        return fraction.isEmpty ? String(whole) : "\(whole).\(fraction)"
+        let digits = Array(String(baseUnits).utf8)
+        let zero = UInt8(ascii: "0")
+        let padded = [UInt8](repeating: zero, count: max(0, decimals + 1 - digits.count)) + digits
+        var text = padded.dropLast(decimals)
+        let fraction = padded.suffix(decimals)
+        if let last = fraction.lastIndex(where: { $0 != zero }) {
+            text.append(UInt8(ascii: "."))
+            text += fraction[...last]
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// Why a text is no amount of whole coins.

@@ -14,20 +14,27 @@ extension Books {
         for ceremony in try store.openCeremonies() {
             if let request = try makeCeremonyIntent(ceremony, signer) { made.append(request) }
         }
-        var busy = Set(
-            try store.signingRequests(in: [.open, .closing]).filter { !Self.isAskedAgain($0) }
-                .compactMap(\.source))
+        let round = SourceRound()
+        for request in try store.signingRequests(in: [.open, .closing])
+        where !Self.isAskedAgain(request) {
+            guard let source = request.source, let id = request.transaction else { continue }
+            let intent = try Intent(request.bytes)
+            guard case .transfer(let order) = intent.purpose else { continue }
+            let keyVault = try keyVault(of: intent.vault, intent.tenant)
+            round.keep(
+                source, in: .init(keyVault: keyVault, chain: order.chain), for: id,
+                isSigning: true)
+        }
         for kind in [Transaction.Kind.withdrawal, .consolidation] {
             for transaction in try store.transactions(in: .pendingSignature, kind: kind) {
-                if let request = try makeIntentAgain(transaction, &busy, signer) {
+                if let request = try makeIntentAgain(transaction, round, signer) {
                     made.append(request)
                 }
             }
         }
         let submitted = try store.transactions(in: .submitted, kind: .withdrawal)
-        // What is gathered on an address is for the withdrawal that it is gathered for.
-        busy.formUnion(submitted.compactMap(\.sourceAddress))
-        for transaction in submitted { made += try makeIntents(transaction, &busy, signer) }
+            .map { try keepTarget($0, round) }
+        for transaction in submitted { made += try makeIntents(transaction, round, signer) }
         return made
     }
 
@@ -97,35 +104,61 @@ extension Books {
     /// The intent of a withdrawal that has none yet, or those of the transfers that gather its
     /// funds first.
     private func makeIntents(
-        _ submitted: Transaction, _ busy: inout Set<String>, _ signer: any IntentSigner
+        _ submitted: Transaction, _ round: SourceRound, _ signer: any IntentSigner
     ) throws -> [SigningRequest] {
         var transaction = submitted
         let asset = try asset(transaction.asset)
         if try waitsForConsolidation(&transaction) { return [] }
-        guard try store.vault(transaction.vault, of: transaction.tenant)?.status == .active else {
+        guard try isVaultActive(of: transaction) else {
             try wait(&transaction, .vault, who: [])
             return []
         }
         let group = try signingGroup(
             of: keyVault(of: transaction.vault, transaction.tenant))
         guard try isKnown(transaction, toEnoughOf: group.group) else { return [] }
-        let others = busy.subtracting(transaction.sourceAddress.map { [$0] } ?? [])
-        let (source, isFunded) = try source(for: transaction, asset, others)
-        guard let source else {
-            if isFunded {
-                try wait(&transaction, .sourceAddress, who: [])
-                return []
-            }
-            let parts = try consolidate(&transaction, asset, apartFrom: others)
-            busy.formUnion(
-                parts.flatMap { [$0.sourceAddress, $0.destinationAddress] }.compactMap(\.self))
-            return try parts.map { part in
+        let pool = try pool(of: transaction, asset)
+        if round.isKnownToLack(
+            transaction.amount, fee: transaction.feeLimit, of: asset.asset, in: pool)
+        {
+            try letGo(&transaction)
+            try wait(&transaction, .funds, who: [])
+            return []
+        }
+        switch try source(for: transaction, asset, round) {
+        case .kept(let keeper):
+            try waitForSource(&transaction, keptFor: [keeper])
+            return []
+        case .address(let source):
+            round.keep(source.text, in: pool, for: transaction.id, isSigning: true)
+            return [try begin(&transaction, asset, from: source.text, signer)]
+        case nil:
+            return try consolidate(&transaction, asset, round).map { part in
                 var part = part
                 return try begin(&part, asset, from: part.sourceAddress ?? "", signer)
             }
         }
-        busy.insert(source.text)
-        return [try begin(&transaction, asset, from: source.text, signer)]
+    }
+
+    private func isVaultActive(of transaction: Transaction) throws -> Bool {
+        try store.vault(transaction.vault, of: transaction.tenant)?.status == .active
+    }
+
+    /// What is gathered on an address is for the withdrawal that it is gathered for; but where that
+    /// cannot go, since its vault is frozen, others may have it once all has come in.
+    private func keepTarget(
+        _ submitted: Transaction, _ round: SourceRound
+    ) throws -> Transaction {
+        var transaction = submitted
+        guard let target = transaction.sourceAddress else { return transaction }
+        let asset = try asset(transaction.asset)
+        if try !isVaultActive(of: transaction), try !waitsForConsolidation(&transaction) {
+            try letGo(&transaction)
+        } else {
+            round.keep(
+                target, in: try pool(of: transaction, asset), for: transaction.id,
+                isSigning: false)
+        }
+        return transaction
     }
 
     /// Fixes source and nonce, and makes the first intent.
@@ -152,7 +185,7 @@ extension Books {
     /// whose group was given new shares: with the same source and nonce, so that at most one of
     /// them can be mined.
     private func makeIntentAgain(
-        _ transaction: Transaction, _ busy: inout Set<String>, _ signer: any IntentSigner
+        _ transaction: Transaction, _ round: SourceRound, _ signer: any IntentSigner
     ) throws -> SigningRequest? {
         let requests = try store.signingRequests(of: transaction.id)
         // An earlier one that cannot be closed keeps the withdrawal from ending in any other way.
@@ -160,9 +193,11 @@ extension Books {
         guard let last = requests.max(by: { $0.attempt < $1.attempt }),
             Self.isAskedAgain(last)
                 || (isStuck && last.state == .closed && last.closingBecause?.code == .expired),
-            let source = last.source, let nonce = last.nonce,
-            !busy.contains(source)
+            let source = last.source, let nonce = last.nonce
         else { return nil }
+        let asset = try asset(transaction.asset)
+        let pool = try pool(of: transaction, asset)
+        guard round.keeper(of: source, in: pool, beside: transaction.id) == nil else { return nil }
         guard try transaction.kind == .consolidation || entry(of: transaction) != nil else {
             // Removed since: it ends where it stands.
             var removed = transaction
@@ -171,11 +206,10 @@ extension Books {
             }
             return nil
         }
-        let asset = try asset(transaction.asset)
         guard let address = try store.address(source, on: asset.asset.chain),
             address.nextNonce == nonce
         else { return nil }
-        busy.insert(source)
+        round.keep(source, in: pool, for: transaction.id, isSigning: true)
         let group = try signingGroup(
             of: keyVault(of: transaction.vault, transaction.tenant))
         return try request(
@@ -192,63 +226,6 @@ extension Books {
             true
         default: false
         }
-    }
-
-    /// How many addresses are looked at, beside those that are busy.
-    static let sourcesMost = 64
-
-    /// The address that a withdrawal leaves: one of the vault's first, then the fullest under the
-    /// same key, so that change does not scatter.
-    ///
-    /// - Returns: nil with true where those that hold enough are busy.
-    private func source(
-        for transaction: Transaction, _ asset: Asset, _ busy: Set<String>
-    ) throws -> (WalletAddress?, isFunded: Bool) {
-        guard
-            let need = SourceNeed(
-                asset.asset, amount: transaction.amount, fee: transaction.feeLimit)
-        else { throw LedgerFault.impossible("amount of \(transaction.id)") }
-        let keyVault = try keyVault(of: transaction.vault, transaction.tenant)
-        var isFunded = false
-        for vault in [transaction.vault, nil] {
-            let holding = try store.addresses(
-                under: keyVault, in: vault, holding: need,
-                most: Self.sourcesMost + busy.count)
-            for address in holding where try isSpendable(need, at: address) {
-                if !busy.contains(address.text) { return (address, true) }
-                isFunded = true
-            }
-        }
-        return (nil, isFunded)
-    }
-
-    private func isSpendable(_ need: SourceNeed, at address: WalletAddress) throws -> Bool {
-        let left = try left(of: need.asset, at: address)
-        return left.asset >= need.amount && left.coins >= need.fee
-    }
-
-    /// What the address holds of the asset and of its chain's coin, without what signed transfers
-    /// are about to take of it.
-    func left(
-        of asset: AssetID, at address: WalletAddress
-    ) throws -> (asset: Amount, coins: Amount) {
-        let coin = asset.feeAsset
-        var left: [AssetID: Amount] = [:]
-        for asset in [coin, asset] {
-            left[asset] = try store.funds(of: address.text, asset: asset)
-        }
-        for transfer in try store.broadcasting(from: address.text, on: address.chain) {
-            guard let signed = SignedEVMTransaction(raw: transfer.raw),
-                let most = signed.transaction.fee.most?.adding(signed.transaction.value)
-            else { throw LedgerFault.impossible("transfer \(transfer.hash)") }
-            left[coin] = left[coin]?.subtracting(most) ?? .zero
-            if case .tokens(let moved, let contract) = signed.transaction.payment,
-                contract == asset.contract
-            {
-                left[asset] = left[asset]?.subtracting(moved.amount) ?? .zero
-            }
-        }
-        return (left[asset] ?? .zero, left[coin] ?? .zero)
     }
 
     private func order(
@@ -312,10 +289,12 @@ extension Books {
         let usual =
             switch cause {
             case .sourceAddress:
-                "It follows the withdrawal that is being signed for the same source address."
+                "These withdrawals are being signed for the addresses that it could leave, or "
+                    + "have their funds gathered there; it follows them."
             case .funds:
-                "The tenant's addresses do not hold enough, with the fees that are reserved, until "
-                    + "other withdrawals are final or funds come in."
+                "No \(Self.consolidationsMost + 1) of the tenant's addresses hold enough together, "
+                    + "beside the fees and what is leaving them already. It goes on when other "
+                    + "withdrawals end or funds come in."
             case .consolidation:
                 "These transfers gather its funds on one address first; it goes on when they are "
                     + "final."

@@ -8,7 +8,8 @@ extension Books {
     private static let broadcastPause: Int64 = 2
     private static let broadcastPauseMost: Int64 = 60
 
-    /// Puts off the next broadcast, with what the node said if it refused.
+    /// Puts off the next broadcast, with what the node said if it refused, and what the source
+    /// address lacks.
     public func broadcasted(_ hash: Digest, on chain: ChainID, refusal: String?) throws {
         guard var transfer = try store.outgoing(hash, on: chain), transfer.state == .broadcasting
         else { return }
@@ -17,10 +18,16 @@ extension Books {
             Self.broadcastPauseMost, Self.broadcastPause << Int64(min(transfer.broadcasts, 5)))
         transfer.nextBroadcast = now.adding(seconds: refusal == nil ? pause : Self.broadcastPause)
         try store.update(transfer)
-        if let refusal, var transaction = try store.transaction(transfer.transaction),
+        guard var transaction = try store.transaction(transfer.transaction),
             transaction.status == .broadcasting
-        {
-            try wait(&transaction, .chain, who: [refusal])
+        else { return }
+        let lack = try lack(of: transaction, nonce: transfer.nonce)
+        if refusal != nil || lack != nil {
+            try wait(&transaction, .chain, who: refusal.map { [$0] } ?? [], next: lack)
+        } else if transaction.waiting?.cause == .chain {
+            transaction.waiting = nil
+            transaction.updatedAt = now
+            try store.update(transaction)
         }
     }
 

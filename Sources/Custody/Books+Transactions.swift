@@ -161,8 +161,25 @@ extension Books {
         return try store.transactions(of: tenant, matching: filter, page).map { try view($0) }
     }
 
-    /// The transaction with its timeline, its refusals and how deep its block lies.
+    /// The transaction as the asker may see it: of the transfers that gather its funds, not where
+    /// other vaults have how much.
     public func view(_ transaction: Transaction) throws -> TransactionView {
+        var view = try wholeView(transaction)
+        guard let allowed = actor.vaults else { return view }
+        let chain = settings.asset(transaction.asset)?.asset.chain
+        for transfer in view.consolidations {
+            guard let chain, let text = transfer.sourceAddress,
+                let source = try store.address(text, on: chain), allowed.contains(source.vault)
+            else {
+                view.hidden.insert(transfer.id)
+                continue
+            }
+        }
+        return view
+    }
+
+    /// The transaction with its timeline, its refusals and how deep its block lies.
+    private func wholeView(_ transaction: Transaction) throws -> TransactionView {
         let asset = settings.asset(transaction.asset)
         var confirmations: UInt64 = 0
         if let block = transaction.blockNumber, let chain = asset?.asset.chain,
@@ -262,7 +279,8 @@ extension Books {
         try store.update(transaction)
         try store.append(TimelineEntry(status: status, at: now), to: transaction.id)
         if transaction.kind != .consolidation {
-            try record(.transactionStatusUpdated(try view(transaction)), of: transaction.tenant)
+            try record(
+                .transactionStatusUpdated(try wholeView(transaction)), of: transaction.tenant)
         }
     }
 }

@@ -82,10 +82,15 @@ extension Books {
         _ id: VaultID, under keyVault: KeyVault, externalID: String, name: String,
         metadata: [String: String], content: Digest
     ) throws -> Vault {
+        let index = try store.nextVaultIndex(under: keyVault.id)
+        guard index < AccountPath.vaultsMost else {
+            throw Refusal(
+                .tooManyVaults, "There are \(index) vaults, the most that a key vault can have.")
+        }
         let vault = Vault(
-            id: id, tenant: keyVault.tenant, keyVault: keyVault.id,
-            index: try store.nextVaultIndex(under: keyVault.id), externalID: externalID,
-            name: name, metadata: metadata, content: content, createdAt: now)
+            id: id, tenant: keyVault.tenant, keyVault: keyVault.id, index: index,
+            externalID: externalID, name: name, metadata: metadata, content: content, createdAt: now
+        )
         try admit(vault.id)
         try store.insert(vault)
         return vault
@@ -273,10 +278,10 @@ extension Books {
     }
 
     public func balance(of wallet: Wallet) throws -> Balance {
-        Balance(
-            available: try store.balance(of: wallet.account(.available)),
-            pending: try store.balance(of: wallet.account(.pending)),
-            reserved: try store.balance(of: wallet.account(.reserved)))
+        let balances = try store.balances(of: wallet)
+        return Balance(
+            available: balances[.available] ?? .zero, pending: balances[.pending] ?? .zero,
+            reserved: balances[.reserved] ?? .zero)
     }
 
     /// Records that a wallet's balance has changed.

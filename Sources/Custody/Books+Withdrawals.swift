@@ -68,7 +68,8 @@ extension Books {
         let transaction = Transaction(
             id: newID(), tenant: tenant, kind: .withdrawal, status: .submitted,
             vault: source.vault, wallet: source.id, asset: asset.id, amount: amount,
-            feeLimit: feeLimit, consolidationsLeft: consolidations, feeLevel: draft.feeLevel,
+            feeLimit: feeLimit, maxFee: try maxFee(draft, asset),
+            consolidationsLeft: consolidations, feeLevel: draft.feeLevel,
             destinationAddress: destination, note: draft.note, externalID: draft.externalID,
             createdAt: now, updatedAt: now)
         try store.insert(transaction)
@@ -164,12 +165,11 @@ extension Books {
     ) throws -> Amount {
         let (gas, coin) = (asset.gasLimit, try feeAsset(of: asset))
         var limit = try feeLimit(draft.feeLevel, asset)
-        if let text = draft.maxFee {
+        if let most = try maxFee(draft, asset) {
             let prices = try prices(asset.asset.chain)
             guard
                 let least = Amount(UInt128(gas) * UInt128(prices.least) * UInt128(transfers))
             else { throw LedgerFault.impossible("fees of \(asset.asset.chain.text)") }
-            let most = try amount(text, of: coin, field: "maxFee")
             guard most >= least else {
                 throw Refusal(
                     .feeTooHigh, field: "maxFee",
@@ -183,6 +183,11 @@ extension Books {
             limit = Amount(price * UInt128(gas)) ?? limit
         }
         return limit
+    }
+
+    private func maxFee(_ draft: WithdrawalDraft, _ asset: Asset) throws -> Amount? {
+        let coin = try feeAsset(of: asset)
+        return try draft.maxFee.map { try amount($0, of: coin, field: "maxFee") }
     }
 
     private func feeLimit(_ level: FeeLevel, _ asset: Asset) throws -> Amount {

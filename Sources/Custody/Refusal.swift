@@ -34,6 +34,7 @@ public struct Refusal: Error, Equatable, Sendable {
         case vaultNotEmpty = "vault_not_empty"
         case needsConsolidation = "needs_consolidation"
         case tooManyAddresses = "too_many_addresses"
+        case tooManyVaults = "too_many_vaults"
         case notInAddressBook = "not_in_address_book"
         case vaultNotAllowed = "vault_not_allowed"
         case exceedsOwnRights = "exceeds_own_rights"

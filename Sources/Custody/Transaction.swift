@@ -49,6 +49,8 @@ public struct Transaction: Equatable, Sendable {
     public let amount: Amount
     /// What is reserved for the fee at most.
     public let feeLimit: Amount
+    /// What its caller lets all fees together be: its own, and those of what gathers its funds.
+    public let maxFee: Amount?
     /// The withdrawal that a consolidation is for.
     public let parent: TransactionID?
     /// How many consolidations, at as much as its own fee each, are reserved for and not made yet.
@@ -73,8 +75,8 @@ public struct Transaction: Equatable, Sendable {
     public init(
         id: TransactionID, tenant: TenantID, kind: Kind, status: Status, vault: VaultID,
         wallet: WalletID, destinationWallet: WalletID? = nil, asset: String, amount: Amount,
-        feeLimit: Amount = .zero, parent: TransactionID? = nil, consolidationsLeft: Int = 0,
-        feeLevel: FeeLevel? = nil, fee: Amount? = nil,
+        feeLimit: Amount = .zero, maxFee: Amount? = nil, parent: TransactionID? = nil,
+        consolidationsLeft: Int = 0, feeLevel: FeeLevel? = nil, fee: Amount? = nil,
         sourceAddress: String? = nil,
         destinationAddress: String? = nil, hash: Digest? = nil, blockNumber: UInt64? = nil,
         waiting: Waiting? = nil, failure: Failure? = nil,
@@ -91,6 +93,7 @@ public struct Transaction: Equatable, Sendable {
         self.asset = asset
         self.amount = amount
         self.feeLimit = feeLimit
+        self.maxFee = maxFee
         self.parent = parent
         self.consolidationsLeft = consolidationsLeft
         self.feeLevel = feeLevel
@@ -216,6 +219,9 @@ public struct TransactionView: Equatable, Sendable {
     public let feeAsset: Asset?
     /// The transfers that gather what a withdrawal needs, oldest first.
     public let consolidations: [Transaction]
+    /// Those of them that leave an address of a vault which the asker may not see: source, amount
+    /// and hash are not shown.
+    public var hidden: Set<TransactionID> = []
 }
 
 extension TransactionView {

@@ -43,8 +43,11 @@ struct Authenticator: Sendable {
         decoy = SecretBox(APISecret(isLive: false, random: &random))
     }
 
-    /// The request's whole body.
+    /// The request's whole body. One that says neither its length nor that it comes in chunks has
+    /// none (RFC 9112, section 6.3).
     func body(of request: Request) async throws -> [UInt8] {
+        let headers = request.headers
+        if headers[.contentLength] == nil, headers[.transferEncoding] == nil { return [] }
         do {
             let buffer = try await request.body.collect(upTo: GatewayContext.bodyBytesMost)
             return Array(buffer.readableBytesView)
@@ -104,11 +107,12 @@ struct Authenticator: Sendable {
             throw Problem(.unauthorized, "malformed_credentials", "\(name) stands twice.")
         }
         let target = request.head.path ?? "/"
-        let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        let mark = target.utf8.firstIndex(of: UInt8(ascii: "?"))
         do throws(SignedRequest.Malformed) {
             let signed = try SignedRequest(
-                method: request.method.rawValue, path: String(parts[0]),
-                query: parts.count == 2 ? String(parts[1]) : nil, timestamp: timestamp,
+                method: request.method.rawValue, path: String(target[..<(mark ?? target.endIndex)]),
+                query: mark.map { String(target[target.index(after: $0)...]) },
+                timestamp: timestamp,
                 nonce: headers[.nonce], signature: signature)
             return (signed, key)
         } catch {

@@ -42,7 +42,7 @@ struct Problem: Error {
             .sameWallet, .differentAssets, .differentKeyVaults, .frozen, .feeTooHigh,
             .insufficientGas,
             .needsConsolidation, .vaultNotEmpty, .tooManyAddresses, .unsupportedThreshold,
-            .unknownHolder, .duplicateHolder:
+            .unknownHolder, .duplicateHolder, .tooManyVaults:
             .badRequest
         case .notInAddressBook, .vaultNotAllowed, .exceedsOwnRights: .forbidden
         case .notFound: .notFound

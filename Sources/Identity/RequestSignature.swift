@@ -36,8 +36,8 @@ public struct SignedRequest: Sendable {
             let isPlain = nonce.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }
             guard isPlain, (1...Self.nonceMost).contains(nonce.utf8.count) else { throw .nonce }
         }
-        guard signature.utf8.count == 64, signature == signature.lowercased(),
-            let bytes = Hex.decode(signature)
+        guard signature.utf8.count == 64, let bytes = Hex.decode(signature),
+            Hex.encode(bytes) == signature
         else { throw .signature }
         self.method = method
         self.path = path

@@ -28,17 +28,20 @@ extension EntityID {
 
     /// The name that `text` spells in the form 8-4-4-4-12, in lower case.
     public init?(text: String) {
-        let groups = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard text == text.lowercased(), groups.map(\.utf8.count) == [8, 4, 4, 4, 12] else {
-            return nil
-        }
-        self.init(hex: groups.joined())
+        guard text.utf8.count == 36 else { return nil }
+        let hex = text.utf8.filter { $0 != UInt8(ascii: "-") }
+        self.init(hex: String(decoding: hex, as: UTF8.self))
+        guard self.text == text else { return nil }
     }
 
     public var text: String {
-        let hex = Array(hex)
-        let groups = [0..<8, 8..<12, 12..<16, 16..<20, 20..<32].map { String(hex[$0]) }
-        return groups.joined(separator: "-")
+        var text: [UInt8] = []
+        text.reserveCapacity(36)
+        for (at, digit) in hex.utf8.enumerated() {
+            if [8, 12, 16, 20].contains(at) { text.append(UInt8(ascii: "-")) }
+            text.append(digit)
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 
     public var description: String { text }

@@ -173,6 +173,8 @@ extension TransferOrder {
 public struct AccountPath: Hashable, Sendable {
     /// How many addresses there are under one vault and coin: numbers 0 to 999.
     public static let numbersMost: UInt32 = 1000
+    /// How many vaults there are under one key: indices 0 to 999,999.
+    public static let vaultsMost: UInt32 = 1_000_000
 
     public let coin: UInt32
     public let vaultIndex: UInt32

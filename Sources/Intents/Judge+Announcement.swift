@@ -29,7 +29,8 @@ extension Judge {
     func checkOwn(_ order: TransferOrder, _ key: SharedKey<ECDSA>) throws(Stop) {
         guard let path = order.output.ownPath else { return }
         guard path.coin == order.chain.coinType, path.number < AccountPath.numbersMost,
-            path != order.sourcePath, let derived = DerivedKey(path.derivation, of: key),
+            path.vaultIndex < AccountPath.vaultsMost, path != order.sourcePath,
+            let derived = DerivedKey(path.derivation, of: key),
             EVMAddress(derived.publicKey).text == order.output.address
         else {
             throw refuse(

@@ -73,6 +73,15 @@ struct SQLStore: CustodyStore {
         try db.cachedStatement(sql: sql).execute(arguments: arguments)
     }
 
+    /// What the first row says, read where SQLite has it: to copy it takes as long as to fetch it.
+    func one<Value>(
+        _ sql: String, _ arguments: StatementArguments, _ read: (Row) throws -> Value
+    ) throws -> Value? {
+        let cursor = try Row.fetchCursor(db.cachedStatement(sql: sql), arguments: arguments)
+        // The row is gone with the cursor.
+        return try withExtendedLifetime(cursor) { try cursor.next().map(read) }
+    }
+
     func row(_ sql: String, _ arguments: StatementArguments = []) throws -> Row? {
         try Row.fetchOne(db.cachedStatement(sql: sql), arguments: arguments)
     }

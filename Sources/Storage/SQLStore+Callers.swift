@@ -34,7 +34,7 @@ extension SQLStore {
     }
 
     func apiKey(_ id: APIKeyID) throws -> APIKey? {
-        try row("SELECT * FROM api_keys WHERE id = ?", [id.text]).map(Self.apiKey)
+        try one("SELECT * FROM api_keys WHERE id = ?", [id.text], Self.apiKey)
     }
 
     func apiKeys(of tenant: TenantID, _ request: PageRequest) throws -> Page<APIKey> {
@@ -49,9 +49,8 @@ extension SQLStore {
 
     private static func apiKey(_ row: Row) throws -> APIKey {
         guard let id = APIKeyID(text: row["id"]) else { throw row.corrupt("id") }
-        let scopes = (row["scopes"] as String).split(separator: " ").compactMap {
-            Scope(rawValue: String($0))
-        }
+        let scopes = (row["scopes"] as String).utf8.split(separator: UInt8(ascii: " "))
+            .compactMap { Scope(rawValue: String(Substring($0))) }
         let ranges = try (row["cidrs"] as String?)?.split(separator: " ").map { text in
             guard let range = try? AddressRange(String(text)) else { throw row.corrupt("cidrs") }
             return range

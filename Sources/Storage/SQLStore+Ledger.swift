@@ -26,7 +26,7 @@ extension SQLStore {
 
     /// The account's row, made when it is first needed.
     private func id(of account: LedgerAccount) throws -> Int64 {
-        if let row = try found(account) { return row["id"] }
+        if let id = try found(account, { $0["id"] as Int64 }) { return id }
         try run(
             """
             INSERT INTO ledger_accounts (tenant, asset, wallet, role, debit_normal)
@@ -39,8 +39,10 @@ extension SQLStore {
         return db.lastInsertedRowID
     }
 
-    private func found(_ account: LedgerAccount) throws -> Row? {
-        try row(
+    private func found<Value>(
+        _ account: LedgerAccount, _ read: (Row) throws -> Value
+    ) throws -> Value? {
+        try one(
             """
             SELECT * FROM ledger_accounts
             WHERE tenant = ? AND asset = ? AND wallet = ? AND role = ?
@@ -48,12 +50,23 @@ extension SQLStore {
             [
                 account.tenant.data, account.asset, account.wallet?.data ?? Data(),
                 account.role.rawValue,
-            ])
+            ], read)
     }
 
     func balance(of account: LedgerAccount) throws -> Amount {
-        guard let row = try found(account) else { return .zero }
-        return try Self.balance(row)
+        try found(account, Self.balance) ?? .zero
+    }
+
+    func balances(of wallet: Wallet) throws -> [LedgerAccount.Role: Amount] {
+        let cursor = try Row.fetchCursor(
+            db.cachedStatement(
+                sql: "SELECT * FROM ledger_accounts WHERE tenant = ? AND asset = ? AND wallet = ?"),
+            arguments: [wallet.tenant.data, wallet.asset, wallet.id.data])
+        var balances: [LedgerAccount.Role: Amount] = [:]
+        while let row = try cursor.next() {
+            balances[try row.text("role")] = try Self.balance(row)
+        }
+        return balances
     }
 
     static func balance(_ row: Row) throws -> Amount {

@@ -8,16 +8,17 @@ import Intents
 extension SQLStore {
     func insert(_ transaction: Transaction) throws {
         let (amount, limit) = (transaction.amount.columns, transaction.feeLimit.columns)
-        let fee = transaction.fee?.columns
+        let (fee, maxFee) = (transaction.fee?.columns, transaction.maxFee?.columns)
         try run(
             """
             INSERT INTO transactions
                 (id, tenant, kind, status, vault, wallet, destination_wallet, asset, high, low,
                  fee_limit_high, fee_limit_low, fee_level, fee_high, fee_low, source_address,
                  destination_address, hash, block_number, waiting, failure_code, failure_message,
-                 note, external_id, created_at, updated_at, parent, consolidations_left)
+                 note, external_id, created_at, updated_at, parent, consolidations_left,
+                 max_fee_high, max_fee_low)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-                ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 transaction.id.data, transaction.tenant.data, transaction.kind.rawValue,
@@ -29,7 +30,7 @@ extension SQLStore {
                 transaction.failure?.code.rawValue, transaction.failure?.message,
                 transaction.note, transaction.externalID, transaction.createdAt.milliseconds,
                 transaction.updatedAt.milliseconds, transaction.parent?.data,
-                transaction.consolidationsLeft,
+                transaction.consolidationsLeft, maxFee?.high, maxFee?.low,
             ])
     }
 
@@ -96,6 +97,8 @@ extension SQLStore {
             destinationWallet: try row.optional("destination_wallet"), asset: row["asset"],
             amount: try row.amount("high", "low"),
             feeLimit: try row.amount("fee_limit_high", "fee_limit_low"),
+            maxFee: row["max_fee_high"] as Int64? == nil
+                ? nil : try row.amount("max_fee_high", "max_fee_low"),
             parent: try row.optional("parent"), consolidationsLeft: row["consolidations_left"],
             feeLevel: level, fee: fee,
             sourceAddress: row["source_address"], destinationAddress: row["destination_address"],
@@ -105,12 +108,13 @@ extension SQLStore {
     }
 
     func transaction(_ id: TransactionID) throws -> Transaction? {
-        try row("SELECT * FROM transactions WHERE id = ?", [id.data]).map(Self.transaction)
+        try one("SELECT * FROM transactions WHERE id = ?", [id.data], Self.transaction)
     }
 
     func transaction(_ id: TransactionID, of tenant: TenantID) throws -> Transaction? {
-        try row("SELECT * FROM transactions WHERE id = ? AND tenant = ?", [id.data, tenant.data])
-            .map(Self.transaction)
+        try one(
+            "SELECT * FROM transactions WHERE id = ? AND tenant = ?", [id.data, tenant.data],
+            Self.transaction)
     }
 
     func transaction(

@@ -51,8 +51,8 @@ extension SQLStore {
     }
 
     func vault(_ id: VaultID, of tenant: TenantID) throws -> Vault? {
-        try row("SELECT * FROM vaults WHERE id = ? AND tenant = ?", [id.data, tenant.data])
-            .map(Self.vault)
+        try one(
+            "SELECT * FROM vaults WHERE id = ? AND tenant = ?", [id.data, tenant.data], Self.vault)
     }
 
     func vault(externalID: String, of tenant: TenantID) throws -> Vault? {
@@ -132,12 +132,13 @@ extension SQLStore {
     }
 
     func wallet(_ id: WalletID) throws -> Wallet? {
-        try row("SELECT * FROM wallets WHERE id = ?", [id.data]).map(Self.wallet)
+        try one("SELECT * FROM wallets WHERE id = ?", [id.data], Self.wallet)
     }
 
     func wallet(_ id: WalletID, of tenant: TenantID) throws -> Wallet? {
-        try row("SELECT * FROM wallets WHERE id = ? AND tenant = ?", [id.data, tenant.data])
-            .map(Self.wallet)
+        try one(
+            "SELECT * FROM wallets WHERE id = ? AND tenant = ?", [id.data, tenant.data],
+            Self.wallet)
     }
 
     func wallet(in vault: VaultID, asset: String) throws -> Wallet? {

@@ -21,4 +21,15 @@ extension Schema {
         ALTER TABLE transactions ADD COLUMN consolidations_left INTEGER NOT NULL DEFAULT 0;
         CREATE INDEX transactions_of_parent ON transactions (parent) WHERE parent IS NOT NULL;
         """
+
+    /// The most that all fees may be together: of what waits from before, what is reserved. And
+    /// what is signed and leaves an address, for who looks what that has left.
+    static let gathering = """
+        ALTER TABLE transactions ADD COLUMN max_fee_high INTEGER;
+        ALTER TABLE transactions ADD COLUMN max_fee_low INTEGER;
+        UPDATE transactions SET max_fee_high = fee_limit_high, max_fee_low = fee_limit_low
+            WHERE kind = 'Withdrawal' AND status = 'Submitted';
+        CREATE INDEX outgoing_broadcasting ON outgoing (chain, source)
+            WHERE state = 'broadcasting';
+        """
 }

@@ -25,6 +25,7 @@ enum Schema {
         migrator.registerMigration("key vaults") { try $0.execute(sql: keyVaults) }
         migrator.registerMigration("key shares") { try $0.execute(sql: keyShares) }
         migrator.registerMigration("audit changes") { try $0.execute(sql: auditChanges) }
+        migrator.registerMigration("gathering") { try $0.execute(sql: gathering) }
         return migrator
     }
 

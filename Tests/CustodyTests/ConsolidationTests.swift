@@ -186,7 +186,14 @@ import Testing
             try await scene.withdraw(scene.draft("0.0171"))
         }
         #expect(refusal?.code == .needsConsolidation)
-        let most = try await scene.withdraw(scene.draft("0.0169"))
+        let words = try #require(refusal).message.split(separator: " ")
+        let told = String(words[try #require(words.firstIndex(of: "most")) + 1])
+        let more = try #require(
+            try Amount(text: told, decimals: 18).adding(Amount(UInt32(1))))
+        await #expect(throws: Refusal.self, "a wei more") {
+            try await scene.withdraw(scene.draft(more.text(decimals: 18)))
+        }
+        let most = try await scene.withdraw(scene.draft(told))
         #expect(most.consolidationsLeft == 16)
         let requests = try await scene.requests()
         #expect(requests.count == 16)
@@ -207,6 +214,7 @@ import Testing
         let second = try await scene.base.withdraw(scene.base.draft("0.00045"))
         #expect(try await scene.base.requests().isEmpty)
         #expect(try await scene.base.read(second).waiting?.cause == .sourceAddress)
+        #expect(try await scene.base.read(second).waiting?.who == [withdrawal.id.text])
         let signed = try await scene.base.sign(request)
         // What is left at the source after that transfer can go at once.
         let early = try #require(try await scene.base.requests().first)

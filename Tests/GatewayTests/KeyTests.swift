@@ -249,6 +249,7 @@ import Testing
         let face: Face
         let (from, to, third): (JSONValue, JSONValue, JSONValue)
         let transfer: JSONValue
+        let chain: TestChain
 
         init() async throws {
             face = try await Face()
@@ -264,6 +265,7 @@ import Testing
             transfer = try await face.post(
                 "/v1/transactions/transfer", Self.transfer(from, to)
             ).json
+            self.chain = chain
         }
 
         static func transfer(_ from: JSONValue, _ to: JSONValue) -> String {
@@ -349,6 +351,44 @@ import Testing
         let paid = try await scene.face.post(
             "/v1/transactions/transfer", Scene.transfer(scene.from, scene.third), as: both)
         #expect(paid.status == 201)
+    }
+
+    @Test func `do not see where other vaults have what a withdrawal gathers`() async throws {
+        let scene = try await Scene()
+        let (face, test, signer) = (scene.face, scene.face.test, scene.face.test.signer)
+        let stranger = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+        let entry = try await face.post(
+            "/v1/address-book",
+            #"{"network":"eip155:31337","label":"x","address":"\#(stranger)"}"#)
+        #expect(entry.status == 201)
+        try await test.announceAddresses()
+        var chain = scene.chain
+        let (three, third) = (Amount(baseUnits: "3000000000000000000")!, scene.third)
+        let other = third["depositAddress"]?.string ?? ""
+        try await test.apply(chain.block([chain.deposit(three, to: other)]))
+        for _ in 0..<2 { try await test.apply(chain.block()) }
+        for _ in 0..<2 {
+            let moved = try await face.post(
+                "/v1/transactions/transfer", Scene.transfer(third, scene.from))
+            #expect(moved.status == 201)
+        }
+        let withdrawal = try await face.post(
+            "/v1/transactions/withdraw",
+            #"{"sourceWalletId":"\#(scene.from["id"]?.string ?? "")","amount":"5.5""#
+                + #","destinationAddress":"\#(stranger)"}"#)
+        #expect(withdrawal.status == 202)
+        let made = try await test.custody.write { try $0.makeIntents(signer: signer) }
+        #expect(made.first?.source == other)
+        let target = "/v1/transactions/\(withdrawal.json["id"]?.string ?? "")"
+        let own = try await scene.key([scene.from])
+        let both = try await scene.key([scene.from, third])
+        for (caller, isShown) in [(own, false), (both, true), (face.caller, true)] {
+            let answer = try await scene.get(target, caller)
+            let part = answer.json["consolidation"]?["transfers"]?.array.first
+            #expect(part?["id"]?.string != nil)
+            #expect(part?["sourceAddress"]?.string == (isShown ? other : nil))
+            #expect(part?["amount"]?.string == (isShown ? "0.500000000000063" : nil))
+        }
     }
 
     @Test func `raise one alert, and have no scope that is about the tenant`() async throws {

@@ -237,6 +237,7 @@ import Testing
         let rows: [(String, String)] = [
             ("approve", try judged(good, at(good, quorum))),
             ("approve", try judged(path(60, 9, 999), at(path(60, 9, 999), quorum))),
+            ("approve", try judged(path(60, 999_999, 1), at(path(60, 999_999, 1), quorum))),
             // A stranger's, one of another root at this path, and ours at another path.
             ("refuse wrong_destination", try judged(good, SimulatedQuorum.stranger)),
             ("refuse wrong_destination", try judged(good, at(good, other))),
@@ -246,6 +247,10 @@ import Testing
             (
                 "refuse wrong_destination",
                 try judged(path(60, 5, 1000), at(path(60, 5, 1000), quorum))
+            ),
+            (
+                "refuse wrong_destination",
+                try judged(path(60, 1_000_000, 1), at(path(60, 1_000_000, 1), quorum))
             ),
             ("refuse wrong_destination", try judged(path(61, 5, 1), at(path(61, 5, 1), quorum))),
             ("refuse wrong_destination", try judged(path(60, 5, 0), at(path(60, 5, 0), quorum))),

@@ -17,7 +17,7 @@ extension Endpoint {
                     "metadata", .texts, optional: true,
                     "at most \(Vault.metadataEntriesMost) entries"),
             ], status: 201, answer: Resource.vaultShape,
-            refusals: [.externalIDReused, .keyNotReady]
+            refusals: [.externalIDReused, .keyNotReady, .tooManyVaults]
         ) { call in
             var fields = try call.fields()
             let draft = VaultDraft(

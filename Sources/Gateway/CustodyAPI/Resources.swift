@@ -234,10 +234,13 @@ enum Resource {
                 .list(
                     .object([
                         Member("id", .uuid), Member("status", .choice(Transaction.Status.self)),
-                        Member("sourceAddress", .nullable(.text())),
+                        Member(
+                            "sourceAddress", .nullable(.text()),
+                            "null if it is of a vault that the key may not see"),
                         Member("destinationAddress", .nullable(.text())),
-                        Member("amount", .amount), Member("fee", .nullable(.amount)),
-                        Member("txHash", .nullable(.text())),
+                        Member("amount", .nullable(.amount), "null as sourceAddress"),
+                        Member("fee", .nullable(.amount)),
+                        Member("txHash", .nullable(.text()), "null also as sourceAddress"),
                     ]))),
         ])
 
@@ -252,14 +255,17 @@ enum Resource {
             "fee": .string(view.consolidationFee.text(decimals: coin.decimals)),
             "transfers": .array(
                 view.consolidations.map { transfer in
-                    .object([
+                    func shown(_ text: String?) -> JSONValue {
+                        .optional(view.hidden.contains(transfer.id) ? nil : text)
+                    }
+                    return .object([
                         "id": .string(transfer.id.text),
                         "status": .string(transfer.status.rawValue),
-                        "sourceAddress": .optional(transfer.sourceAddress),
+                        "sourceAddress": shown(transfer.sourceAddress),
                         "destinationAddress": .optional(transfer.destinationAddress),
-                        "amount": .string(transfer.amount.text(decimals: asset.decimals)),
+                        "amount": shown(transfer.amount.text(decimals: asset.decimals)),
                         "fee": .optional(transfer.fee?.text(decimals: coin.decimals)),
-                        "txHash": .optional(transfer.hash.map { "0x" + $0.hex }),
+                        "txHash": shown(transfer.hash.map { "0x" + $0.hex }),
                     ])
                 }),
         ])
