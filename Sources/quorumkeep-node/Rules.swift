@@ -17,10 +17,11 @@ struct Rules: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Say what a rules file would answer, and why.",
             discussion: """
-                Without --intent it is asked about examples: of each asset a transfer at its limits \
-                and just above them, and of keys a new one. With --intent it judges that intent with \
-                what the holder in --data knows: its keys, counters and addresses. Nothing is stored \
-                or sent. Ends with 1 if the file cannot be read, and whatever is answered with 0.
+                Without --intent it is asked about examples: of each asset a transfer at its \
+                limits and just above them, and of keys a new one. With --intent it judges that \
+                intent with what the holder in --data knows: its keys, counters and addresses. \
+                Nothing is stored or sent. Ends with 1 if the file cannot be read, and with 0 \
+                whatever is answered.
                 """)
 
         @Argument(help: "The rules file.")

@@ -152,14 +152,15 @@ import Testing
     @Test func `say what is wrong with them`() throws {
         let all = list(try Self.quorum.get().roster.identities)
         let key = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
+        let good = #""threshold": 2, "holders": \#(all)"#
         for bad in [
             #""signing": {"allow": []}"#, #""checkUp": {"allow": []}"#,
             #""keyGeneration": {"allow": [{"threshold": 1, "holders": \#(all)}]}"#,
             #""keyGeneration": {"allow": [{"threshold": 4, "holders": \#(all)}]}"#,
             #""keyGeneration": {"allow": [{"threshold": 2, "holders": ["ab", "cd"]}]}"#,
-            #""keyGeneration": {"allow": [{"publicKey": "xpub", "threshold": 2, "holders": \#(all)}]}"#,
+            #""keyGeneration": {"allow": [{"publicKey": "xpub", \#(good)}]}"#,
             #""resharing": {"allow": [{"threshold": 2, "holders": \#(all)}]}"#,
-            #""resharing": {"allow": [{"publicKey": "\#(key)", "threshold": 2, "holders": \#(all)}]}"#,
+            #""resharing": {"allow": [{"publicKey": "\#(key)", \#(good)}]}"#,
         ] {
             #expect(throws: HolderRulesFile.Invalid.self, "\(bad)") { try rules(", " + bad) }
         }
