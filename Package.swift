@@ -11,6 +11,7 @@ let settings: [SwiftSetting] = [
 ]
 
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let rsa: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let grpc: [Target.Dependency] = [
@@ -69,7 +70,7 @@ let package = Package(
         .systemLibrary(
             name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         room("Canonical", []),
-        room("Algebra", ["Canonical", "CSecp256k1", "CSodium", "CLibCrypto", crypto]),
+        room("Algebra", ["Canonical", "CSecp256k1", "CSodium", "CLibCrypto", crypto, rsa]),
         room("KeyGroups", ["Algebra", "Canonical"]),
         room("RecoveryKit", ["Algebra", "Canonical", "KeyGroups"]),
         room("Threshold", ["Algebra", "Canonical", "KeyGroups"]),
@@ -90,6 +91,9 @@ let package = Package(
             [
                 "Algebra", "Canonical", "Chains", "Intents", "KeyGroups", "Threshold", "Wire",
                 grpcTransport, logging, protobuf,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ] + grpc),
         room(
             "HolderStorage",
@@ -129,8 +133,8 @@ let package = Package(
         .executableTarget(
             name: "quorumkeep-node",
             dependencies: [
-                "Algebra", "Canonical", "Holder", "HolderStorage", "Housekeeping", "Intents",
-                "KeyGroups", "RecoveryKit", arguments, logging, signals,
+                "Algebra", "Canonical", "Chains", "Holder", "HolderStorage", "Housekeeping",
+                "Intents", "KeyGroups", "RecoveryKit", arguments, logging, signals,
             ], exclude: ["README.md"], swiftSettings: settings),
         .executableTarget(
             name: "quorumkeep-recover",
@@ -230,7 +234,7 @@ let package = Package(
             "HolderTests",
             [
                 "Holder", "HolderStorage", "Intents", "KeyGroups", "Threshold", "Chains", "Algebra",
-                "Canonical", "TestKit",
+                "Canonical", "TestKit", logging,
             ]),
         tests(
             "AdversaryTests",

@@ -16,6 +16,11 @@ extension HolderCore {
         guard platform.verifies(signature, of: digest) else {
             return note("dropped an intent that the platform key did not sign")
         }
+        try decide(bytes, digest)
+    }
+
+    /// Judges an intent that the platform signed, and answers.
+    func decide(_ bytes: [UInt8], _ digest: Digest) throws {
         if let known = try store.intent(digest) {
             try answerAgain(known)
             return
@@ -42,6 +47,19 @@ extension HolderCore {
                     request: intent.request, of: ceremony.sentence)
             }
             _ = send(.waiting(reason), on: digest)
+        case .consult(let approved):
+            try consult(approved, intent, digest)
+            _ = send(.waiting(.callbackPending), on: digest)
+        }
+    }
+
+    /// What this holder would answer to an intent at a time; nothing is stored or sent.
+    ///
+    /// - Parameter time: Unix seconds.
+    public func finding(on intent: Intent, at time: UInt64) throws -> Judge.Finding {
+        try store.commit {
+            now = max(time, try store.latestTime())
+            return judge.judge(intent, knowing: try knowledge(of: intent, intent.digest))
         }
     }
 
@@ -130,20 +148,26 @@ extension HolderCore {
     /// and what was announced stays announced.
     private func refusalNow(_ record: IntentRecord) throws -> Verdict.Reason? {
         guard try !store.hasLast(for: record.digest), let intent = try? Intent(record.bytes),
-            !intent.isAnnouncement, try !hasKey(of: record.digest, in: intent.group),
-            case .refuse(let reason) = judge.judge(
-                intent, knowing: try knowledge(of: intent, record.digest))
+            !intent.isAnnouncement, try !hasKey(of: record.digest, in: intent.group)
         else { return nil }
-        return reason
+        switch judge.judge(intent, knowing: try knowledge(of: intent, record.digest)) {
+        case .refuse(let reason): return reason
+        case .consult(let approved): try consult(approved, intent, record.digest)
+        case .approve, .wait: break
+        }
+        return nil
     }
 
     /// What an approved intent admits now: its items, or nil if it may not be signed at the moment.
     func admitted(_ record: IntentRecord) throws -> (Intent, Approved)? {
-        guard record.state == .approved, let intent = try? Intent(record.bytes),
-            case .approve(let approved) = judge.judge(
-                intent, knowing: try knowledge(of: intent, record.digest))
-        else { return nil }
-        return (intent, approved)
+        guard record.state == .approved, let intent = try? Intent(record.bytes) else { return nil }
+        switch judge.judge(intent, knowing: try knowledge(of: intent, record.digest)) {
+        case .approve(let approved): return (intent, approved)
+        // Servers that were named since then are asked too.
+        case .consult(let approved): try consult(approved, intent, record.digest)
+        case .refuse, .wait: break
+        }
+        return nil
     }
 
     /// Whether the ceremony that the intent asked for has given us a share.
@@ -156,7 +180,7 @@ extension HolderCore {
     }
 
     /// The active key of this epoch; else the highest one.
-    private func heldKey(of group: GroupID, epoch: UInt64?) throws -> HeldKey? {
+    func heldKey(of group: GroupID, epoch: UInt64?) throws -> HeldKey? {
         let active = try store.keys(of: group).filter { $0.state == .active }
         let key = active.first { $0.epoch == epoch } ?? active.max { $0.epoch < $1.epoch }
         return try key.map {
@@ -206,7 +230,8 @@ extension HolderCore {
             isCeremonyConfirmed: isConfirmed,
             isKeyUnfinished: try store.keys(of: named).contains {
                 [.pending, .certified].contains($0.state)
-            }, isFrozen: try store.frozen() != nil)
+            }, isFrozen: try store.frozen() != nil,
+            consents: intent.isAnnouncement ? Consents() : try consents(to: digest))
     }
 
     func close(_ digest: Digest, _ signature: IdentitySignature) throws {
@@ -249,6 +274,7 @@ extension HolderCore {
             return
         }
         cancelRuns(of: record.digest)
+        endConsultation(on: record.digest)
         try keep(.closed, .closed, record.digest, record.bytes, expires: record.expires)
         try store.release(intent: record.digest)
     }

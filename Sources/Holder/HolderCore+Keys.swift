@@ -1,5 +1,6 @@
 import Algebra
 import Canonical
+import Intents
 import KeyGroups
 import Threshold
 
@@ -146,6 +147,9 @@ extension HolderCore {
     /// Proves that our share of each active epoch of the group is whole; with an empty proof says
     /// that it is not, which an operator must look at.
     func checkUp(_ group: GroupID, _ challenge: [UInt8]) throws {
+        guard !judge.rules.keys.rejectsCheckUps else {
+            return note("answers no check-up: its rules forbid them (checkUp)")
+        }
         for key in try store.keys(of: group) where key.state == .active {
             let proof = shareProof(of: key, challenge, key.scheme.type)
             if proof == nil { note("the share of group \(group), epoch \(key.epoch), is damaged") }

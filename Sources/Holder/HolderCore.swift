@@ -30,13 +30,17 @@ public final class HolderCore {
     let judge: Judge
     let store: any HolderStore
     let confirmsCeremonies: Bool
+    /// Servers of the operator's, each of which must approve what is signed.
+    let callbackServers: [CallbackServer]
+    /// Intents that the servers are asked about, by digest.
+    var consultations: [Digest: [UInt8]] = [:]
     var runs: [Digest: LiveRun] = [:]
     var outputs: [HolderOutput] = []
     /// Both clocks as they were when this process began, or was last thawed.
     private var clockStart: HolderTime?
     private var wasFrozen = false
     private var lastTestified: UInt64 = 0
-    private(set) var now: UInt64 = 0
+    var now: UInt64 = 0
 
     /// - Parameters:
     ///   - sealing: the key that shares are sealed under at rest, kept apart from the store.
@@ -45,13 +49,14 @@ public final class HolderCore {
     public init(
         identity: consuming IdentityKey, sealing: consuming SealingKey,
         platform: IdentityPublicKey, rules: HolderRules, store: any HolderStore,
-        dangerouslyConfirmsCeremonies: Bool = false
+        callbackServers: [CallbackServer] = [], dangerouslyConfirmsCeremonies: Bool = false
     ) {
         self.identity = identity
         self.sealing = sealing
         self.platform = platform
         judge = Judge(rules: rules)
         self.store = store
+        self.callbackServers = callbackServers
         confirmsCeremonies = dangerouslyConfirmsCeremonies
     }
 
@@ -79,6 +84,8 @@ public final class HolderCore {
         case .envelope(let bytes): try arrived(bytes)
         case .testimony(let bytes): try testified(bytes)
         case .checkUp(let group, let challenge): try checkUp(group, challenge)
+        case .decided(let subject, let server, let decision):
+            try decided(decision, by: server, on: subject)
         case .tick:
             try closeExpired()
             if now >= lastTestified + Self.testimonyPause { try testify() }

@@ -19,6 +19,8 @@ public enum HolderInput: Sendable {
     case testimony([UInt8])
     /// Someone asks for a proof that our share of the group's active key is whole.
     case checkUp(group: GroupID, challenge: [UInt8])
+    /// A callback server of the operator's has decided, as the node has verified.
+    case decided(subject: Digest, server: Digest, ServerDecision)
     /// Nothing came; the clock went on.
     case tick
 }
@@ -35,6 +37,10 @@ public enum HolderOutput: Sendable {
     case runEnded(RunReport)
     /// The proof that was asked for; empty if the share does not open or does not fit.
     case shareProof(group: GroupID, epoch: UInt64, challenge: [UInt8], proof: [UInt8])
+    /// To be asked of the operator's callback servers; not for the relay.
+    case consult(Consultation)
+    /// The servers need not be asked any more; not for the relay.
+    case endConsultation(Digest)
     /// For the operator's log: no secret, no owner of an address.
     case note(String)
 }

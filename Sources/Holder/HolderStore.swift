@@ -53,6 +53,12 @@ public protocol HolderStore: RunRegistry {
     /// Approved intents of which no last message was made and that expire after this time.
     func unsignedIntents(expiringAfter time: UInt64) throws -> [IntentRecord]
 
+    // What callback servers decided.
+    /// By server.
+    func decisions(on subject: Digest) throws -> [Digest: ServerDecision]
+    /// Keeps the first decision of a server on a subject; a later one changes nothing.
+    func keep(_ decision: ServerDecision, of server: Digest, on subject: Digest, at: UInt64) throws
+
     // Announced addresses, by root key.
     func announced(_ address: String, on chain: ChainID, under root: [UInt8]) throws
         -> AnnouncedAddress?

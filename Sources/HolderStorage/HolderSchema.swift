@@ -10,6 +10,9 @@ enum HolderSchema {
         migrator.registerMigration("3-announced") { db in
             try db.execute(sql: announced)
         }
+        migrator.registerMigration("4-decisions") { db in
+            try db.execute(sql: decisions)
+        }
         return migrator
     }
 
@@ -68,6 +71,14 @@ enum HolderSchema {
         CREATE TABLE announced (
             root BLOB NOT NULL, chain TEXT NOT NULL, address TEXT NOT NULL,
             first_seen INTEGER NOT NULL, removed_at INTEGER, PRIMARY KEY (root, chain, address)
+        ) STRICT, WITHOUT ROWID;
+        """
+
+    /// What callback servers decided: one decision of each on one subject.
+    private static let decisions = """
+        CREATE TABLE decisions (
+            subject BLOB NOT NULL, server BLOB NOT NULL, decision TEXT NOT NULL, why TEXT,
+            at INTEGER NOT NULL, PRIMARY KEY (subject, server)
         ) STRICT, WITHOUT ROWID;
         """
 }

@@ -20,6 +20,8 @@ public struct HolderRules: Equatable, Sendable {
     public let addressCooling: UInt64
     public let messages: MessageRules
     public let contracts: [ContractRule]
+    /// What may be done with keys.
+    public let keys: KeyRules
     /// Tagged hash of the rules file's bytes, which every verdict carries.
     public let digest: Digest
 
@@ -41,7 +43,8 @@ public struct HolderRules: Equatable, Sendable {
     public init(
         environment: CustodyEnvironment, chains: Set<ChainID>, assets: [AssetID: Limits],
         policy: Digest? = nil, freshSetups: Bool = false, addressCooling: UInt64 = 0,
-        messages: MessageRules = .none, contracts: [ContractRule] = [], digest: Digest
+        messages: MessageRules = .none, contracts: [ContractRule] = [],
+        keys: KeyRules = KeyRules(), digest: Digest
     ) {
         self.environment = environment
         self.chains = chains
@@ -51,6 +54,7 @@ public struct HolderRules: Equatable, Sendable {
         self.addressCooling = addressCooling
         self.messages = messages
         self.contracts = contracts
+        self.keys = keys
         self.digest = digest
     }
 }
@@ -71,6 +75,10 @@ public struct HolderRulesFile: Codable, Sendable {
     public let addressCoolingSeconds: Int?
     public let messages: Messages?
     public let contracts: [Contract]?
+    public let keyGeneration: KeyRuleFile?
+    public let resharing: KeyRuleFile?
+    public let signing: KeyRuleFile?
+    public let checkUp: KeyRuleFile?
 
     public struct Limits: Codable, Sendable {
         public let mostPerTransaction: String
@@ -98,12 +106,17 @@ public struct HolderRulesFile: Codable, Sendable {
         self.addressCoolingSeconds = addressCoolingSeconds
         self.messages = messages.map(Messages.init)
         self.contracts = contracts?.map(Contract.init)
+        keyGeneration = nil
+        resharing = nil
+        signing = nil
+        checkUp = nil
     }
 
     /// The keys that a file may have.
     public static let keys: Set = [
         "version", "environment", "chains", "assets", "policyHash", "freshSetups",
-        "addressCoolingSeconds", "messages", "contracts",
+        "addressCoolingSeconds", "messages", "contracts", "keyGeneration", "resharing", "signing",
+        "checkUp",
     ]
 
     /// A value of the file that cannot be, with where it stands and what was expected.
@@ -160,7 +173,19 @@ public struct HolderRulesFile: Codable, Sendable {
             environment: environment, chains: chains, assets: assets,
             policy: policy ?? nil, freshSetups: freshSetups ?? false,
             addressCooling: UInt64(cooling), messages: try messages?.rules() ?? .none,
-            contracts: contracts,
+            contracts: contracts, keys: try keyRules(),
             digest: TaggedHash.digest("quorumkeep/rules/v1", bytes))
+    }
+    private func keyRules() throws(Invalid) -> KeyRules {
+        var generation: [KeyRules.AllowedGroup]?
+        var reshared: [KeyRules.AllowedGroup]?
+        if let keyGeneration {
+            generation = try keyGeneration.groups("keyGeneration", namesKeys: false)
+        }
+        if let resharing { reshared = try resharing.groups("resharing", namesKeys: true) }
+        return KeyRules(
+            generation: generation, resharing: reshared,
+            rejectsSigning: try signing?.rejects("signing") ?? false,
+            rejectsCheckUps: try checkUp?.rejects("checkUp") ?? false)
     }
 }

@@ -90,6 +90,11 @@ extension HolderRulesFile {
         "messages.eip191": ["mostBytes"],
         "messages.eip712": ["chain", "verifyingContract", "primaryType"],
         "contracts": ["chain", "address", "selectors", "mostValue"],
+        "keyGeneration": ["rejectAll", "allow"],
+        "keyGeneration.allow": ["threshold", "holders"],
+        "resharing": ["rejectAll", "allow"],
+        "resharing.allow": ["publicKey", "threshold", "holders"],
+        "signing": ["rejectAll"], "checkUp": ["rejectAll"],
     ]
 }
 

@@ -26,12 +26,14 @@ public struct HolderKnowledge: Sendable {
     public let isKeyUnfinished: Bool
     /// Set when the holder's operator must look before anything is signed.
     public let isFrozen: Bool
+    /// What the operator's callback servers have decided of the intent.
+    public let consents: Consents
 
     public init(
         identity: IdentityPublicKey, now: UInt64, key: HeldKey?, source: HeldKey? = nil,
         spent: [AssetID: Amount], destination: AnnouncedAddress? = nil,
         countersFullUntil: UInt64? = nil, isCeremonyConfirmed: Bool,
-        isKeyUnfinished: Bool = false, isFrozen: Bool
+        isKeyUnfinished: Bool = false, isFrozen: Bool, consents: Consents = Consents()
     ) {
         self.identity = identity
         self.now = now
@@ -43,6 +45,7 @@ public struct HolderKnowledge: Sendable {
         self.isCeremonyConfirmed = isCeremonyConfirmed
         self.isKeyUnfinished = isKeyUnfinished
         self.isFrozen = isFrozen
+        self.consents = consents
     }
 }
 
@@ -105,6 +108,8 @@ public struct Judge: Sendable {
         case approve(Approved)
         case refuse(Verdict.Reason)
         case wait(Verdict.Reason)
+        /// The rules approve; the callback servers have not decided yet.
+        case consult(Approved)
     }
 
     enum Stop: Error {
@@ -115,12 +120,16 @@ public struct Judge: Sendable {
     public func judge(_ intent: Intent, knowing: HolderKnowledge) -> Finding {
         do throws(Stop) {
             try checkFrame(intent, knowing)
+            try checkKeyRules(intent.purpose)
             switch intent.purpose {
-            case .transfer(let order): return .approve(try approve(order, intent, knowing))
-            case .contractCall(let order): return .approve(try approve(order, intent, knowing))
-            case .message(let order): return .approve(try approve(order, intent, knowing))
+            case .transfer(let order):
+                return try settle(try approve(order, intent, knowing), knowing)
+            case .contractCall(let order):
+                return try settle(try approve(order, intent, knowing), knowing)
+            case .message(let order):
+                return try settle(try approve(order, intent, knowing), knowing)
             case .keyCeremony(let ceremony):
-                return .approve(try approve(ceremony, intent, knowing))
+                return try settle(try approve(ceremony, intent, knowing), knowing)
             case .announcement(let announcement):
                 return .approve(try approve(announcement, knowing))
             }

@@ -89,6 +89,12 @@ public enum RefusalCode: String, Sendable, CaseIterable {
     case ceremonyNotForUs = "ceremony_not_for_us"
     case ceremonyMismatch = "ceremony_mismatch"
     case frozen = "frozen"
+    case signingNotAllowed = "signing_not_allowed"
+    case keyGenerationNotAllowed = "key_generation_not_allowed"
+    case resharingNotAllowed = "resharing_not_allowed"
+    case callbackPending = "callback_pending"
+    case callbackRejected = "callback_rejected"
+    case callbackUnanswered = "callback_unanswered"
 }
 
 /// A verdict as it travels: signed with the holder's identity key under a tag of its own kind.

@@ -20,7 +20,7 @@ struct NodeCommand: AsyncParsableCommand {
             """,
         subcommands: [
             Init.self, Start.self, Info.self, Pending.self, Confirm.self, Thaw.self,
-            ExportShare.self,
+            ExportShare.self, Rules.self, Callback.self,
         ])
 }
 
@@ -105,16 +105,26 @@ struct Start: AsyncParsableCommand {
         guard let platformKey = IdentityPublicKey(hex: configuration.platformKey) else {
             throw CommandFailure("platformKey in node.json is no key")
         }
+        let callback = try configuration.callback?.settings(in: directory)
         let core = HolderCore(
             identity: try directory.identity(), sealing: try directory.sealingKey(),
             platform: platformKey, rules: try directory.rules(), store: try directory.database(),
+            callbackServers: callback?.targets.map(\.server) ?? [],
             dangerouslyConfirmsCeremonies: dangerouslyConfirmCeremonies)
+        let callbackKey = try callback.map { _ in SecretBox(try directory.callbackKey()) }
+        let issuer = try directory.identity().publicKey.hex
         try await NodeProcess(log: log).run(
             core, identity: SecretBox(try directory.identity()),
             relay: RelayAddress(
                 host: configuration.relay.host, port: configuration.relay.port,
                 serverName: configuration.relay.serverName,
-                authorityFile: directory.authorityFile.path))
+                authorityFile: directory.authorityFile.path)
+        ) { [log] decided in
+            guard let callback, let callbackKey else { return nil }
+            return CallbackDesk(
+                callback.targets, callback.patience, issuer: issuer, key: callbackKey, log: log,
+                post: CallbackPost().post, decided: decided)
+        }
         withExtendedLifetime(lock) {}
     }
 }

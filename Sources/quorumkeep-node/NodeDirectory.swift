@@ -19,6 +19,11 @@ struct NodeDirectory {
         var relay: Relay
         /// The platform's intent key, hexadecimal: intents that it did not sign are dropped.
         var platformKey: String
+        /// The operator's servers that must approve what is signed; none if left out.
+        var callback: CallbackConfiguration?
+
+        /// The keys that the file may have: a misspelt one must not be a server that is not asked.
+        static let keys: Set = ["version", "name", "relay", "platformKey", "callback"]
 
         struct Relay: Codable {
             var host: String
@@ -34,6 +39,7 @@ struct NodeDirectory {
 
     private var identityFile: URL { url.appending(path: "identity.key") }
     private var sealingFile: URL { url.appending(path: "sealing.key") }
+    private var callbackFile: URL { url.appending(path: "callback.key") }
     var rulesFile: URL { url.appending(path: "rules.json") }
     var authorityFile: URL { url.appending(path: "relay-ca.pem") }
     private var configurationFile: URL { url.appending(path: Self.configurationName) }
@@ -51,6 +57,7 @@ struct NodeDirectory {
             let key = SecretBytes(count: 32, from: &random)
             try key.withBytes { try PrivateFile.write(Data($0), to: file) }
         }
+        try makeCallbackKey()
         try PrivateFile.write(rules, to: rulesFile)
         try PrivateFile.write(authority, to: authorityFile)
         let encoder = JSONEncoder()
@@ -63,6 +70,7 @@ struct NodeDirectory {
             throw CommandFailure(
                 "\(url.path) holds no holder: make one with quorumkeep-node init")
         }
+        try refuseUnknownKeys(data)
         let configuration = try JSONDecoder().decode(Configuration.self, from: data)
         guard configuration.version == Configuration.version else {
             throw CommandFailure(
@@ -70,6 +78,42 @@ struct NodeDirectory {
                     + "reads \(Configuration.version)")
         }
         return configuration
+    }
+
+    private func refuseUnknownKeys(_ data: Data) throws {
+        guard let file = try JSONSerialization.jsonObject(with: data) as? [String: Any] else {
+            throw CommandFailure("\(configurationFile.path) is no JSON object")
+        }
+        let callback = file["callback"] as? [String: Any] ?? [:]
+        let servers = callback["servers"] as? [[String: Any]] ?? []
+        let unknown =
+            Set(file.keys).subtracting(Configuration.keys)
+            .union(Set(callback.keys).subtracting(CallbackConfiguration.keys))
+            .union(Set(servers.flatMap(\.keys)).subtracting(CallbackConfiguration.serverKeys))
+        if let name = unknown.min() {
+            throw CommandFailure("\(configurationFile.path): '\(name)' is not known")
+        }
+    }
+
+    /// The key by which callback servers know this holder.
+    func callbackKey() throws -> RSAKey {
+        guard FileManager.default.fileExists(atPath: callbackFile.path) else {
+            throw CommandFailure(
+                "\(callbackFile.path) is missing: make it with quorumkeep-node callback key, and "
+                    + "give what that prints to the servers' operator")
+        }
+        do {
+            return try RSAKey(SecretBytes(copying: try PrivateFile.read(callbackFile)))
+        } catch let malformed as MalformedBytes {
+            throw CommandFailure("\(callbackFile.path): \(malformed)")
+        }
+    }
+
+    /// Makes the key unless it is there: holders that were made by earlier versions have none.
+    func makeCallbackKey() throws {
+        guard !FileManager.default.fileExists(atPath: callbackFile.path) else { return }
+        let key = RSAKey()
+        try key.stored().withBytes { try PrivateFile.write(Data($0), to: callbackFile) }
     }
 
     func identity() throws -> IdentityKey {
@@ -109,7 +153,7 @@ extension HolderRulesFile {
         for (asset, limits) in file["assets"] as? [String: Any] ?? [:] {
             try refuseUnknownKeys(limits, "assets.\(asset)", as: "assets")
         }
-        for part in ["messages", "contracts"] {
+        for part in innerKeys.keys where part != "assets" {
             guard let value = file[part] else { continue }
             try refuseUnknownKeys(value, part, as: part)
         }

@@ -288,7 +288,7 @@ extension FaultyNetwork {
         case .close(let intent, let signature):
             let bytes = damaged(intent.bytes)
             transit.input = .close(intent: Digest(bytes) ?? intent, signature: signature)
-        case .connected, .checkUp, .tick: break
+        case .connected, .checkUp, .decided, .tick: break
         }
         return transit
     }
@@ -335,6 +335,7 @@ extension FaultyNetwork {
             (try? Envelope(bytes)).map(\.description) ?? "a malformed envelope"
         case .testimony: "testimony"
         case .checkUp: "check-up"
+        case .decided(let subject, _, _): "a decision on \(subject.hex.prefix(6))"
         case .tick: "tick"
         }
     }

@@ -51,6 +51,7 @@ import Testing
         case .approve: "approve"
         case .refuse(let reason): "refuse \(reason.code.rawValue)"
         case .wait(let reason): "wait \(reason.code.rawValue)"
+        case .consult: "consult"
         }
     }
 

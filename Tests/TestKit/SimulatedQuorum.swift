@@ -17,6 +17,8 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
         public let identity: IdentityPublicKey
         let seed: SecretBox<SecretBytes>
         public var rules: HolderRules
+        /// Its operator's, from the next start on.
+        public var callbackServers: [CallbackServer] = []
         public var wall: UInt64 = SimulatedQuorum.start
         public var monotonic: UInt64 = 1000
 
@@ -32,6 +34,7 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
             identity = other.identity
             seed = other.seed
             rules = other.rules
+            callbackServers = other.callbackServers
         }
     }
 
@@ -75,6 +78,9 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
     public private(set) var certificates: [(member: Int, certificate: KeyCertificate)] = []
     public private(set) var proofs: [(member: Int, proof: [UInt8])] = []
     public private(set) var notes: [(member: Int, text: String)] = []
+    /// What members asked their callback servers, and what they stopped asking.
+    public private(set) var consultations: [(member: Int, consultation: Consultation)] = []
+    public private(set) var endedConsultations: [(member: Int, subject: Digest)] = []
     /// Envelopes that left members, by sender.
     public private(set) var envelopes: [(member: Int, envelope: Envelope)] = []
 
@@ -141,7 +147,7 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
         let sealing = SealingKey(SecretBytes(count: 32, from: &sealingRandom))
         return HolderCore(
             identity: identity, sealing: sealing, platform: platformKey, rules: member.rules,
-            store: member.database)
+            store: member.database, callbackServers: member.callbackServers)
     }
 
     public func stop(_ index: Int) { members[index].core = nil }
@@ -258,6 +264,8 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
         case .runEnded(let report): reports.append((index, report))
         case .shareProof(_, _, _, let proof): proofs.append((index, proof))
         case .note(let text): notes.append((index, text))
+        case .consult(let consultation): consultations.append((index, consultation))
+        case .endConsultation(let subject): endedConsultations.append((index, subject))
         }
     }
 

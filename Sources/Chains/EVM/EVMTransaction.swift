@@ -87,8 +87,11 @@ public struct EVMTransaction: Hashable, Sendable {
         ]
     }
 
-    /// What is signed: Keccak-256 over the type and the fields (EIP-1559).
-    public var signingDigest: Digest { Keccak256.hash([Self.type] + RLP.list(fields).encoded()) }
+    /// The type and the fields (EIP-1559), without a signature.
+    public var unsignedBytes: [UInt8] { [Self.type] + RLP.list(fields).encoded() }
+
+    /// What is signed: Keccak-256 over the type and the fields.
+    public var signingDigest: Digest { Keccak256.hash(unsignedBytes) }
 
     /// The transaction as it is broadcast.
     public func signed(_ signature: ECDSASignature) -> SignedEVMTransaction {

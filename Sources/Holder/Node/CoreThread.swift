@@ -79,6 +79,7 @@ extension HolderInput {
     var size: Int {
         switch self {
         case .connected, .close, .checkUp, .tick: 64
+        case .decided: 1024
         case .offer(let bytes, _), .envelope(let bytes), .testimony(let bytes): bytes.count
         case .run(let descriptor, let source): descriptor.count + source.count
         }
