@@ -71,7 +71,8 @@ enum FaceServer {
         settings.keyLimit = RateLimit(perSecond: 1_000_000, burst: 1_000_000)
         settings.addressLimit = settings.keyLimit
         return try GatewayServer(
-            custody: test.custody, responses: test.signer, settings: settings, log: silent
+            custody: test.custody, responses: test.signer, gas: TestGas(), settings: settings,
+            log: silent
         ).application(for: .loopback(port: port))
     }
 

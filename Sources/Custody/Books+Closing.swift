@@ -121,15 +121,15 @@ extension Books {
         }
     }
 
-    /// Cancels a withdrawal that is not signed.
+    /// Cancels a withdrawal, a call or a message that is not signed.
     ///
     /// - Returns: whether it is cancelled now; if not, the holders are being asked.
     public func cancel(
         _ id: TransactionID, of tenant: TenantID
     ) throws -> (TransactionView, isDone: Bool) {
         var transaction = try found(id, of: tenant)
-        guard transaction.kind == .withdrawal else {
-            throw Refusal(.tooLate, "Only a withdrawal can be cancelled.")
+        guard [.withdrawal, .contractCall, .messageSign].contains(transaction.kind) else {
+            throw Refusal(.tooLate, "Only what holders are to sign can be cancelled.")
         }
         if transaction.status == .cancelled { return (try view(transaction), true) }
         let isDone = try stop(

@@ -281,10 +281,10 @@ extension Books {
     }
 
     public func balance(of wallet: Wallet) throws -> Balance {
-        Balance(
-            available: try store.balance(of: wallet.account(.available)),
-            pending: try store.balance(of: wallet.account(.pending)),
-            reserved: try store.balance(of: wallet.account(.reserved)))
+        let balances = try store.balances(of: wallet)
+        return Balance(
+            available: balances[.available] ?? .zero, pending: balances[.pending] ?? .zero,
+            reserved: balances[.reserved] ?? .zero)
     }
 
     /// Records that a wallet's balance has changed.

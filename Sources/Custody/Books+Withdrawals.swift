@@ -72,6 +72,12 @@ extension Books {
             consolidationsLeft: consolidations, feeLevel: draft.feeLevel,
             destinationAddress: destination, note: draft.note, externalID: draft.externalID,
             createdAt: now, updatedAt: now)
+        try submit(&transaction)
+        return transaction
+    }
+
+    /// Stores what holders are to sign, reserves what it can cost, and has the key's server asked.
+    func submit(_ transaction: inout Transaction) throws {
         try store.insert(transaction)
         try store.append(TimelineEntry(status: .submitted, at: now), to: transaction.id)
         let purses = try purses(of: transaction)
@@ -83,10 +89,9 @@ extension Books {
                 for: transaction.id)
         }
         try askBack(about: &transaction)
-        try record(.transactionCreated(try view(transaction)), of: tenant)
+        try record(.transactionCreated(try view(transaction)), of: transaction.tenant)
         for purse in purses { try recordBalance(of: purse.wallet) }
         stirred.signing = true
-        return transaction
     }
 
     private func validate(_ draft: WithdrawalDraft) throws(Refusal) {
@@ -292,8 +297,9 @@ struct Purse {
 
 extension Books {
     /// The wallets that a withdrawal is paid from; of a consolidation, which moves nothing from one
-    /// wallet to another, the one that pays its fee.
+    /// wallet to another, the one that pays its fee; of a message none.
     func purses(of transaction: Transaction) throws -> [Purse] {
+        if transaction.kind == .messageSign { return [] }
         let asset = try asset(transaction.asset)
         let coin = try feeAsset(of: asset)
         guard let source = try store.wallet(transaction.wallet) else {

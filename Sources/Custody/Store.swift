@@ -160,6 +160,8 @@ public protocol CustodyStore {
     /// False if an entry with this key stands already.
     func post(_ entry: LedgerEntry) throws -> Bool
     func balance(of account: LedgerAccount) throws -> Amount
+    /// Of the accounts that the wallet has so far.
+    func balances(of wallet: Wallet) throws -> [LedgerAccount.Role: Amount]
     /// How many entries of a transaction have a key that begins so.
     func entryCount(of transaction: TransactionID, prefix: String) throws -> Int
     /// The assets that have wallets.

@@ -1,8 +1,9 @@
+import Algebra
 import Canonical
 import Chains
 import Intents
 
-/// Any movement of value that involves a wallet.
+/// Any movement of value that involves a wallet, and any message that an address signs.
 public struct Transaction: Equatable, Sendable {
     public static let noteMost = 500
     public static let externalIDMost = 128
@@ -14,9 +15,15 @@ public struct Transaction: Equatable, Sendable {
         /// A transfer between two addresses of the tenant, so that one holds what a withdrawal
         /// needs: shown as a part of that, and not by itself.
         case consolidation = "Consolidation"
+        /// An address calls a contract, with coins or without.
+        case contractCall = "ContractCall"
+        /// An address signs a message; nothing moves.
+        case messageSign = "MessageSign"
 
         /// What callers see.
-        public static let listed: [Kind] = [.deposit, .internalTransfer, .withdrawal]
+        public static let listed: [Kind] = [
+            .deposit, .internalTransfer, .withdrawal, .contractCall, .messageSign,
+        ]
     }
 
     public enum Status: String, Sendable, CaseIterable {
@@ -65,6 +72,12 @@ public struct Transaction: Equatable, Sendable {
     public var blockNumber: UInt64?
     public var waiting: Waiting?
     public var failure: Failure?
+    /// Of a contract call: what is called at `destinationAddress`.
+    public let call: ContractCall?
+    /// What is to be signed, of a message.
+    public let message: EVMMessage?
+    /// Of a message that was signed.
+    public var signature: ECDSASignature?
     /// Why it is to end, if the holders can still be kept from signing it.
     public var stopping: Failure?
     public let note: String?
@@ -80,6 +93,7 @@ public struct Transaction: Equatable, Sendable {
         sourceAddress: String? = nil,
         destinationAddress: String? = nil, hash: Digest? = nil, blockNumber: UInt64? = nil,
         waiting: Waiting? = nil, failure: Failure? = nil,
+        call: ContractCall? = nil, message: EVMMessage? = nil, signature: ECDSASignature? = nil,
         stopping: Failure? = nil, note: String? = nil,
         externalID: String? = nil, createdAt: Timestamp, updatedAt: Timestamp
     ) {
@@ -104,6 +118,9 @@ public struct Transaction: Equatable, Sendable {
         self.blockNumber = blockNumber
         self.waiting = waiting
         self.failure = failure
+        self.call = call
+        self.message = message
+        self.signature = signature
         self.stopping = stopping
         self.note = note
         self.externalID = externalID

@@ -22,6 +22,7 @@ public struct GatewayServer: Sendable {
 
     private let custody: Bookkeeper
     private let answers: SignedAnswers
+    private let gas: any GasEstimator
     private let settings: GatewaySettings
     private let log: Logger
     let meter = UsageMeter()
@@ -29,13 +30,17 @@ public struct GatewayServer: Sendable {
     private let draining = Draining()
     private let connections: Connections
 
-    /// - Parameter responses: signs what the MPC administration face answers.
+    /// - Parameters:
+    ///   - responses: signs what the MPC administration face answers.
+    ///   - gas: is asked before a contract is called.
     public init(
-        custody: Bookkeeper, responses: any ResponseSigner, settings: GatewaySettings = .init(),
+        custody: Bookkeeper, responses: any ResponseSigner, gas: any GasEstimator,
+        settings: GatewaySettings = .init(),
         log: Logger
     ) {
         self.custody = custody
         answers = SignedAnswers(signer: responses, custody: custody)
+        self.gas = gas
         self.settings = settings
         self.log = log
         connections = Connections(
@@ -78,7 +83,7 @@ public struct GatewayServer: Sendable {
         MPCAdminAPI(
             custody: custody, meter: meter,
             authenticator: AdminAuthenticator(custody: custody, settings: settings, alarm: alarm),
-            answers: answers
+            answers: answers, gas: gas
         ).add(to: router.group("v2"))
         return router
     }

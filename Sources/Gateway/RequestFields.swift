@@ -90,6 +90,18 @@ struct RequestFields {
         }
     }
 
+    /// An object as it stands; nil where it is missing or null.
+    mutating func json(_ name: String) -> JSONValue? {
+        let value = take(name)
+        switch value {
+        case nil, .null: return nil
+        case .object: return value
+        case .string, .number, .bool, .array:
+            reject(name, "'\(name)' must be an object.")
+            return nil
+        }
+    }
+
     /// A list of strings, each read as what it spells; nil where it is missing or null.
     ///
     /// - Parameter what: what each of them is: "a UUID".

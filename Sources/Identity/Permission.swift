@@ -17,6 +17,8 @@ public enum Permission: String, CaseIterable, Sendable {
     case transactionRead = "transaction:read"
     case transactionEstimateFee = "transaction:estimate_fee"
     case transactionWithdraw = "transaction:withdraw"
+    case transactionContractCall = "transaction:contract_call"
+    case transactionMessageSign = "transaction:message_sign"
     case transactionManage = "transaction:manage"
     case addressBookRead = "address_book:read"
     case addressBookCreate = "address_book:create"

@@ -18,6 +18,8 @@ public struct HolderRules: Equatable, Sendable {
     /// How long ago an address must have been announced here, by this holder's own clock, before a
     /// transfer to it is signed, in seconds.
     public let addressCooling: UInt64
+    public let messages: MessageRules
+    public let contracts: [ContractRule]
     /// Tagged hash of the rules file's bytes, which every verdict carries.
     public let digest: Digest
 
@@ -39,7 +41,7 @@ public struct HolderRules: Equatable, Sendable {
     public init(
         environment: CustodyEnvironment, chains: Set<ChainID>, assets: [AssetID: Limits],
         policy: Digest? = nil, freshSetups: Bool = false, addressCooling: UInt64 = 0,
-        digest: Digest
+        messages: MessageRules = .none, contracts: [ContractRule] = [], digest: Digest
     ) {
         self.environment = environment
         self.chains = chains
@@ -47,6 +49,8 @@ public struct HolderRules: Equatable, Sendable {
         self.policy = policy
         self.freshSetups = freshSetups
         self.addressCooling = addressCooling
+        self.messages = messages
+        self.contracts = contracts
         self.digest = digest
     }
 }
@@ -65,6 +69,8 @@ public struct HolderRulesFile: Codable, Sendable {
     public let policyHash: String?
     public let freshSetups: Bool?
     public let addressCoolingSeconds: Int?
+    public let messages: Messages?
+    public let contracts: [Contract]?
 
     public struct Limits: Codable, Sendable {
         public let mostPerTransaction: String
@@ -80,7 +86,8 @@ public struct HolderRulesFile: Codable, Sendable {
 
     public init(
         environment: CustodyEnvironment, chains: [ChainID], assets: [AssetID: Limits],
-        addressCoolingSeconds: Int? = nil
+        addressCoolingSeconds: Int? = nil, messages: MessageRules? = nil,
+        contracts: [ContractRule]? = nil
     ) {
         version = Self.version
         self.environment = environment.name
@@ -89,14 +96,15 @@ public struct HolderRulesFile: Codable, Sendable {
         policyHash = nil
         freshSetups = nil
         self.addressCoolingSeconds = addressCoolingSeconds
+        self.messages = messages.map(Messages.init)
+        self.contracts = contracts?.map(Contract.init)
     }
 
-    /// The keys that a file, and an asset's limits in it, may have.
+    /// The keys that a file may have.
     public static let keys: Set = [
         "version", "environment", "chains", "assets", "policyHash", "freshSetups",
-        "addressCoolingSeconds",
+        "addressCoolingSeconds", "messages", "contracts",
     ]
-    public static let limitKeys: Set = ["mostPerTransaction", "mostPerDay", "mostFee"]
 
     /// A value of the file that cannot be, with where it stands and what was expected.
     public struct Invalid: Error, Equatable, CustomStringConvertible, Sendable {
@@ -144,10 +152,15 @@ public struct HolderRulesFile: Codable, Sendable {
         guard (0...Self.addressCoolingMost).contains(cooling) else {
             throw Invalid("addressCoolingSeconds: 0 to \(Self.addressCoolingMost) expected")
         }
+        var contracts: [ContractRule] = []
+        for (at, contract) in (self.contracts ?? []).enumerated() {
+            contracts.append(try contract.rule("contracts[\(at)]"))
+        }
         return HolderRules(
             environment: environment, chains: chains, assets: assets,
             policy: policy ?? nil, freshSetups: freshSetups ?? false,
-            addressCooling: UInt64(cooling),
+            addressCooling: UInt64(cooling), messages: try messages?.rules() ?? .none,
+            contracts: contracts,
             digest: TaggedHash.digest("quorumkeep/rules/v1", bytes))
     }
 }

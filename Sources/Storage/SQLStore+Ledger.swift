@@ -57,6 +57,18 @@ extension SQLStore {
         try found(account, Self.balance) ?? .zero
     }
 
+    func balances(of wallet: Wallet) throws -> [LedgerAccount.Role: Amount] {
+        let cursor = try Row.fetchCursor(
+            db.cachedStatement(
+                sql: "SELECT * FROM ledger_accounts WHERE tenant = ? AND asset = ? AND wallet = ?"),
+            arguments: [wallet.tenant.data, wallet.asset, wallet.id.data])
+        var balances: [LedgerAccount.Role: Amount] = [:]
+        while let row = try cursor.next() {
+            balances[try row.text("role")] = try Self.balance(row)
+        }
+        return balances
+    }
+
     static func balance(_ row: Row) throws -> Amount {
         let debits = try turnover(row, "debits")
         let credits = try turnover(row, "credits")

@@ -127,11 +127,12 @@ struct PlatformParts {
         let server = RelayServer(
             relay: relay, configuration: configuration.relay, certificate: certificate,
             privateKey: privateKey, log: log)
+        let nodes = try Self.nodes(configuration)
         let responses = try directory.responseKey()
         let gateway = GatewayServer(
-            custody: custody, responses: responses,
+            custody: custody, responses: responses, gas: NodeGas(nodes),
             settings: try configuration.gatewaySettings(), log: log)
-        let (chains, tips) = try Self.chains(custody, configuration, log)
+        let (chains, tips) = Self.chains(custody, configuration, nodes, log)
         // What starts first stops last: the doors close before what they lead to, and who watches
         // sees all of it.
         var services: [any Service] = []
@@ -183,16 +184,27 @@ struct PlatformParts {
         ]
     }
 
-    private static func chains(
-        _ custody: Bookkeeper, _ configuration: PlatformConfiguration, _ log: Logger
-    ) throws -> ([any Service], [ChainID: ChainTip]) {
-        var services: [any Service] = []
-        var tips: [ChainID: ChainTip] = [:]
+    private static func nodes(
+        _ configuration: PlatformConfiguration
+    ) throws -> [ChainID: EVMNode] {
+        var nodes: [ChainID: EVMNode] = [:]
         for entry in configuration.chains {
             guard let chain = ChainID(entry.id) else {
                 throw CommandFailure("platform.json: \(entry.id) is no chain in CAIP-2 form")
             }
-            let node = EVMNode(url: entry.rpcUrl, client: .shared)
+            nodes[chain] = EVMNode(url: entry.rpcUrl, client: .shared)
+        }
+        return nodes
+    }
+
+    private static func chains(
+        _ custody: Bookkeeper, _ configuration: PlatformConfiguration,
+        _ nodes: [ChainID: EVMNode], _ log: Logger
+    ) -> ([any Service], [ChainID: ChainTip]) {
+        var services: [any Service] = []
+        var tips: [ChainID: ChainTip] = [:]
+        for entry in configuration.chains {
+            guard let chain = ChainID(entry.id), let node = nodes[chain] else { continue }
             let tip = ChainTip()
             tips[chain] = tip
             services += [

@@ -26,9 +26,13 @@ extension Decoders {
             ERC20Transfer(recipient: EVMAddress(point("to")), amount: Amount(UInt32(1_000_000))),
             contract: EVMAddress(point("a"))))
 
+    private static let call = EVMTransaction(
+        chainID: 1, nonce: 302, fee: transfer.fee,
+        payment: .call([1, 2, 3], value: Amount(UInt32(7)), contract: EVMAddress(point("a"))))
+
     private static let signedTransfers: [[UInt8]] = {
         guard let key = WholeKey(SecretBytes(copying: random("stranger", 32))) else { return [] }
-        return [transfer, tokenTransfer].compactMap { transaction in
+        return [transfer, tokenTransfer, call].compactMap { transaction in
             key.sign(transaction.signingDigest).map { transaction.signed($0).raw }
         }
     }()

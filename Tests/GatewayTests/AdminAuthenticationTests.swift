@@ -244,7 +244,7 @@ import Testing
         #expect(nowhere.status == 404 && nowhere.errorCode == 2021)
         let method = try await face.admin("DELETE", "/v2/wallets/chains")
         #expect(method.status == 405 && method.errorCode == 2002)
-        let unsupported = try await face.admin("GET", "/v2/transactions/templates")
+        let unsupported = try await face.admin("GET", "/v2/transactions/templates?template_key=a")
         #expect(unsupported.status == 405 && unsupported.errorCode == 2002)
         #expect(unsupported.json["error_id"]?.string == unsupported.headers[.requestID])
         let query = try await face.admin("GET", "/v2/wallets/chains?nonsense=1")

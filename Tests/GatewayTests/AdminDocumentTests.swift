@@ -38,7 +38,8 @@ import Testing
     }
 
     @Test func `names each code and permission`() {
-        let codes = Self.page.compactMap { line in
+        let errors = Self.page.drop { $0 != "## Errors" }.dropFirst()
+        let codes = errors.prefix { !$0.hasPrefix("## ") }.compactMap { line in
             line.hasPrefix("| ") ? Int(line.dropFirst(2).prefix { $0 != " " }) : nil
         }
         #expect(codes == AdminProblem.Code.allCases.map(\.rawValue).sorted())

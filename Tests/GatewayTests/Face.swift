@@ -42,6 +42,8 @@ struct Face {
     private let application: any ApplicationProtocol
     private let transport: TestingSetup
     let counter = Counter()
+    /// What the chain's node says of calls.
+    let gas = TestGas()
 
     /// - Parameter transport: `.live` goes through sockets, and so has an address.
     init(_ transport: TestingSetup = .router, _ settings: GatewaySettings = .init()) async throws {
@@ -50,7 +52,7 @@ struct Face {
         caller = try await Self.makeCaller(test, try await test.tenant("One"))
         other = try await Self.makeCaller(test, try await test.tenant("Two"))
         let server = GatewayServer(
-            custody: test.custody, responses: test.signer, settings: settings,
+            custody: test.custody, responses: test.signer, gas: gas, settings: settings,
             log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         meter = server.meter
         application = Application(router: server.router(isSecure: false))

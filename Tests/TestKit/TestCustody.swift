@@ -306,12 +306,10 @@ extension TestCustody {
 
     /// Makes the signature that the holders' quorum would make of a request.
     public func signature(_ request: SigningRequest) throws -> ECDSASignature {
-        guard case .transfer(let order) = try Intent(request.bytes).purpose,
-            let transaction = order.transaction
-        else { preconditionFailure("a transfer") }
-        let network = try group.signing(
-            TestKeys.indices(2),
-            [SigningItem(path: order.sourcePath.derivation, digest: transaction.signingDigest)])
+        guard let item = try Intent(request.bytes).item else {
+            preconditionFailure("a transfer or a message")
+        }
+        let network = try group.signing(TestKeys.indices(2), [item])
         network.run()
         return network.outputs.values.first![0]
     }

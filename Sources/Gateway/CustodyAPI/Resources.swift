@@ -192,7 +192,10 @@ enum Resource {
                 "consolidation", .nullable(consolidationShape), "where no address held enough"),
             Member("sourceAddress", .nullable(.text())),
             Member("destinationAddress", .nullable(.text())),
-            Member("txHash", .nullable(.text())), Member("confirmations", .integer()),
+            Member("txHash", .nullable(.text())),
+            Member(
+                "signature", .nullable(.text()), "of a message that was signed: 65 bytes, r, s, v"),
+            Member("confirmations", .integer()),
             Member("requiredConfirmations", .integer()),
             Member("waitingFor", .nullable(waitingShape)),
             Member("failure", .nullable(failureShape)), Member("refusals", .list(refusalShape)),
@@ -287,12 +290,13 @@ enum Resource {
             "assetId": .string(transaction.asset), "amount": text(transaction.amount, of: asset),
             "fee": text(transaction.fee, of: feeAsset),
             "feeAssetId": .optional(view.feeAsset?.id),
-            "maxFee": transaction.kind == .withdrawal
+            "maxFee": [.withdrawal, .contractCall].contains(transaction.kind)
                 ? text(transaction.feeLimit, of: feeAsset) : .null,
             "consolidation": consolidation(view, asset, feeAsset),
             "sourceAddress": .optional(transaction.sourceAddress),
             "destinationAddress": .optional(transaction.destinationAddress),
             "txHash": .optional(transaction.hash.map { "0x" + $0.hex }),
+            "signature": .optional(transaction.signature?.evmText),
             "confirmations": .integer(view.confirmations),
             "requiredConfirmations": .integer(view.requiredConfirmations),
             "waitingFor": waiting(view.waiting), "failure": failure(transaction.failure),

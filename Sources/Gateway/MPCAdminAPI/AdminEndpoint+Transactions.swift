@@ -37,14 +37,7 @@ extension AdminEndpoint {
             made: "transaction_id"
         ) { call in
             let (draft, asset) = try call.transfer()
-            if let request = draft.externalID {
-                let known = try call.books.store.transaction(
-                    externalID: request, kind: .withdrawal, of: call.tenant)
-                guard known == nil else {
-                    throw AdminProblem(
-                        .requestIDReused, "'request_id' was used for another transaction.")
-                }
-            }
+            if let request = draft.externalID { try call.refuseUsed(request: request) }
             guard draft.sourceWallet != nil else {
                 throw AdminProblem(
                     .insufficientBalance,
@@ -71,6 +64,18 @@ extension AdminCall {
     /// Longest description of a transaction.
     private static let descriptionMost = 100
 
+    /// A request's name is for one transaction, of whatever kind.
+    func refuseUsed(request: String) throws {
+        for kind in [Transaction.Kind.withdrawal, .contractCall, .messageSign] {
+            let known = try books.store.transaction(
+                externalID: request, kind: kind, of: tenant)
+            guard known == nil else {
+                throw AdminProblem(
+                    .requestIDReused, "'request_id' was used for another transaction.")
+            }
+        }
+    }
+
     /// The transaction in the path.
     fileprivate func transaction() throws -> TransactionView {
         do {
@@ -84,7 +89,7 @@ extension AdminCall {
         try AdminResource.transaction(view, in: books, isDetail: isDetail)
     }
 
-    fileprivate static func made(_ transaction: Transaction) -> JSONValue {
+    static func made(_ transaction: Transaction) -> JSONValue {
         .object([
             "request_id": .string(transaction.externalID ?? ""),
             "transaction_id": .string(transaction.id.text),
@@ -132,18 +137,20 @@ extension AdminCall {
         }.map(\.id)
     }
 
-    /// Where funds come from: one of the tenant's vaults, of the subtype that is said.
-    private struct Source {
+    /// What pays or signs: one of the tenant's vaults, of the subtype that is said.
+    struct Source {
         let type: String?
         let wallet: VaultID?
+        let address: String?
 
         init(_ fields: inout RequestFields) {
             type = fields.string("source_type")
             wallet = fields.id("wallet_id")
+            address = fields.string("address")
         }
     }
 
-    private func vault(_ source: Source?) throws -> Vault {
+    func vault(_ source: Source?) throws -> Vault {
         let source = try required("source", source)
         let vault = try books.vault(required("wallet_id", source.wallet), of: tenant)
         let subtype = try keyVault(of: vault).kind.walletSubtype
@@ -180,19 +187,36 @@ extension AdminCall {
     }
 
     /// What a transfer may cost, as its caller says it.
-    private struct Fee {
+    struct Fee {
         let type: String?
         let token: String?
         let most: String?
         let price: String?
+        /// The platform counts a transfer's gas by itself.
+        let gas: String?
 
         init(_ fields: inout RequestFields) {
             type = fields.string("fee_type")
             token = fields.string("token_id")
             most = fields.string("max_fee_amount")
             price = fields.string("max_fee_per_gas") ?? fields.string("gas_price")
-            // The platform chooses the tip and counts the gas by itself.
-            _ = (fields.string("max_priority_fee_per_gas"), fields.string("gas_limit"))
+            gas = fields.string("gas_limit")
+            // The platform chooses the tip by itself.
+            _ = fields.string("max_priority_fee_per_gas")
+        }
+    }
+
+    /// Refuses a fee in anything but the chain's coin.
+    func checkToken(of fee: Fee, on chain: ChainID) throws(AdminProblem) {
+        let coin = CustodySettings.name(of: chain)
+        guard [nil, coin].contains(fee.token) else {
+            throw AdminProblem(.badValue, "Fees are paid in \(coin).")
+        }
+    }
+
+    func checkProcess(_ type: String?) throws(AdminProblem) {
+        guard [nil, "AutoProcess"].contains(type) else {
+            throw AdminProblem.unsupported("A transaction that is built only")
         }
     }
 
@@ -200,9 +224,7 @@ extension AdminCall {
     /// takes.
     private func most(_ fee: Fee?, of asset: Asset) throws -> String? {
         guard let fee, let coin = settings.coin(of: asset.asset.chain) else { return nil }
-        if let token = fee.token, token != CustodySettings.name(of: coin) {
-            throw AdminProblem(.badValue, "Fees are paid in \(CustodySettings.name(of: coin)).")
-        }
+        try checkToken(of: fee, on: asset.asset.chain)
         switch try required("fee_type", fee.type) {
         case "Fixed": return fee.most
         case "EVM_EIP_1559", "EVM_Legacy":
@@ -213,6 +235,14 @@ extension AdminCall {
             return most.text(decimals: coin.decimals)
         case let other:
             throw AdminProblem.unsupported("The fee type '\(other.prefix(32))'")
+        }
+    }
+
+    func checkDescription(_ text: String?) throws(AdminProblem) {
+        guard text.map({ $0.unicodeScalars.count <= Self.descriptionMost }) ?? true else {
+            throw AdminProblem(
+                .descriptionTooLong,
+                "'description' has at most \(Self.descriptionMost) characters.")
         }
     }
 
@@ -231,14 +261,8 @@ extension AdminCall {
         let note = fields.string("description").flatMap { $0.isEmpty ? nil : $0 }
         let process = fields.string("transaction_process_type")
         try fields.finish()
-        guard [nil, "AutoProcess"].contains(process) else {
-            throw AdminProblem.unsupported("A transaction that is built only")
-        }
-        guard note.map({ $0.unicodeScalars.count <= Self.descriptionMost }) ?? true else {
-            throw AdminProblem(
-                .descriptionTooLong,
-                "'description' has at most \(Self.descriptionMost) characters.")
-        }
+        try checkProcess(process)
+        try checkDescription(note)
         let externalID = try required("request_id", request)
         let vault = try vault(source)
         let asset = try asset(named: required("token_id", token))

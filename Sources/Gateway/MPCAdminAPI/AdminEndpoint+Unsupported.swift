@@ -36,8 +36,6 @@ extension AdminEndpoint {
 
     private static let movements: [AdminEndpoint] = [
         .unsupported(.get, "check_loop_transfers", "transactions/check_loop_transfers"),
-        .unsupported(.post, "create_contract_call_transaction", "transactions/contract_call"),
-        .unsupported(.post, "create_message_sign_transaction", "transactions/message_sign"),
         .unsupported(.post, "broadcast_signed_transactions", "transactions/broadcast"),
         .unsupported(.get, "list_transaction_approval_details", "transactions/approval_details"),
         .unsupported(.get, "list_approval_details", "transactions/approval/details"),

@@ -1,4 +1,5 @@
 import Canonical
+import Chains
 import Custody
 import HTTPTypes
 import Identity
@@ -24,6 +25,8 @@ struct AdminEndpoint: Sendable {
     var isChange = true
     /// The member of what it answers that names what it made.
     var made: String?
+    /// What a chain's node is asked before the work is done; it answers with gas.
+    var question: (@Sendable (AdminCall) throws -> EVMCallQuestion?)?
     /// Nil of what is not served.
     let work: Work?
 
@@ -83,10 +86,13 @@ struct AdminCall {
     private let parameters: [String: String]
     private let query: [(name: String, value: String)]
     private let body: [UInt8]
+    /// What a node has answered to the endpoint's question.
+    let gas: UInt64?
 
     init(
         _ endpoint: AdminEndpoint, _ books: Books, _ caller: AdminCaller,
-        parameters: [String: String], query: [(name: String, value: String)], body: [UInt8]
+        parameters: [String: String], query: [(name: String, value: String)], body: [UInt8],
+        gas: UInt64? = nil
     ) throws(AdminProblem) {
         self.endpoint = endpoint
         self.books = books
@@ -95,6 +101,7 @@ struct AdminCall {
         // Clients leave empty ones out when they sign.
         self.query = query.filter { !$0.value.isEmpty }
         self.body = body
+        self.gas = gas
         try checkQuery()
     }
 
@@ -102,8 +109,9 @@ struct AdminCall {
     var settings: CustodySettings { books.settings }
 
     /// Refuses a query parameter that the endpoint does not take, or one that stands twice: a
-    /// misspelt filter must not show all.
+    /// misspelt filter must not show all. What is not supported says that first.
     private func checkQuery() throws(AdminProblem) {
+        guard endpoint.work != nil else { return }
         let paging = endpoint.pageMost == nil ? [] : ["limit", "before", "after"]
         var seen: Set<String> = []
         for parameter in query {

@@ -43,10 +43,19 @@ extension AdminResource {
         if let failure = transaction.failure { add("failed_reason", .string(failure.message)) }
         if let request = transaction.externalID { add("request_id", .string(request)) }
         add("chain_id", .string(CustodySettings.name(of: asset.asset.chain)))
-        add("token_id", .string(CustodySettings.name(of: asset)))
-        add("asset_id", .string(asset.id))
+        if transaction.message == nil {
+            add("token_id", .string(CustodySettings.name(of: asset)))
+            add("asset_id", .string(asset.id))
+        }
         add("source", source(transaction, ends))
         add("destination", destination(transaction, asset, ends))
+        if let signature = transaction.signature {
+            add(
+                "result",
+                .object([
+                    "result_type": .string("Signature"), "signature": .string(signature.evmText),
+                ]))
+        }
         if let fee = fee(view) { add("fee", fee) }
         add("initiator_type", .string(transaction.kind == .deposit ? "External" : "API"))
         add("confirmed_num", .integer(view.confirmations))
@@ -88,6 +97,13 @@ extension AdminResource {
     ) -> JSONValue {
         let amount = JSONValue.string(transaction.amount.text(decimals: asset.decimals))
         let address = transaction.destinationAddress ?? ends.destination?.depositAddress ?? ""
+        if let message = transaction.message { return Self.destination(message) }
+        if let call = transaction.call {
+            return .object([
+                "destination_type": .string("EVM_Contract"), "address": .string(address),
+                "value": amount, "calldata": .string("0x" + Hex.encode(call.data)),
+            ])
+        }
         if transaction.kind == .deposit {
             return .object([
                 "destination_type": .string("DepositToAddress"),
@@ -124,6 +140,8 @@ extension Transaction.Kind {
         switch self {
         case .deposit: "Deposit"
         case .internalTransfer, .withdrawal, .consolidation: "Withdrawal"
+        case .contractCall: "ContractCall"
+        case .messageSign: "MessageSign"
         }
     }
 }

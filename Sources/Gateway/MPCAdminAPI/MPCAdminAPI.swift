@@ -1,4 +1,5 @@
 import Canonical
+import Chains
 import Custody
 import HTTPTypes
 import Hummingbird
@@ -11,8 +12,8 @@ struct MPCAdminAPI: Sendable {
     static let endpoints =
         AdminEndpoint.organisation + AdminEndpoint.tokens + AdminEndpoint.keyVaults
         + AdminEndpoint.keyShares + AdminEndpoint.wallets + AdminEndpoint.transactions
-        + AdminEndpoint.addressBook + AdminEndpoint.webhooks + AdminEndpoint.callbacks
-        + AdminEndpoint.unsupported
+        + AdminEndpoint.calls + AdminEndpoint.messages + AdminEndpoint.addressBook
+        + AdminEndpoint.webhooks + AdminEndpoint.callbacks + AdminEndpoint.unsupported
 
     /// Methods that are answered with what a path has instead.
     private static let methods: [HTTPRequest.Method] = [.get, .post, .put, .patch, .delete]
@@ -21,6 +22,7 @@ struct MPCAdminAPI: Sendable {
     let meter: UsageMeter
     let authenticator: AdminAuthenticator
     let answers: SignedAnswers
+    let gas: any GasEstimator
 
     func add(to router: RouterGroup<GatewayContext>) {
         for endpoint in Self.endpoints {
@@ -48,13 +50,15 @@ struct MPCAdminAPI: Sendable {
             context.parameters.map { (String($0.key), Escapes.decoded($0.value) ?? "") }
         ) { first, _ in first }
         let query = request.uri.queryParameters.map { (String($0.key), String($0.value)) }
-        let work: @Sendable (Books, AdminCaller) throws -> JSONValue = { books, caller in
+        let call: @Sendable (Books, AdminCaller, UInt64?) throws -> AdminCall = {
+            try AdminCall(
+                endpoint, $0, $1, parameters: parameters, query: query, body: body, gas: $2)
+        }
+        let work: @Sendable (AdminCall) throws -> JSONValue = { call in
             guard let work = endpoint.work else {
                 throw AdminProblem.unsupported("'\(endpoint.name)'")
             }
-            return try work(
-                AdminCall(
-                    endpoint, books, caller, parameters: parameters, query: query, body: body))
+            return try work(call)
         }
         let admit: @Sendable (AdminCaller) throws -> Void = { caller in
             meter.count(caller.apiKey, "v2.\(endpoint.name)", at: custody.now)
@@ -63,7 +67,7 @@ struct MPCAdminAPI: Sendable {
         guard endpoint.isChange else {
             let answer = try await authenticator.read(request, context, body) { books, caller in
                 try admit(caller)
-                return try work(books, caller)
+                return try work(call(books, caller, nil))
             }
             return answers.response(.init(code: endpoint.status), answer.bytes)
         }
@@ -73,8 +77,11 @@ struct MPCAdminAPI: Sendable {
             try admit(caller)
             return caller
         }
-        let answer = try await change(request, caller, body) { books in
-            let answer = try work(books, caller)
+        let question: @Sendable (Books) throws -> EVMCallQuestion? = {
+            try endpoint.question?(call($0, caller, nil))
+        }
+        let answer = try await change(request, caller, body, question) { books, gas in
+            let answer = try work(call(books, caller, gas))
             var subjects = parameters.sorted { $0.key < $1.key }.map(\.value)
             if let made = endpoint.made, case .string(let id)? = answer[made] {
                 subjects.append(id)
@@ -89,13 +96,16 @@ struct MPCAdminAPI: Sendable {
     /// refused must not be carried out later by someone who repeats it.
     private func change(
         _ request: Request, _ caller: AdminCaller, _ body: [UInt8],
-        _ work: @escaping @Sendable (Books) throws -> JSONValue
+        _ question: @escaping @Sendable (Books) throws -> EVMCallQuestion?,
+        _ work: @escaping @Sendable (Books, _ gas: UInt64?) throws -> JSONValue
     ) async throws -> JSONValue {
         do {
             if !body.isEmpty { try request.requireJSON() }
+            let asked = try await custody.read(as: caller.actor, question)
+            let gas: UInt64? = if let asked { try await self.gas.gas(of: asked) } else { nil }
             return try await custody.write(as: caller.actor) { books in
                 try books.claim(caller.request)
-                return try work(books)
+                return try work(books, gas)
             }
         } catch let replayed as Replayed {
             throw replayed

@@ -158,10 +158,33 @@ struct DevSetup {
         return limits
     }
 
+    /// Messages for people, and the one typed message of EIP-712's example.
+    private var messages: MessageRules {
+        MessageRules(
+            personalMost: 4096,
+            typed: [
+                TypedDataRule(
+                    chain: .eip155(chainID), contract: Self.exampleContract, primaryType: "Mail")
+            ])
+    }
+
+    /// A contract that is none: a call of it moves coins, and its data is on the chain.
+    private var contracts: [ContractRule] {
+        let most = (try? Amount(text: "1", decimals: Self.decimals)) ?? .zero
+        return [
+            ContractRule(
+                chain: .eip155(chainID), address: Self.exampleContract, selectors: nil,
+                mostValue: most)
+        ]
+    }
+
+    private static let exampleContract = EVMAddress(unchecked: [UInt8](repeating: 0xcc, count: 20))
+
     private func makeHolder(_ number: Int) throws {
         let plan = Self.plan(number)
         let rules = HolderRulesFile(
-            environment: .sandbox, chains: [.eip155(chainID)], assets: limits(plan))
+            environment: .sandbox, chains: [.eip155(chainID)], assets: limits(plan),
+            messages: messages, contracts: contracts)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         let draft = directory.appending(path: "rules-\(number).json")
