@@ -114,7 +114,8 @@ let package = Package(
         room(
             "Gateway",
             [
-                "Algebra", "Canonical", "Chains", "Custody", "Identity", "Intents", logging,
+                "Algebra", "Canonical", "Chains", "Custody", "Identity", "Intents", "KeyGroups",
+                logging,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
@@ -157,8 +158,8 @@ let package = Package(
         .target(
             name: "TestKit",
             dependencies: [
-                "Algebra", "Canonical", "Chains", "Custody", "Holder", "HolderStorage", "Intents",
-                "KeyGroups", "Storage", "Threshold", grdb,
+                "Algebra", "Canonical", "Chains", "Custody", "Holder", "HolderStorage", "Identity",
+                "Intents", "KeyGroups", "Storage", "Threshold", grdb,
             ], path: "Tests/TestKit", swiftSettings: settings),
         .executableTarget(
             name: "Benchmarks",

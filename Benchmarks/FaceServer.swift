@@ -70,8 +70,10 @@ enum FaceServer {
         var settings = GatewaySettings()
         settings.keyLimit = RateLimit(perSecond: 1_000_000, burst: 1_000_000)
         settings.addressLimit = settings.keyLimit
-        return try GatewayServer(custody: test.custody, settings: settings, log: silent)
-            .application(for: .loopback(port: port))
+        return try GatewayServer(
+            custody: test.custody, responses: test.signer, gas: TestGas(), settings: settings,
+            log: silent
+        ).application(for: .loopback(port: port))
     }
 
     private static func bare(_ test: TestCustody, _ port: Int) -> some ApplicationProtocol {

@@ -54,6 +54,18 @@ public struct ECDSASignature: Equatable, Sendable {
     }
 }
 
+extension GroupPoint where Group == Secp256k1 {
+    /// Whether the bytes are, in strict DER, an ECDSA signature of the digest under this key, by
+    /// libsecp256k1, which refuses a high s: there is one such signature for each nonce.
+    public func verifiesECDSA(der signature: [UInt8], of digest: Digest) -> Bool {
+        var parsed = secp256k1_ecdsa_signature()
+        var raw = raw
+        return secp256k1_ecdsa_signature_parse_der(
+            Library.secp256k1, &parsed, signature, signature.count) == 1
+            && secp256k1_ecdsa_verify(Library.secp256k1, &parsed, digest.bytes, &raw) == 1
+    }
+}
+
 /// A whole private key in one process: what custody exists to avoid. For strangers on simulated
 /// chains, tests, and the base of the benchmarks; `TidyTests` forbids it anywhere else.
 public struct WholeKey: ~Copyable {

@@ -2,7 +2,7 @@ import Identity
 import Intents
 
 /// A key by which a tenant's back end calls. Its secret is kept sealed.
-public struct APIKey: Equatable, Sendable {
+public struct APIKey: AccessKey, Equatable {
     public static let rangesMost = 64
     public static let vaultsMost = 256
     /// How long a replaced secret may go on, in seconds.
@@ -60,17 +60,6 @@ public struct APIKey: Equatable, Sendable {
         self.lastUsedAt = lastUsedAt
     }
 
-    public func status(at now: Timestamp) -> Status {
-        if revokedAt != nil { return .revoked }
-        return expiresAt.map { $0 <= now } ?? false ? .expired : .active
-    }
-
-    /// Whether it may be used from the address; one that is not known is no address of a list.
-    public func admits(_ address: IPAddress?) -> Bool {
-        guard let ranges else { return true }
-        return address.map { address in ranges.contains { $0.contains(address) } } ?? false
-    }
-
     /// In what the other key exceeds this one: it may do what this one may not, or from elsewhere,
     /// or for longer. Nil if in nothing.
     func exceeded(by other: APIKey) -> String? {
@@ -84,5 +73,58 @@ public struct APIKey: Equatable, Sendable {
         }
         if let expiresAt, other.expiresAt.map({ $0 > expiresAt }) ?? true { return "expiresAt" }
         return nil
+    }
+}
+
+/// What limits the use of a key, of whichever kind.
+public protocol AccessKey: Sendable {
+    /// Where it may be used from; nil for anywhere.
+    var ranges: [AddressRange]? { get }
+    var expiresAt: Timestamp? { get }
+    var revokedAt: Timestamp? { get }
+}
+
+extension AccessKey {
+    public func status(at now: Timestamp) -> APIKey.Status {
+        if revokedAt != nil { return .revoked }
+        return expiresAt.map { $0 <= now } ?? false ? .expired : .active
+    }
+
+    /// Whether it may be used from the address; one that is not known is no address of a list.
+    public func admits(_ address: IPAddress?) -> Bool {
+        guard let ranges else { return true }
+        return address.map { address in ranges.contains { $0.contains(address) } } ?? false
+    }
+}
+
+/// A key of the MPC administration face: the platform knows its public half only.
+public struct PublicAPIKey: AccessKey, Equatable {
+    public let id: APIPublicKey
+    public let tenant: TenantID
+    public let name: String
+    public let permissions: Set<Permission>
+    public let ranges: [AddressRange]?
+    /// Where it is asked about transactions that the key starts; nil if they need no answer.
+    public let callbackURL: String?
+    public let createdAt: Timestamp
+    public let expiresAt: Timestamp?
+    public internal(set) var revokedAt: Timestamp?
+    public let lastUsedAt: Timestamp?
+
+    public init(
+        id: APIPublicKey, tenant: TenantID, name: String, permissions: Set<Permission>,
+        ranges: [AddressRange]?, callbackURL: String? = nil, createdAt: Timestamp,
+        expiresAt: Timestamp?, revokedAt: Timestamp? = nil, lastUsedAt: Timestamp? = nil
+    ) {
+        self.callbackURL = callbackURL
+        self.id = id
+        self.tenant = tenant
+        self.name = name
+        self.permissions = permissions
+        self.ranges = ranges
+        self.createdAt = createdAt
+        self.expiresAt = expiresAt
+        self.revokedAt = revokedAt
+        self.lastUsedAt = lastUsedAt
     }
 }

@@ -5,6 +5,8 @@ import Intents
 public enum Actor: Sendable {
     /// A tenant's back end, by one of its keys.
     case key(APIKey, from: Origin)
+    /// The same, by a key whose private half the tenant alone has.
+    case publicKey(PublicAPIKey, from: Origin)
     /// Somebody at the platform's machine.
     case `operator`
     /// The platform itself.
@@ -29,14 +31,26 @@ public enum Actor: Sendable {
     }
 
     var origin: Origin? {
-        guard case .key(_, let origin) = self else { return nil }
-        return origin
+        switch self {
+        case .key(_, let origin), .publicKey(_, let origin): origin
+        case .operator, .worker: nil
+        }
+    }
+
+    /// Whose key it is; nil of the operator and the platform.
+    var tenant: TenantID? {
+        switch self {
+        case .key(let key, _): key.tenant
+        case .publicKey(let key, _): key.tenant
+        case .operator, .worker: nil
+        }
     }
 
     /// As the audit trail names it.
     var text: String {
         switch self {
         case .key(let key, _): key.id.text
+        case .publicKey(let key, _): key.id.text
         case .operator: "operator"
         case .worker: "platform"
         }

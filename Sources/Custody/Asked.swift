@@ -54,8 +54,8 @@ extension Books {
         guard let id = request.transaction, let transaction = try store.transaction(id) else {
             return holders
         }
-        // An address of our own is announced to nobody.
-        guard transaction.kind != .consolidation else { return holders }
+        // Only what an address of the book is paid is known to holders by its destination.
+        guard transaction.kind == .withdrawal else { return holders }
         let knowing = try notices(of: transaction).filter(\.isTold).map(\.holder)
         return holders.filter(knowing.contains)
     }

@@ -13,6 +13,8 @@ public struct CustodySettings: Sendable {
     public let runSeconds: Int64
     /// Whether webhooks may go to plain HTTP and to private addresses: for development only.
     public let allowsLocalWebhooks: Bool
+    /// How often a delivery that failed is sent again, at most.
+    public let webhookRetriesMost: Int
     /// Whether every signature is made with setups of its own run, which takes about as much as a
     /// key generation.
     public let freshSetups: Bool
@@ -21,13 +23,15 @@ public struct CustodySettings: Sendable {
 
     public init(
         environment: CustodyEnvironment, assets: [Asset], intentLifetime: Int64 = 3600,
-        runSeconds: Int64 = 30, allowsLocalWebhooks: Bool = false, freshSetups: Bool = false
+        runSeconds: Int64 = 30, allowsLocalWebhooks: Bool = false,
+        webhookRetriesMost: Int = DeliverySchedule.usualPauses.count, freshSetups: Bool = false
     ) {
         self.environment = environment
         self.assets = assets
         self.intentLifetime = intentLifetime
         self.runSeconds = runSeconds
         self.allowsLocalWebhooks = allowsLocalWebhooks
+        self.webhookRetriesMost = webhookRetriesMost
         self.freshSetups = freshSetups
         policy = .sha256(Array("quorumkeep/policy/address-book/v1".utf8))
     }
@@ -155,16 +159,24 @@ public struct Books {
         return ID(random: random.bytes(ID.byteCount))
     }
 
-    /// Records an event, and queues its delivery if the tenant has an endpoint.
+    /// Records an event, and queues its delivery to the tenant's endpoints.
+    func record(_ event: DomainEvent, of tenant: TenantID) throws {
+        if event.type != nil { try enter(event, of: tenant) }
+        try tell(event, of: tenant)
+    }
+
+    /// Records an event for the tenant's own endpoint, if it has one or not.
     @discardableResult
-    func record(_ event: DomainEvent, of tenant: TenantID) throws -> EventID {
+    func enter(_ event: DomainEvent, of tenant: TenantID) throws -> EventID {
+        guard let type = event.type else { throw LedgerFault.impossible("event without a type") }
         let frame = EventFrame(
-            id: newID(), type: event.type, createdAt: now,
+            id: newID(), type: type, createdAt: now,
             sequence: try store.nextSequence(of: event.resource, tenant: tenant), tenant: tenant,
             environment: settings.environment)
         let body = events.body(of: event, in: frame)
         let hasEndpoint = try store.endpoint(of: tenant) != nil
-        try store.insert(event: frame, resource: event.resource, body: body, deliver: hasEndpoint)
+        try store.insert(
+            event: frame, .custody, resource: event.resource, body: body, deliver: hasEndpoint)
         if hasEndpoint { stirred.deliveries = true }
         return frame.id
     }

@@ -57,7 +57,8 @@ public struct SecurityAlert: Equatable, Sendable {
     }
 
     public let kind: Kind
-    public let key: APIKeyID
+    /// The key's id.
+    public let key: String
     public let address: String?
     public let request: String
 }
@@ -79,13 +80,13 @@ extension Books {
     /// Notes that the asking key was used from where or for what it may not be, and tells its
     /// tenant.
     public func alert(_ kind: SecurityAlert.Kind) throws {
-        guard case .key(let key, let origin) = actor else { return }
-        try audit(kind.rawValue, of: key.tenant, [key.id.text])
+        guard let tenant = actor.tenant, let origin = actor.origin else { return }
+        try audit(kind.rawValue, of: tenant, [actor.text])
         try record(
             .securityAlert(
                 SecurityAlert(
-                    kind: kind, key: key.id, address: origin.address?.text,
-                    request: origin.request)), of: key.tenant)
+                    kind: kind, key: actor.text, address: origin.address?.text,
+                    request: origin.request)), of: tenant)
     }
 }
 

@@ -86,7 +86,7 @@ extension Books {
 
     /// Looks at every transaction that is in a block and as deep as its asset asks.
     private func completeWhatIsDeepEnough(_ chain: ChainID, tip: UInt64) throws {
-        for kind in [Transaction.Kind.deposit, .withdrawal, .consolidation] {
+        for kind in [Transaction.Kind.deposit, .withdrawal, .contractCall, .consolidation] {
             for var transaction in try store.transactions(in: .confirming, kind: kind) {
                 guard let asset = settings.asset(transaction.asset), asset.asset.chain == chain
                 else { continue }
@@ -97,9 +97,9 @@ extension Books {
                 guard tip >= number, tip - number + 1 >= asset.confirmations else { continue }
                 switch kind {
                 case .deposit: try complete(deposit: &transaction)
-                case .withdrawal, .consolidation:
+                case .withdrawal, .contractCall, .consolidation:
                     try complete(withdrawal: &transaction, chain)
-                case .internalTransfer: break
+                case .internalTransfer, .messageSign: break
                 }
             }
         }

@@ -121,15 +121,15 @@ extension Books {
         }
     }
 
-    /// Cancels a withdrawal that is not signed.
+    /// Cancels a withdrawal, a call or a message that is not signed.
     ///
     /// - Returns: whether it is cancelled now; if not, the holders are being asked.
     public func cancel(
         _ id: TransactionID, of tenant: TenantID
     ) throws -> (TransactionView, isDone: Bool) {
         var transaction = try found(id, of: tenant)
-        guard transaction.kind == .withdrawal else {
-            throw Refusal(.tooLate, "Only a withdrawal can be cancelled.")
+        guard [.withdrawal, .contractCall, .messageSign].contains(transaction.kind) else {
+            throw Refusal(.tooLate, "Only what holders are to sign can be cancelled.")
         }
         if transaction.status == .cancelled { return (try view(transaction), true) }
         let isDone = try stop(
@@ -140,6 +140,7 @@ extension Books {
     /// Ends a withdrawal that has not left, and frees what was reserved for it. With it go the
     /// transfers that gather its funds; with one of these goes the withdrawal.
     func fail(_ transaction: inout Transaction, _ failure: Failure) throws {
+        try dropCallback(of: transaction)
         try release(transaction)
         if failure.code != .cancelled { transaction.failure = failure }
         try move(&transaction, to: failure.code == .cancelled ? .cancelled : .failed)

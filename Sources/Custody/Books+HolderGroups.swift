@@ -247,7 +247,7 @@ extension Books {
         guard let place = group.holders.firstIndex(where: { $0.identity == lost }) else {
             throw Refusal(.unknownHolder, field: "lost", "The lost holder is not of the group.")
         }
-        if group.holders[place].kind == .platform, case .key = actor {
+        if group.holders[place].kind == .platform, actor.tenant != nil {
             throw Refusal(.invalid, field: "lost", "The platform replaces its own holder itself.")
         }
         guard let known = try store.holders().first(where: { $0.identity == replacement }) else {

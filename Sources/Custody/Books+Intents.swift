@@ -5,7 +5,8 @@ import KeyGroups
 
 /// Making intents: what leaves custody's hands to be judged by the holders.
 extension Books {
-    /// Makes an intent for every withdrawal and key ceremony that waits for one and can have it.
+    /// Makes an intent for every withdrawal, message and key ceremony that waits for one and can
+    /// have it.
     ///
     /// One intent per source address is in the signing stage at a time, and its nonce is fixed here
     /// (docs/decisions/0005-nonces.md).
@@ -19,21 +20,23 @@ extension Books {
         where !Self.isAskedAgain(request) {
             guard let source = request.source, let id = request.transaction else { continue }
             let intent = try Intent(request.bytes)
-            guard case .transfer(let order) = intent.purpose else { continue }
+            guard let order = intent.payment else { continue }
             let keyVault = try keyVault(of: intent.vault, intent.tenant)
             round.keep(
                 source, in: .init(keyVault: keyVault, chain: order.chain), for: id,
                 isSigning: true)
         }
-        for kind in [Transaction.Kind.withdrawal, .consolidation] {
+        for kind in [Transaction.Kind.withdrawal, .contractCall, .consolidation] {
             for transaction in try store.transactions(in: .pendingSignature, kind: kind) {
                 if let request = try makeIntentAgain(transaction, round, signer) {
                     made.append(request)
                 }
             }
         }
+        made += try makeMessageIntents(signer)
         let submitted = try store.transactions(in: .submitted, kind: .withdrawal)
             .map { try keepTarget($0, round) }
+        made += try makeCallIntents(round, signer)
         for transaction in submitted { made += try makeIntents(transaction, round, signer) }
         return made
     }
@@ -107,6 +110,7 @@ extension Books {
         _ submitted: Transaction, _ round: SourceRound, _ signer: any IntentSigner
     ) throws -> [SigningRequest] {
         var transaction = submitted
+        if try isHeldBack(transaction) { return [] }
         let asset = try asset(transaction.asset)
         if try waitsForConsolidation(&transaction) { return [] }
         guard try isVaultActive(of: transaction) else {
@@ -162,7 +166,7 @@ extension Books {
     }
 
     /// Fixes source and nonce, and makes the first intent.
-    private func begin(
+    func begin(
         _ transaction: inout Transaction, _ asset: Asset, from source: String,
         _ signer: any IntentSigner
     ) throws -> SigningRequest {
@@ -173,8 +177,8 @@ extension Books {
             of: keyVault(of: transaction.vault, transaction.tenant))
         let request = try request(
             for: group.group, epoch: group.epoch, tenant: transaction.tenant,
-            vault: transaction.vault, .withdrawal(transaction.id),
-            .transfer(try order(transaction, asset, source, nonce: source.nextNonce)), attempt: 1,
+            vault: transaction.vault, .transaction(transaction.id),
+            try purpose(of: transaction, asset, source, nonce: source.nextNonce), attempt: 1,
             source, signer)
         transaction.sourceAddress = source.text
         try move(&transaction, to: .pendingSignature)
@@ -187,20 +191,16 @@ extension Books {
     private func makeIntentAgain(
         _ transaction: Transaction, _ round: SourceRound, _ signer: any IntentSigner
     ) throws -> SigningRequest? {
-        let requests = try store.signingRequests(of: transaction.id)
-        // An earlier one that cannot be closed keeps the withdrawal from ending in any other way.
-        let isStuck = requests.contains { $0.state == .closing || $0.state == .unclear }
-        guard let last = requests.max(by: { $0.attempt < $1.attempt }),
-            Self.isAskedAgain(last)
-                || (isStuck && last.state == .closed && last.closingBecause?.code == .expired),
-            let source = last.source, let nonce = last.nonce
+        guard let last = try requestToRepeat(of: transaction), let source = last.source,
+            let nonce = last.nonce
         else { return nil }
         let asset = try asset(transaction.asset)
         let pool = try pool(of: transaction, asset)
         guard round.keeper(of: source, in: pool, beside: transaction.id) == nil else { return nil }
-        guard try transaction.kind == .consolidation || entry(of: transaction) != nil else {
+        guard try transaction.kind != .withdrawal || entry(of: transaction) != nil else {
             // Removed since: it ends where it stands.
             var removed = transaction
+            let requests = try store.signingRequests(of: transaction.id)
             if requests.allSatisfy({ $0.state == .closed }) {
                 try fail(&removed, transaction.stopping ?? Self.addressRemoved)
             }
@@ -214,9 +214,22 @@ extension Books {
             of: keyVault(of: transaction.vault, transaction.tenant))
         return try request(
             for: group.group, epoch: group.epoch, tenant: transaction.tenant,
-            vault: transaction.vault, .withdrawal(transaction.id),
-            .transfer(try order(transaction, asset, address, nonce: nonce)),
+            vault: transaction.vault, .transaction(transaction.id),
+            try purpose(of: transaction, asset, address, nonce: nonce),
             attempt: last.attempt + 1, address, signer)
+    }
+
+    /// The last request of a transaction that has ended without a signature, where another must
+    /// take its place.
+    func requestToRepeat(of transaction: Transaction) throws -> SigningRequest? {
+        let requests = try store.signingRequests(of: transaction.id)
+        // An earlier one that cannot be closed keeps the transaction from ending in any other way.
+        let isStuck = requests.contains { $0.state == .closing || $0.state == .unclear }
+        guard let last = requests.max(by: { $0.attempt < $1.attempt }),
+            Self.isAskedAgain(last)
+                || (isStuck && last.state == .closed && last.closingBecause?.code == .expired)
+        else { return nil }
+        return last
     }
 
     private static func isAskedAgain(_ request: SigningRequest) -> Bool {
@@ -228,10 +241,22 @@ extension Books {
         }
     }
 
+    /// What the holders are asked to sign.
+    private func purpose(
+        of transaction: Transaction, _ asset: Asset, _ source: WalletAddress, nonce: UInt64
+    ) throws -> Intent.Purpose {
+        let order = try order(transaction, asset, source, nonce: nonce)
+        guard let call = transaction.call else { return .transfer(order) }
+        guard let order = CallOrder(payment: order, data: call.data) else {
+            throw LedgerFault.impossible("call \(transaction.id)")
+        }
+        return .contractCall(order)
+    }
+
     private func order(
         _ transaction: Transaction, _ asset: Asset, _ source: WalletAddress, nonce: UInt64
     ) throws -> TransferOrder {
-        let gas = asset.gasLimit
+        let gas = transaction.call?.gasLimit ?? asset.gasLimit
         let price = UInt64(transaction.feeLimit.baseUnits / UInt128(gas))
         let tip = try store.chainState(asset.asset.chain).map {
             FeePrices($0).tip(transaction.feeLevel ?? .medium)
@@ -252,7 +277,7 @@ extension Books {
             nonce: nonce, fee: fee)
     }
 
-    private func request(
+    func request(
         for group: HolderGroup, epoch: UInt64, tenant: TenantID, vault: VaultID,
         _ subject: SigningRequest.Subject, _ purpose: Intent.Purpose, attempt: Int,
         _ source: WalletAddress?, _ signer: any IntentSigner
@@ -261,7 +286,7 @@ extension Books {
         let expires = begins.adding(seconds: settings.intentLifetime)
         let id =
             switch subject {
-            case .withdrawal(let id): id.bytes
+            case .transaction(let id): id.bytes
             case .ceremony(let id): id.bytes
             }
         let intent = Intent(
@@ -269,12 +294,10 @@ extension Books {
             request: RequestID(unchecked: id), group: group.id, epoch: epoch, purpose: purpose,
             notBefore: UInt64(begins.seconds), expires: UInt64(expires.seconds),
             policy: settings.policy)
-        let nonce: UInt64? =
-            if case .transfer(let order) = purpose { order.nonce } else { nil }
         let request = SigningRequest(
             digest: intent.digest, bytes: intent.bytes, signature: signer.sign(intent.digest),
             group: group.id, subject: subject, attempt: attempt, source: source?.text,
-            nonce: nonce, state: .open, createdAt: now, expiresAt: expires)
+            nonce: intent.payment?.nonce, state: .open, createdAt: now, expiresAt: expires)
         try store.insert(request)
         return request
     }
@@ -291,6 +314,8 @@ extension Books {
             case .sourceAddress:
                 "These withdrawals are being signed for the addresses that it could leave, or "
                     + "have their funds gathered there; it follows them."
+            case .callback:
+                "The server of the API key that started it is asked whether it may go on."
             case .funds:
                 "No \(Self.consolidationsMost + 1) of the tenant's addresses hold enough together, "
                     + "beside the fees and what is leaving them already. It goes on when other "

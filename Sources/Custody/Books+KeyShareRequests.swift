@@ -41,6 +41,7 @@ extension Books {
             let key = source?.keys.first(where: { $0.scheme == scheme })
             try beginCeremony(scheme, request, target, from: key)
         }
+        try record(.keyShareRequestCreated(request), of: tenant)
         return request
     }
 
@@ -201,6 +202,10 @@ extension Books {
     private func set(_ status: KeyShareRequest.Status, of request: inout KeyShareRequest) throws {
         request.status = status
         try store.update(request)
+        guard let keyVault = try store.keyVault(request.keyVault) else {
+            throw LedgerFault.impossible("key vault of request \(request.id)")
+        }
+        try record(.keyShareRequestStatusUpdated(request), of: keyVault.tenant)
     }
 
     /// Looks at all requests under way: how far their holders are, and whether their time is over.
@@ -249,6 +254,8 @@ extension Books {
         else { return }
         if !request.status.isFinal { try set(.done, of: &request) }
         if request.kind == .keyGeneration, let keyVault = try store.keyVault(request.keyVault) {
+            // It has its roots now.
+            try record(.keyVaultUpdated(keyVault), of: keyVault.tenant)
             try openVault(named: KeyVault.firstVault, under: keyVault)
         }
     }

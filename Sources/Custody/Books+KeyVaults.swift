@@ -60,6 +60,7 @@ extension Books {
             id: newID(), tenant: tenant, name: name ?? "", kind: kind, project: project,
             createdAt: now)
         try store.insert(keyVault)
+        try record(.keyVaultCreated(keyVault), of: tenant)
         return keyVault
     }
 
@@ -73,6 +74,7 @@ extension Books {
         var keyVault = try keyVault(id, of: tenant)
         keyVault.name = name ?? ""
         try store.update(keyVault)
+        try record(.keyVaultUpdated(keyVault), of: tenant)
         return keyVault
     }
 

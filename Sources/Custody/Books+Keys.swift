@@ -128,7 +128,7 @@ extension Books {
 
 extension Validation {
     /// The ranges that the texts spell.
-    fileprivate mutating func ranges(_ cidrs: [String]?) -> [AddressRange]? {
+    mutating func ranges(_ cidrs: [String]?) -> [AddressRange]? {
         guard let cidrs else { return nil }
         guard (1...APIKey.rangesMost).contains(cidrs.count) else {
             reject(

@@ -18,7 +18,7 @@ extension Books {
                 .invalid, field: "type",
                 "There are samples of \(DomainEvent.types.joined(separator: ", ")).")
         }
-        return try self.event(try record(event, of: tenant), of: tenant)
+        return try self.event(try enter(event, of: tenant), of: tenant)
     }
 
     private func samples(of tenant: TenantID) throws -> [DomainEvent] {
@@ -46,7 +46,7 @@ extension Books {
         }
         var random = SystemRandom()
         let alert = SecurityAlert(
-            kind: .addressNotAllowed, key: APIKeyID(isLive: false, random: random.bytes(12)),
+            kind: .addressNotAllowed, key: APIKeyID(isLive: false, random: random.bytes(12)).text,
             address: "192.0.2.1", request: "req_sample")
         return [
             .walletCreated(wallet, balance, asset), .balanceUpdated(wallet, balance, asset),

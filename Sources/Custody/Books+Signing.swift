@@ -275,12 +275,10 @@ extension Books {
         let purpose: RunDescriptor.Purpose
         var isFresh = false
         switch intent.purpose {
-        case .transfer(let order):
-            guard let (_, digest) = asked.certificate?.claimed(),
-                let transaction = order.transaction
-            else { return nil }
-            let item = SigningItem(
-                path: order.sourcePath.derivation, digest: transaction.signingDigest)
+        case .transfer, .contractCall, .message:
+            guard let (_, digest) = asked.certificate?.claimed(), let item = intent.item else {
+                return nil
+            }
             purpose = .signing(certificate: digest, items: [item], first)
             isFresh = settings.freshSetups
         case .keyCeremony(let ceremony):
@@ -339,16 +337,12 @@ extension Books {
         guard var request = try store.signingRequest(digest), request.state != .done,
             let id = request.transaction, var transaction = try store.transaction(id),
             let group = try store.group(request.group),
-            let intent = try? Intent(request.bytes), case .transfer(let order) = intent.purpose,
-            let unsigned = order.transaction
+            let intent = try? Intent(request.bytes), let item = intent.item
         else { return false }
         let key = try activeKey(of: group.keyVault)
-        guard let derived = DerivedKey(order.sourcePath.derivation, of: key),
-            signature.verifies(unsigned.signingDigest, under: derived.publicKey),
-            signature.recoveryID < 2,
-            let source = try store.address(order.sourceAddress, on: order.chain)
+        guard let derived = DerivedKey(item.path, of: key),
+            signature.signer(of: item.digest) == derived.publicKey, signature.recoveryID < 2
         else { return false }
-        let signed = unsigned.signed(signature)
         request.state = .done
         try store.update(request)
         try store.countSignature(by: request.group)
@@ -358,9 +352,26 @@ extension Books {
             try store.update(run)
         }
         guard transaction.status == .pendingSignature else { return false }
+        switch intent.purpose {
+        case .transfer, .contractCall: try send(intent, signature, &transaction)
+        case .message:
+            transaction.signature = signature
+            try move(&transaction, to: .completed)
+        case .keyCeremony, .announcement: return false
+        }
+        return true
+    }
+
+    /// Has the signed transaction broadcast.
+    private func send(
+        _ intent: Intent, _ signature: ECDSASignature, _ transaction: inout Transaction
+    ) throws {
+        guard let order = intent.payment, let signed = intent.transaction?.signed(signature),
+            let source = try store.address(order.sourceAddress, on: order.chain)
+        else { throw LedgerFault.impossible("transfer \(transaction.id)") }
         try store.insert(
             OutgoingTransfer(
-                chain: order.chain, hash: signed.hash, transaction: id,
+                chain: order.chain, hash: signed.hash, transaction: transaction.id,
                 source: order.sourceAddress, nonce: order.nonce, raw: signed.raw,
                 state: .broadcasting, nextBroadcast: now, broadcasts: 0))
         try store.setNextNonce(max(source.nextNonce, order.nonce + 1), of: source)
@@ -368,6 +379,5 @@ extension Books {
         try move(&transaction, to: .broadcasting)
         stirred.broadcasting = true
         stirred.signing = true  // the source address is free for the next
-        return true
     }
 }

@@ -118,7 +118,7 @@ extension Books {
             chain: asset.asset.chain)
     }
 
-    private func isSpendable(
+    func isSpendable(
         _ need: SourceNeed, at address: WalletAddress, _ round: SourceRound
     ) throws -> Bool {
         let left = try round.left(of: need.asset, at: address) {

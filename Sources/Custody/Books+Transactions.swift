@@ -187,7 +187,8 @@ extension Books {
         {
             confirmations = tip - block + 1
         }
-        let required = transaction.kind == .internalTransfer ? 0 : asset?.confirmations ?? 0
+        let isOffChain = [.internalTransfer, .messageSign].contains(transaction.kind)
+        let required = isOffChain ? 0 : asset?.confirmations ?? 0
         let consolidations =
             transaction.kind == .withdrawal ? try store.consolidations(of: transaction.id) : []
         return TransactionView(
@@ -195,7 +196,7 @@ extension Books {
             refusals: try refusals(of: transaction), confirmations: confirmations,
             requiredConfirmations: required,
             waiting: waiting(of: transaction, consolidations, confirmations, of: required),
-            feeAsset: [.withdrawal, .consolidation].contains(transaction.kind)
+            feeAsset: [.withdrawal, .contractCall, .consolidation].contains(transaction.kind)
                 ? asset.flatMap { settings.asset($0.asset.feeAsset) } : nil,
             consolidations: consolidations)
     }
@@ -254,7 +255,7 @@ extension Books {
     }
 
     private func refusals(of transaction: Transaction) throws -> [HolderRefusal] {
-        guard [.withdrawal, .consolidation].contains(transaction.kind) else { return [] }
+        guard ![.deposit, .internalTransfer].contains(transaction.kind) else { return [] }
         var refusals: [HolderRefusal] = []
         let names = try holderNames()
         for request in try store.signingRequests(of: transaction.id) {

@@ -93,6 +93,7 @@ extension Books {
         )
         try admit(vault.id)
         try store.insert(vault)
+        try record(.vaultCreated(vault), of: vault.tenant)
         return vault
     }
 
@@ -122,7 +123,7 @@ extension Books {
         validation.metadata(metadata ?? [:])
         try validation.finish()
         var vault = try vault(id, of: tenant)
-        let before = vault.status
+        let (before, nameBefore) = (vault.status, vault.name)
         vault.name = name ?? vault.name
         vault.metadata = metadata ?? vault.metadata
         vault.status = status ?? before
@@ -140,6 +141,7 @@ extension Books {
             try record(.vaultStatusUpdated(vault), of: tenant)
             stirred.signing = true
         }
+        if vault.name != nameBefore { try record(.vaultUpdated(vault), of: tenant) }
         return vault
     }
 
@@ -266,6 +268,7 @@ extension Books {
             chain: chain, text: EVMAddress(derived.publicKey).text, tenant: vault.tenant,
             vault: vault.id, path: path, label: label, nextNonce: 0, createdAt: now)
         try store.insert(address)
+        try record(.addressCreated(address, vault), of: vault.tenant)
         return address
     }
 

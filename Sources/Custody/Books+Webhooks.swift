@@ -3,7 +3,7 @@ import Canonical
 import Identity
 import Intents
 
-/// A tenant's one webhook endpoint, and what is to be delivered to it.
+/// A tenant's own webhook endpoint, and what is to be delivered to it or to others.
 extension Books {
     /// Sets the endpoint.
     ///
@@ -15,11 +15,7 @@ extension Books {
         validation.text("url", url, most: WebhookEndpoint.urlMost)
         try validation.finish()
         let url = url ?? ""
-        do throws(WebhookTarget.Unfit) {
-            _ = try WebhookTarget(url, allowsLocal: settings.allowsLocalWebhooks)
-        } catch {
-            throw Refusal(.invalid, field: "url", error.sentence)
-        }
+        try mustBeFit(url, field: "url")
         if let known = try store.endpoint(of: tenant), known.url == url { return (known, nil) }
         let (endpoint, secret) = newSecret(for: tenant, url: url, previous: nil)
         try store.setEndpoint(endpoint)
@@ -39,6 +35,15 @@ extension Books {
                 until: now.adding(seconds: WebhookEndpoint.overlapSeconds)))
         try store.setEndpoint(endpoint)
         return (endpoint, secret)
+    }
+
+    /// Refuses a URL that the platform must not call.
+    func mustBeFit(_ url: String, field: String) throws(Refusal) {
+        do throws(WebhookTarget.Unfit) {
+            _ = try WebhookTarget(url, allowsLocal: settings.allowsLocalWebhooks)
+        } catch {
+            throw Refusal(.invalid, field: field, error.sentence(of: field))
+        }
     }
 
     private func newSecret(
@@ -73,7 +78,8 @@ extension Books {
     }
 
     /// What signs a delivery, the newest first.
-    public func webhookSecrets(of endpoint: WebhookEndpoint) throws -> [SecretBox<WebhookSecret>] {
+    public func webhookSecrets(of tenant: TenantID) throws -> [SecretBox<WebhookSecret>] {
+        guard let endpoint = try webhook(of: tenant) else { return [] }
         let sealed = [endpoint.sealedSecret, endpoint.previous?.sealedSecret].compactMap(\.self)
         return try sealed.map { sealed in
             guard
@@ -83,44 +89,63 @@ extension Books {
         }
     }
 
-    public func event(_ id: EventID, of tenant: TenantID) throws -> RecordedEvent {
-        guard let event = try store.event(id, of: tenant) else { throw Refusal.notFound("event") }
+    /// - Parameter form: nil for any.
+    public func event(
+        _ id: EventID, _ form: DeliveryForm? = nil, of tenant: TenantID
+    ) throws -> RecordedEvent {
+        guard let event = try store.event(id, of: tenant), form == nil || event.form == form else {
+            throw Refusal.notFound("event")
+        }
         return event
     }
 
-    /// Has an event sent to the endpoint once more: as it was, and ahead of nothing.
+    /// Has an event sent to its endpoint once more: as it was, and ahead of nothing.
     public func redeliver(_ id: EventID, of tenant: TenantID) throws -> RecordedEvent {
-        _ = try event(id, of: tenant)
-        _ = try requireWebhook(of: tenant)
+        let event = try event(id, of: tenant)
+        switch event.form {
+        case .custody: _ = try requireWebhook(of: tenant)
+        case .mpcAdmin: try requireActive(subscription(of: event, tenant))
+        case .callback: try requireWaiting(callback(id, of: tenant))
+        }
         try store.redeliver(id, at: now)
         stirred.deliveries = true
-        return try event(id, of: tenant)
+        return try self.event(id, of: tenant)
     }
 
     /// Records an event that is about nothing, to be delivered.
     public func testWebhook(of tenant: TenantID) throws -> RecordedEvent {
         _ = try requireWebhook(of: tenant)
-        return try event(try record(.webhookTest(newID()), of: tenant), of: tenant)
+        return try event(try enter(.webhookTest(newID()), of: tenant), of: tenant)
     }
 
     /// Notes a try: the end, or the next pause.
     public func tried(
         _ delivery: Delivery, _ attempt: DeliveryAttempt, _ schedule: DeliverySchedule
     ) throws {
-        try store.insert(attempt, of: delivery.event)
-        if attempt.isAcknowledged {
-            return try store.finish(delivery: delivery.event, as: .delivered, at: now)
+        let event = delivery.event
+        try store.insert(attempt, of: event.id)
+        if event.form == .callback { return try heard(attempt, of: event, schedule) }
+        if attempt.isAcknowledged(event.form) {
+            return try store.finish(delivery: event.id, as: .delivered, at: now)
         }
-        guard delivery.tries < schedule.pauses.count else {
-            return try store.finish(delivery: delivery.event, as: .dead, at: now)
+        if try postpone(event, schedule) == nil {
+            try store.finish(delivery: event.id, as: .dead, at: now)
         }
+    }
+
+    /// Sets the next try of an event whose last one failed.
+    ///
+    /// - Returns: when that is; nil if there are no more.
+    func postpone(_ event: RecordedEvent, _ schedule: DeliverySchedule) throws -> Timestamp? {
+        let pauses = schedule.pauses(event.form)
+        guard event.tries < pauses.count else { return nil }
         // Up to a tenth more, so that receivers that failed together do not retry together.
         var random = SystemRandom()
-        let (seconds, attoseconds) = schedule.pauses[delivery.tries].components
+        let (seconds, attoseconds) = pauses[event.tries].components
         let pause = seconds * 1000 + attoseconds / 1_000_000_000_000_000
         let jitter = Int64(random.bytes(1)[0]) * pause / 2560
-        try store.postpone(
-            delivery: delivery.event,
-            until: Timestamp(milliseconds: now.milliseconds + pause + jitter))
+        let next = Timestamp(milliseconds: now.milliseconds + pause + jitter)
+        try store.postpone(delivery: event.id, until: next)
+        return next
     }
 }

@@ -65,13 +65,19 @@ extension Books {
                 "The address is the token's own contract, which gives nothing back.")
         }
         let (feeLimit, consolidations) = try affordableFee(draft, amount, asset, from: source)
-        let transaction = Transaction(
+        var transaction = Transaction(
             id: newID(), tenant: tenant, kind: .withdrawal, status: .submitted,
             vault: source.vault, wallet: source.id, asset: asset.id, amount: amount,
             feeLimit: feeLimit, maxFee: try maxFee(draft, asset),
             consolidationsLeft: consolidations, feeLevel: draft.feeLevel,
             destinationAddress: destination, note: draft.note, externalID: draft.externalID,
             createdAt: now, updatedAt: now)
+        try submit(&transaction)
+        return transaction
+    }
+
+    /// Stores what holders are to sign, reserves what it can cost, and has the key's server asked.
+    func submit(_ transaction: inout Transaction) throws {
         try store.insert(transaction)
         try store.append(TimelineEntry(status: .submitted, at: now), to: transaction.id)
         let purses = try purses(of: transaction)
@@ -82,10 +88,10 @@ extension Books {
                 credit: wallet.account(.reserved), try purse.reserved(for: transaction),
                 for: transaction.id)
         }
-        try record(.transactionCreated(try view(transaction)), of: tenant)
+        try askBack(about: &transaction)
+        try record(.transactionCreated(try view(transaction)), of: transaction.tenant)
         for purse in purses { try recordBalance(of: purse.wallet) }
         stirred.signing = true
-        return transaction
     }
 
     private func validate(_ draft: WithdrawalDraft) throws(Refusal) {
@@ -197,7 +203,7 @@ extension Books {
         return limit
     }
 
-    private func prices(_ chain: ChainID) throws -> FeePrices {
+    func prices(_ chain: ChainID) throws -> FeePrices {
         guard let state = try store.chainState(chain) else {
             throw Refusal(
                 .chainUnavailable, "The chain has not been reached yet, so its fees are unknown.")
@@ -291,8 +297,9 @@ struct Purse {
 
 extension Books {
     /// The wallets that a withdrawal is paid from; of a consolidation, which moves nothing from one
-    /// wallet to another, the one that pays its fee.
+    /// wallet to another, the one that pays its fee; of a message none.
     func purses(of transaction: Transaction) throws -> [Purse] {
+        if transaction.kind == .messageSign { return [] }
         let asset = try asset(transaction.asset)
         let coin = try feeAsset(of: asset)
         guard let source = try store.wallet(transaction.wallet) else {

@@ -1,5 +1,22 @@
 import Intents
 
+/// How an endpoint is told: what it is sent, what signs it, and what acknowledges.
+public enum DeliveryForm: String, Sendable, CaseIterable {
+    /// The tenant's own endpoint, which has a secret.
+    case custody
+    /// An endpoint of the MPC administration face.
+    case mpcAdmin
+    /// The server of an API key, which is asked about a transaction: what it answers decides.
+    case callback
+
+    public func acknowledges(_ status: Int) -> Bool {
+        switch self {
+        case .custody: (200..<300).contains(status)
+        case .mpcAdmin, .callback: status == 200 || status == 201
+        }
+    }
+}
+
 /// An event as it was recorded, and how far its delivery has come.
 public struct RecordedEvent: Equatable, Sendable {
     /// How long events are kept after they were recorded, if their delivery has ended.
@@ -23,11 +40,12 @@ public struct RecordedEvent: Equatable, Sendable {
     }
 
     public let id: EventID
+    public let form: DeliveryForm
     public let type: String
-    /// What it is about.
+    /// What it is about; of the form `mpcAdmin` the endpoint that is told, of a callback itself.
     public let resource: [UInt8]
     public let sequence: Int64
-    /// What is sent.
+    /// What is sent; of the form `mpcAdmin` the content of it.
     public let body: [UInt8]
     public let createdAt: Timestamp
     public let state: State
@@ -35,12 +53,16 @@ public struct RecordedEvent: Equatable, Sendable {
     public let nextTry: Timestamp?
     /// How often it was sent.
     public let attempts: Int
+    /// Tries that failed since its delivery, or its redelivery, began.
+    public let tries: Int
 
     public init(
-        id: EventID, type: String, resource: [UInt8], sequence: Int64, body: [UInt8],
-        createdAt: Timestamp, state: State, nextTry: Timestamp?, attempts: Int
+        id: EventID, form: DeliveryForm, type: String, resource: [UInt8], sequence: Int64,
+        body: [UInt8], createdAt: Timestamp, state: State, nextTry: Timestamp?, attempts: Int,
+        tries: Int
     ) {
         self.id = id
+        self.form = form
         self.type = type
         self.resource = resource
         self.sequence = sequence
@@ -49,37 +71,38 @@ public struct RecordedEvent: Equatable, Sendable {
         self.state = state
         self.nextTry = nextTry
         self.attempts = attempts
+        self.tries = tries
     }
 }
 
 public struct EventFilter: Equatable, Sendable {
+    /// Nil for all.
+    public let form: DeliveryForm?
     public let type: String?
-    public let state: RecordedEvent.State?
+    /// One of these; nil for all.
+    public let states: [RecordedEvent.State]?
     /// What the events are about.
     public let resource: [UInt8]?
 
     public init(
-        type: String? = nil, state: RecordedEvent.State? = nil, resource: [UInt8]? = nil
+        form: DeliveryForm? = nil, type: String? = nil, states: [RecordedEvent.State]? = nil,
+        resource: [UInt8]? = nil
     ) {
+        self.form = form
         self.type = type
-        self.state = state
+        self.states = states
         self.resource = resource
     }
 }
 
 /// An event on its way to its tenant's endpoint.
 public struct Delivery: Equatable, Sendable {
-    public let event: EventID
     public let tenant: TenantID
-    public let body: [UInt8]
-    /// Tries that failed since its delivery, or its redelivery, began.
-    public let tries: Int
+    public let event: RecordedEvent
 
-    public init(event: EventID, tenant: TenantID, body: [UInt8], tries: Int) {
-        self.event = event
+    public init(tenant: TenantID, event: RecordedEvent) {
         self.tenant = tenant
-        self.body = body
-        self.tries = tries
+        self.event = event
     }
 }
 
@@ -87,10 +110,13 @@ public struct Delivery: Equatable, Sendable {
 public struct DueDelivery: Equatable, Sendable {
     public let event: EventID
     public let tenant: TenantID
+    /// Money waits for its answer, so it stands in no line behind what only tells.
+    public let isCallback: Bool
 
-    public init(event: EventID, tenant: TenantID) {
+    public init(event: EventID, tenant: TenantID, isCallback: Bool) {
         self.event = event
         self.tenant = tenant
+        self.isCallback = isCallback
     }
 }
 
@@ -124,9 +150,9 @@ public struct DeliveryAttempt: Equatable, Sendable {
             }
     }
 
-    public var isAcknowledged: Bool {
+    public func isAcknowledged(_ form: DeliveryForm) -> Bool {
         guard case .answer(let status, _) = outcome else { return false }
-        return (200..<300).contains(status)
+        return form.acknowledges(status)
     }
 }
 
@@ -138,12 +164,38 @@ public struct DeliverySchedule: Sendable {
     ]
     /// Time for a whole answer, head and body.
     public static let usualAnswer = Duration.seconds(10)
+    /// The same, as endpoints of the form `mpcAdmin` expect it.
+    public static let adminAnswer = Duration.seconds(2)
 
-    public let pauses: [Duration]
-    public let answerMost: Duration
+    /// After each try of a callback that was not answered, in seconds; the last is a refusal.
+    public static let usualCallbackPauses: [Int64] =
+        [2, 4, 8, 15, 30] + [Int64](repeating: 60, count: 25)
 
-    public init(pauses: [Duration], answerMost: Duration = DeliverySchedule.usualAnswer) {
-        self.pauses = pauses
+    private let usual: [Duration]
+    private let callbacks: [Duration]
+    private let answerMost: Duration
+
+    /// - Parameter callbackPauses: those of callbacks.
+    public init(
+        pauses: [Duration], answerMost: Duration = DeliverySchedule.usualAnswer,
+        callbackPauses: [Duration] = DeliverySchedule.usualCallbackPauses.map { .seconds($0) }
+    ) {
+        usual = pauses
+        callbacks = callbackPauses
         self.answerMost = answerMost
+    }
+
+    func pauses(_ form: DeliveryForm) -> [Duration] {
+        switch form {
+        case .custody, .mpcAdmin: usual
+        case .callback: callbacks
+        }
+    }
+
+    public func answerMost(_ form: DeliveryForm) -> Duration {
+        switch form {
+        case .custody, .callback: answerMost
+        case .mpcAdmin: min(answerMost, Self.adminAnswer)
+        }
     }
 }

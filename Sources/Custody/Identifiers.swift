@@ -36,6 +36,11 @@ public struct AddressBookEntryID: EntityID {
     public init(unchecked bytes: [UInt8]) { self.bytes = bytes }
 }
 
+public struct SubscriptionID: EntityID {
+    public let bytes: [UInt8]
+    public init(unchecked bytes: [UInt8]) { self.bytes = bytes }
+}
+
 public struct EventID: EntityID {
     public let bytes: [UInt8]
     public init(unchecked bytes: [UInt8]) { self.bytes = bytes }

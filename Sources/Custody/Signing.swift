@@ -21,7 +21,7 @@ public struct SigningRequest: Equatable, Sendable {
 
     /// What it is for.
     public enum Subject: Equatable, Sendable {
-        case withdrawal(TransactionID)
+        case transaction(TransactionID)
         case ceremony(CeremonyID)
     }
 
@@ -33,7 +33,7 @@ public struct SigningRequest: Equatable, Sendable {
     public let subject: Subject
     /// Counts the intents of one transaction.
     public let attempt: Int
-    /// The source address and its nonce; nil for a key ceremony.
+    /// The source address and its nonce; nil for a message and a key ceremony.
     public let source: String?
     public let nonce: UInt64?
     public var state: State
@@ -64,7 +64,7 @@ public struct SigningRequest: Equatable, Sendable {
 
 extension SigningRequest {
     public var transaction: TransactionID? {
-        if case .withdrawal(let id) = subject { id } else { nil }
+        if case .transaction(let id) = subject { id } else { nil }
     }
     public var ceremony: CeremonyID? {
         if case .ceremony(let id) = subject { id } else { nil }
@@ -117,6 +117,12 @@ public enum HolderOrder: Equatable, Sendable {
     case run(descriptor: [UInt8], source: [UInt8], to: [IdentityPublicKey])
     /// Prove that your share is whole.
     case checkUp(group: GroupID, challenge: [UInt8], to: [IdentityPublicKey])
+}
+
+/// Knows how much gas calls take.
+public protocol GasEstimator: Sendable {
+    /// - Throws: a `Refusal` where the call would fail, or nobody can say.
+    func gas(of question: EVMCallQuestion) async throws -> UInt64
 }
 
 /// Signs intents and orders with the platform's intent key. The relay never has one.

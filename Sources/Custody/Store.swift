@@ -101,6 +101,12 @@ public protocol CustodyStore {
     func apiKey(_ id: APIKeyID) throws -> APIKey?
     func apiKeys(of tenant: TenantID, _ page: PageRequest) throws -> Page<APIKey>
     func setUsed(_ key: APIKeyID, at: Timestamp) throws
+    func insert(_ key: PublicAPIKey) throws
+    /// Stores that the key is revoked.
+    func update(_ key: PublicAPIKey) throws
+    func publicAPIKey(_ id: APIPublicKey) throws -> PublicAPIKey?
+    func publicAPIKeys(of tenant: TenantID, _ page: PageRequest) throws -> Page<PublicAPIKey>
+    func setUsed(_ key: APIPublicKey, at: Timestamp) throws
 
     // Audit and usage.
     func insert(_ entry: AuditEntry) throws
@@ -130,6 +136,10 @@ public protocol CustodyStore {
     func wallets(in vault: VaultID, _ page: PageRequest) throws -> Page<Wallet>
     func nextAddressNumber(of vault: VaultID, coin: UInt32) throws -> UInt32
     func insert(_ address: WalletAddress) throws
+    /// The vault's on these chains; of them those that are named, if any are.
+    func addresses(
+        of vault: VaultID, on chains: [ChainID], named names: [String]?, _ page: PageRequest
+    ) throws -> Page<WalletAddress>
     func address(_ text: String, on chain: ChainID) throws -> WalletAddress?
     func addresses(
         of vault: VaultID, on chain: ChainID, _ page: PageRequest
@@ -185,9 +195,8 @@ public protocol CustodyStore {
     ) throws -> AddressBookEntry?
     func addressBookEntry(externalID: String, of tenant: TenantID) throws -> AddressBookEntry?
     func addressBookEntry(_ id: AddressBookEntryID) throws -> AddressBookEntry?
-    /// Entries of this status, or those that were not removed.
     func addressBook(
-        of tenant: TenantID, status: AddressBookEntry.Status?, _ page: PageRequest
+        of tenant: TenantID, matching filter: AddressBookFilter, _ page: PageRequest
     ) throws -> Page<AddressBookEntry>
     /// Pending entries whose time has come, the oldest first.
     func entriesToActivate(at: Timestamp, most: Int) throws -> [AddressBookEntry]
@@ -262,16 +271,41 @@ public protocol CustodyStore {
     func insert(_ answer: StoredAnswer, key: String, of caller: APIKeyID) throws
     /// False if the signature was seen in its window already.
     func claim(signature: [UInt8], of caller: APIKeyID, until: Timestamp) throws -> Bool
+    /// False if the key used the nonce already.
+    func claim(nonce: String, of caller: APIPublicKey, until: Timestamp) throws -> Bool
     /// Forgets what is too old to matter.
     func purge(answersBefore: Timestamp, signaturesBefore: Timestamp) throws
 
     // Events.
     func nextSequence(of resource: [UInt8], tenant: TenantID) throws -> Int64
-    func insert(event frame: EventFrame, resource: [UInt8], body: [UInt8], deliver: Bool) throws
+    /// Events of the form `custody` are delivered in order.
+    func insert(
+        event frame: EventFrame, _ form: DeliveryForm, resource: [UInt8], body: [UInt8],
+        deliver: Bool) throws
     func setEndpoint(_ endpoint: WebhookEndpoint) throws
     func removeEndpoint(of tenant: TenantID) throws -> Bool
     func endpoint(of tenant: TenantID) throws -> WebhookEndpoint?
-    /// What may be sent now: of each tenant what is due longest, tenants taking turns.
+    func insert(_ subscription: Subscription) throws
+    /// Stores its types and note, and that it has ended; then nothing that waits for it is sent.
+    func update(_ subscription: Subscription) throws
+    func subscription(_ id: SubscriptionID, of tenant: TenantID) throws -> Subscription?
+    /// Those that are active.
+    func subscriptions(of tenant: TenantID) throws -> [Subscription]
+    func subscriptions(
+        of tenant: TenantID, matching filter: SubscriptionFilter, _ page: PageRequest
+    ) throws -> Page<Subscription>
+    func insert(_ callback: Callback) throws
+    /// Stores its state.
+    func update(_ callback: Callback) throws
+    func callback(_ event: EventID) throws -> Callback?
+    func callback(of transaction: TransactionID) throws -> Callback?
+    func callbacks(
+        of tenant: TenantID, matching filter: CallbackFilter, _ page: PageRequest
+    ) throws -> Page<CallbackView>
+    /// What may be asked now, in the same manner as what may be sent.
+    func dueCallbacks(at now: Timestamp, most: Int, ofTenantMost: Int) throws -> [DueDelivery]
+    /// What may be sent now, without callbacks: of each tenant what is due longest, tenants taking
+    /// turns.
     func dueDeliveries(at now: Timestamp, most: Int, ofTenantMost: Int) throws -> [DueDelivery]
     /// nil if the event is not to be tried now.
     func delivery(_ event: EventID) throws -> Delivery?
@@ -378,6 +412,25 @@ public struct VaultFilter: Equatable, Sendable {
     }
 }
 
+/// Which entries of the address book are asked for.
+public struct AddressBookFilter: Equatable, Sendable {
+    /// Nil for those that were not removed.
+    public let status: AddressBookEntry.Status?
+    public let network: String?
+    public let address: String?
+    public let label: String?
+
+    public init(
+        status: AddressBookEntry.Status? = nil, network: String? = nil, address: String? = nil,
+        label: String? = nil
+    ) {
+        self.status = status
+        self.network = network
+        self.address = address
+        self.label = label
+    }
+}
+
 public struct TransactionFilter: Equatable, Sendable {
     public var wallet: WalletID?
     public var vault: VaultID?
@@ -388,10 +441,12 @@ public struct TransactionFilter: Equatable, Sendable {
     /// Created at this time or later; and before that one.
     public var from: Timestamp?
     public var to: Timestamp?
+    public var choice: TransactionChoice
 
     public init(
         wallet: WalletID? = nil, vault: VaultID? = nil, kind: Transaction.Kind? = nil,
-        status: Transaction.Status? = nil, from: Timestamp? = nil, to: Timestamp? = nil
+        status: Transaction.Status? = nil, from: Timestamp? = nil, to: Timestamp? = nil,
+        choice: TransactionChoice = TransactionChoice()
     ) {
         self.wallet = wallet
         self.vault = vault
@@ -399,6 +454,7 @@ public struct TransactionFilter: Equatable, Sendable {
         self.status = status
         self.from = from
         self.to = to
+        self.choice = choice
     }
 }
 

@@ -1,8 +1,9 @@
+import Algebra
 import Canonical
 import Chains
 import Intents
 
-/// Any movement of value that involves a wallet.
+/// Any movement of value that involves a wallet, and any message that an address signs.
 public struct Transaction: Equatable, Sendable {
     public static let noteMost = 500
     public static let externalIDMost = 128
@@ -14,9 +15,15 @@ public struct Transaction: Equatable, Sendable {
         /// A transfer between two addresses of the tenant, so that one holds what a withdrawal
         /// needs: shown as a part of that, and not by itself.
         case consolidation = "Consolidation"
+        /// An address calls a contract, with coins or without.
+        case contractCall = "ContractCall"
+        /// An address signs a message; nothing moves.
+        case messageSign = "MessageSign"
 
         /// What callers see.
-        public static let listed: [Kind] = [.deposit, .internalTransfer, .withdrawal]
+        public static let listed: [Kind] = [
+            .deposit, .internalTransfer, .withdrawal, .contractCall, .messageSign,
+        ]
     }
 
     public enum Status: String, Sendable, CaseIterable {
@@ -65,6 +72,12 @@ public struct Transaction: Equatable, Sendable {
     public var blockNumber: UInt64?
     public var waiting: Waiting?
     public var failure: Failure?
+    /// Of a contract call: what is called at `destinationAddress`.
+    public let call: ContractCall?
+    /// What is to be signed, of a message.
+    public let message: EVMMessage?
+    /// Of a message that was signed.
+    public var signature: ECDSASignature?
     /// Why it is to end, if the holders can still be kept from signing it.
     public var stopping: Failure?
     public let note: String?
@@ -80,6 +93,7 @@ public struct Transaction: Equatable, Sendable {
         sourceAddress: String? = nil,
         destinationAddress: String? = nil, hash: Digest? = nil, blockNumber: UInt64? = nil,
         waiting: Waiting? = nil, failure: Failure? = nil,
+        call: ContractCall? = nil, message: EVMMessage? = nil, signature: ECDSASignature? = nil,
         stopping: Failure? = nil, note: String? = nil,
         externalID: String? = nil, createdAt: Timestamp, updatedAt: Timestamp
     ) {
@@ -104,6 +118,9 @@ public struct Transaction: Equatable, Sendable {
         self.blockNumber = blockNumber
         self.waiting = waiting
         self.failure = failure
+        self.call = call
+        self.message = message
+        self.signature = signature
         self.stopping = stopping
         self.note = note
         self.externalID = externalID
@@ -122,6 +139,8 @@ public enum FeeLevel: String, Sendable, CaseIterable {
 /// Why a transaction does not move: for whom it waits, since when, and what happens next.
 public struct Waiting: Equatable, Sendable {
     public enum Cause: String, Sendable, CaseIterable {
+        /// The server of the API key that started it.
+        case callback = "ApprovalCallback"
         case sourceAddress = "SourceAddressBusy"
         case funds = "FundsOnOneAddress"
         case consolidation = "Consolidation"
@@ -169,6 +188,18 @@ public struct Failure: Equatable, Sendable {
         case nonceSpent = "NonceSpent"
         case reorganised = "Reorganised"
         case cancelled = "Cancelled"
+        case deniedByCallback = "DeniedByCallback"
+        case callbackUnanswered = "CallbackUnanswered"
+
+        /// Whether somebody who had to agree did not.
+        public var isRefusal: Bool {
+            switch self {
+            case .refusedByHolders, .deniedByCallback, .callbackUnanswered: true
+            case .expired, .addressRemoved, .keyChanged, .rejectedByChain, .nonceSpent,
+                .reorganised, .cancelled:
+                false
+            }
+        }
     }
 
     public let code: Code
@@ -222,6 +253,16 @@ public struct TransactionView: Equatable, Sendable {
     /// Those of them that leave an address of a vault which the asker may not see: source, amount
     /// and hash are not shown.
     public var hidden: Set<TransactionID> = []
+}
+
+extension TransactionView {
+    /// One that nothing has happened to, for samples.
+    public init(transaction: Transaction, requiredConfirmations: UInt64) {
+        self.init(
+            transaction: transaction, timeline: [], refusals: [], confirmations: 0,
+            requiredConfirmations: requiredConfirmations, waiting: nil, feeAsset: nil,
+            consolidations: [])
+    }
 }
 
 extension TransactionView {

@@ -14,11 +14,12 @@ public struct WebhookTarget: Equatable, Sendable {
         case plainHTTP
         case privateAddress
 
-        var sentence: String {
+        func sentence(of field: String) -> String {
             switch self {
-            case .malformed: "'url' must be an absolute https URL without user or fragment."
-            case .plainHTTP: "'url' must be https."
-            case .privateAddress: "'url' must not be a private, loopback or link-local address."
+            case .malformed: "'\(field)' must be an absolute https URL without user or fragment."
+            case .plainHTTP: "'\(field)' must be https."
+            case .privateAddress:
+                "'\(field)' must not be a private, loopback or link-local address."
             }
         }
     }

@@ -12,9 +12,9 @@ final class Alarm: Sendable {
     init(custody: Bookkeeper) { self.custody = custody }
 
     /// Stores the alert in a transaction of its own: what it is about has left nothing.
-    func raise(_ kind: SecurityAlert.Kind, _ caller: Caller) async throws {
-        let place = "\(kind.rawValue) \(caller.key) \(caller.origin.address?.text ?? "")"
-        guard perPlace.take(place) == nil, perKey.take(caller.key.text) == nil else { return }
+    func raise(_ kind: SecurityAlert.Kind, _ caller: some KnownCaller) async throws {
+        let place = "\(kind.rawValue) \(caller.name) \(caller.origin.address?.text ?? "")"
+        guard perPlace.take(place) == nil, perKey.take(caller.name) == nil else { return }
         try await custody.write(as: caller.actor) { try $0.alert(kind) }
     }
 }

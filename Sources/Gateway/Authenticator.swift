@@ -45,7 +45,7 @@ struct Authenticator: Sendable {
 
     /// The request's whole body. One that says neither its length nor that it comes in chunks has
     /// none (RFC 9112, section 6.3).
-    func body(of request: Request) async throws -> [UInt8] {
+    static func body(of request: Request) async throws -> [UInt8] {
         let headers = request.headers
         if headers[.contentLength] == nil, headers[.transferEncoding] == nil { return [] }
         do {

@@ -6,14 +6,24 @@ import Intents
 import NIOCore
 import Synchronization
 
+/// Whose key it is that a request came with, of whichever kind.
+protocol KnownCaller: Sendable {
+    /// The key's id.
+    var name: String { get }
+    var tenant: TenantID { get }
+    var origin: Custody.Actor.Origin { get }
+    var actor: Custody.Actor { get }
+}
+
 /// Who is asking, once that is certain.
-struct Caller: Sendable {
+struct Caller: KnownCaller {
     let apiKey: APIKey
     let origin: Custody.Actor.Origin
     /// What a request that changes something takes, so that nobody can send it again.
     let claim: SignatureClaim
 
     var key: APIKeyID { apiKey.id }
+    var name: String { key.text }
     var tenant: TenantID { apiKey.tenant }
     var actor: Custody.Actor { .key(apiKey, from: origin) }
 
@@ -28,11 +38,11 @@ struct Caller: Sendable {
 /// What is found out about a request on its way in, for its line in the log: the context goes down
 /// by value, and this stays.
 final class RequestRecord: Sendable {
-    private let found = Mutex<Caller?>(nil)
+    private let found = Mutex<(any KnownCaller)?>(nil)
 
-    var caller: Caller? { found.withLock { $0 } }
+    var caller: (any KnownCaller)? { found.withLock { $0 } }
 
-    func note(_ caller: Caller) { found.withLock { $0 = caller } }
+    func note(_ caller: any KnownCaller) { found.withLock { $0 = caller } }
 }
 
 /// What travels with a request through the gateway.

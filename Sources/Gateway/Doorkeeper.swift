@@ -22,12 +22,15 @@ struct Doorkeeper: RouterMiddleware {
     private let addresses: RateLimiter
     private let traffic: Traffic
     private let draining: Draining
+    private let answers: SignedAnswers
     private let isSecure: Bool
 
     init(
-        settings: GatewaySettings, traffic: Traffic, draining: Draining, isSecure: Bool, log: Logger
+        settings: GatewaySettings, traffic: Traffic, draining: Draining, answers: SignedAnswers,
+        isSecure: Bool, log: Logger
     ) {
         self.log = log
+        self.answers = answers
         self.traffic = traffic
         self.draining = draining
         self.isSecure = isSecure
@@ -51,12 +54,10 @@ struct Doorkeeper: RouterMiddleware {
             try admit(request, context)
             response = try await next(request, context)
         } catch {
-            let problem = Self.problem(error, request)
-            if problem.status == .internalServerError {
+            response = answer(to: error, request, context)
+            if response.status == .internalServerError {
                 log.error("\(error)", metadata: ["request": "\(context.requestID)"])
             }
-            response = problem.response(
-                requestID: context.requestID, accept: request.headers[.accept])
         }
         for field in Self.usual { response.headers[field.name] = field.value }
         if isSecure { response.headers[.strictTransportSecurity] = Self.transportSecurity }
@@ -68,6 +69,16 @@ struct Doorkeeper: RouterMiddleware {
         traffic.ended(route, request.method, response.status, took)
         write(request, context, route, response.status, took)
         return response
+    }
+
+    private func answer(
+        to error: any Error, _ request: Request, _ context: GatewayContext
+    ) -> Response {
+        if SignedAnswers.concern(request) {
+            return answers.response(AdminProblem(error), requestID: context.requestID)
+        }
+        return Self.problem(error, request).response(
+            requestID: context.requestID, accept: request.headers[.accept])
     }
 
     private func admit(_ request: Request, _ context: GatewayContext) throws(Problem) {
@@ -100,7 +111,7 @@ struct Doorkeeper: RouterMiddleware {
             "ms": .stringConvertible(Int(took / .milliseconds(1))),
         ]
         if let caller = context.record.caller {
-            metadata["key"] = "\(caller.key.text)"
+            metadata["key"] = "\(caller.name)"
             metadata["tenant"] = "\(caller.tenant.text)"
         }
         log.log(

@@ -3,6 +3,7 @@ import Foundation
 import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
+import Identity
 import Logging
 import NIOCore
 import NIOSSL
@@ -20,6 +21,8 @@ public struct GatewayServer: Sendable {
     }
 
     private let custody: Bookkeeper
+    private let answers: SignedAnswers
+    private let gas: any GasEstimator
     private let settings: GatewaySettings
     private let log: Logger
     let meter = UsageMeter()
@@ -27,8 +30,17 @@ public struct GatewayServer: Sendable {
     private let draining = Draining()
     private let connections: Connections
 
-    public init(custody: Bookkeeper, settings: GatewaySettings = .init(), log: Logger) {
+    /// - Parameters:
+    ///   - responses: signs what the MPC administration face answers.
+    ///   - gas: is asked before a contract is called.
+    public init(
+        custody: Bookkeeper, responses: any ResponseSigner, gas: any GasEstimator,
+        settings: GatewaySettings = .init(),
+        log: Logger
+    ) {
         self.custody = custody
+        answers = SignedAnswers(signer: responses, custody: custody)
+        self.gas = gas
         self.settings = settings
         self.log = log
         connections = Connections(
@@ -59,14 +71,20 @@ public struct GatewayServer: Sendable {
         let alarm = Alarm(custody: custody)
         router.add(
             middleware: Doorkeeper(
-                settings: settings, traffic: traffic, draining: draining, isSecure: isSecure,
-                log: log))
+                settings: settings, traffic: traffic, draining: draining, answers: answers,
+                isSecure: isSecure, log: log))
         Probe(custody: custody, draining: draining).add(to: router)
         CustodyAPI.addDocuments(to: router)
+        PlaygroundPage.add(to: router, MPCAdminAPI.endpoints)
         CustodyAPI(
             custody: custody, meter: meter, alarm: alarm,
             authenticator: Authenticator(custody: custody, settings: settings, alarm: alarm)
         ).add(to: router.group("v1"))
+        MPCAdminAPI(
+            custody: custody, meter: meter,
+            authenticator: AdminAuthenticator(custody: custody, settings: settings, alarm: alarm),
+            answers: answers, gas: gas
+        ).add(to: router.group("v2"))
         return router
     }
 

@@ -10,8 +10,8 @@ struct RequestFields {
     /// What the endpoint's document says that it takes: another cannot be taken.
     private let known: Set<String>
 
-    init(_ body: [UInt8], knowing known: [Member]) throws(Refusal) {
-        self.known = Set(known.map(\.name))
+    init(_ body: [UInt8], knowing known: Set<String>) throws(Refusal) {
+        self.known = known
         guard !body.isEmpty else {
             throw Refusal(.invalid, "A JSON object is needed as the body; there is none.")
         }
@@ -26,6 +26,11 @@ struct RequestFields {
         guard case .object(let members) = value else {
             throw Refusal(.invalid, "The body must be a JSON object.")
         }
+        self.members = Dictionary(uniqueKeysWithValues: members.map { ($0.name, $0.value) })
+    }
+
+    private init(_ members: [JSONValue.Member], knowing known: Set<String>) {
+        self.known = known
         self.members = Dictionary(uniqueKeysWithValues: members.map { ($0.name, $0.value) })
     }
 
@@ -85,6 +90,18 @@ struct RequestFields {
         }
     }
 
+    /// An object as it stands; nil where it is missing or null.
+    mutating func json(_ name: String) -> JSONValue? {
+        let value = take(name)
+        switch value {
+        case nil, .null: return nil
+        case .object: return value
+        case .string, .number, .bool, .array:
+            reject(name, "'\(name)' must be an object.")
+            return nil
+        }
+    }
+
     /// A list of strings, each read as what it spells; nil where it is missing or null.
     ///
     /// - Parameter what: what each of them is: "a UUID".
@@ -108,6 +125,74 @@ struct RequestFields {
         }
         reject(name, "'\(name)' must be a list of strings, each of them \(what).")
         return nil
+    }
+
+    /// What an object within this one says; nil where it is missing or null.
+    mutating func object<Value>(
+        _ name: String, knowing known: String..., read: (inout RequestFields) -> Value
+    ) -> Value? {
+        switch take(name) {
+        case nil, .null: return nil
+        case .object(let members):
+            return within(name, members, Set(known), read)
+        case .string, .number, .bool, .array:
+            reject(name, "'\(name)' must be an object.")
+            return nil
+        }
+    }
+
+    /// An object's members, whatever they are; nil where it is missing or null.
+    mutating func members(_ name: String) -> [JSONValue.Member]? {
+        switch take(name) {
+        case nil, .null: return nil
+        case .object(let members): return members
+        case .string, .number, .bool, .array:
+            reject(name, "'\(name)' must be an object.")
+            return nil
+        }
+    }
+
+    /// What a list of objects says; nil where it is missing or null.
+    mutating func objects<Value>(
+        _ name: String, most: Int, knowing known: String..., read: (inout RequestFields) -> Value
+    ) -> [Value]? {
+        switch take(name) {
+        case nil, .null: return nil
+        case .array(let items) where items.count <= most:
+            var found: [Value] = []
+            for item in items {
+                guard case .object(let members) = item else {
+                    reject(name, "'\(name)' must be a list of objects.")
+                    return nil
+                }
+                found.append(within(name, members, Set(known), read))
+            }
+            return found
+        case .array: reject(name, "'\(name)' has at most \(most) entries.")
+        case .string, .number, .bool, .object:
+            reject(name, "'\(name)' must be a list of objects.")
+        }
+        return nil
+    }
+
+    private mutating func within<Value>(
+        _ name: String, _ members: [JSONValue.Member], _ known: Set<String>,
+        _ read: (inout RequestFields) -> Value
+    ) -> Value {
+        var fields = RequestFields(members, knowing: known)
+        let value = read(&fields)
+        for (field, sentences) in fields.found { problems["\(name).\(field)"] = sentences }
+        return value
+    }
+
+    mutating func boolean(_ name: String) -> Bool? {
+        switch take(name) {
+        case nil, .null: return nil
+        case .bool(let value): return value
+        case .string, .number, .array, .object:
+            reject(name, "'\(name)' must be true or false.")
+            return nil
+        }
     }
 
     mutating func time(_ name: String) -> Timestamp? {
@@ -136,13 +221,19 @@ struct RequestFields {
         problems[name, default: []].append(sentence)
     }
 
-    /// Refuses what was of the wrong type, and what nobody took.
-    func finish() throws(Refusal) {
+    /// What was of the wrong type, and what nobody took.
+    private var found: [String: [String]] {
         var problems = problems
         for name in members.keys {
             problems[String(name.prefix(64)), default: []].append(
                 "'\(name.prefix(64))' is not known here.")
         }
+        return problems
+    }
+
+    /// Refuses what was of the wrong type, and what nobody took.
+    func finish() throws(Refusal) {
+        let problems = found
         guard let first = problems.sorted(by: { $0.key < $1.key }).first?.value.first else {
             return
         }

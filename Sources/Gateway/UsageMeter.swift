@@ -17,6 +17,7 @@ final class UsageMeter: Sendable {
     private struct Counted {
         var requests: [Place: Int64] = [:]
         var used: [APIKeyID: Timestamp] = [:]
+        var usedPublic: [APIPublicKey: Timestamp] = [:]
 
         var isEmpty: Bool { requests.isEmpty }
     }
@@ -28,6 +29,14 @@ final class UsageMeter: Sendable {
         counted.withLock {
             $0.requests[place, default: 0] += 1
             $0.used[key.id] = now
+        }
+    }
+
+    func count(_ key: PublicAPIKey, _ endpoint: String, at now: Timestamp) {
+        let place = Place(tenant: key.tenant, day: now.day, endpoint: endpoint)
+        counted.withLock {
+            $0.requests[place, default: 0] += 1
+            $0.usedPublic[key.id] = now
         }
     }
 
@@ -47,11 +56,13 @@ final class UsageMeter: Sendable {
                             count: count))
                 }
                 for (key, at) in taken.used { try books.store.setUsed(key, at: at) }
+                for (key, at) in taken.usedPublic { try books.store.setUsed(key, at: at) }
             }
         } catch {
             counted.withLock { counted in
                 counted.requests.merge(taken.requests, uniquingKeysWith: +)
                 counted.used.merge(taken.used, uniquingKeysWith: max)
+                counted.usedPublic.merge(taken.usedPublic, uniquingKeysWith: max)
             }
             throw error
         }

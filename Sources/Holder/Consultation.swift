@@ -39,7 +39,7 @@ public struct Consultation: Sendable {
             kind = ceremony.occasion == .keyGeneration ? .keyGeneration : .resharing
             detail = Self.detail(of: ceremony, intent, subject, source)
             extra = Self.extra(of: ceremony, intent, source)
-        case .transfer, .announcement:
+        case .transfer, .contractCall, .message, .announcement:
             kind = .signing
             detail = Self.detail(of: approved, intent, subject, key)
             extra = Self.extra(of: intent, key)
@@ -89,60 +89,117 @@ extension Consultation {
                         root: key.rootText)
                 ))
         }
-        if case .transfer(let order) = intent.purpose {
-            members += [
-                ("source_addresses", .array([source(of: order, key)])),
-                ("transaction", transaction(of: order, intent)),
-            ]
-        }
+        members += [
+            ("source_addresses", .array([source(of: intent, key)])),
+            ("transaction", transaction(of: intent)),
+        ]
         return .object(members.map { JSONValue.Member(name: $0.0, value: $0.1) })
     }
 
-    private static func source(of order: TransferOrder, _ key: HeldKey?) -> JSONValue {
+    private static func source(of intent: Intent, _ key: HeldKey?) -> JSONValue {
         .object([
-            "address": .string(order.sourceAddress), "chain_id": .string(order.chain.text),
-            "path": .string(order.sourcePath.text), "root_pubkey": .string(key?.rootText ?? ""),
+            "address": .string(intent.sourceAddress ?? ""),
+            "chain_id": .string(intent.chain?.text ?? ""),
+            "path": .string(intent.item?.path.description ?? ""),
+            "root_pubkey": .string(key?.rootText ?? ""),
         ])
     }
 
     /// The transaction as this holder has rebuilt it. Amounts are in base units and assets have
     /// their CAIP names: a holder knows no others.
-    private static func transaction(of order: TransferOrder, _ intent: Intent) -> JSONValue {
+    private static func transaction(of intent: Intent) -> JSONValue {
+        let (type, destination) = destination(of: intent)
         let time = JSONValue.integer(intent.notBefore * 1000)
-        return .object([
-            "transaction_id": .string(intent.request.text),
-            "wallet_id": .string(intent.vault.text), "type": .string("Withdrawal"),
-            "status": .string("PendingSignature"), "chain_id": .string(order.chain.text),
-            "token_id": .string(order.output.asset.text),
-            "source": .object([
-                "source_type": .string("Org-Controlled"),
-                "wallet_id": .string(intent.vault.text), "address": .string(order.sourceAddress),
-                "signer_key_share_holder_group_id": .string(intent.group.hex),
-            ]),
-            "destination": .object([
-                "destination_type": .string("Address"),
-                "account_output": .object([
-                    "address": .string(order.output.address),
-                    "amount": .string(order.output.amount.baseUnitText),
-                ]),
-            ]),
-            "fee": .object([
-                "fee_type": .string("EVM_EIP_1559"),
-                "token_id": .string(order.output.asset.feeAsset.text),
-                "max_fee_per_gas": .string(String(order.fee.maxFeePerGas)),
-                "max_priority_fee_per_gas": .string(String(order.fee.maxPriorityFeePerGas)),
-                "gas_limit": .string(String(order.fee.gasLimit)),
-            ]),
-            "initiator_type": .string("API"),
-            "raw_tx_info": .object([
-                "used_nonce": .integer(order.nonce),
-                "unsigned_raw_tx": .string(
-                    "0x" + Hex.encode(order.transaction?.unsignedBytes ?? [])),
-            ]),
-            "description": .string(
-                order.output.ownPath.map { "to this key's own address at \($0.text)" } ?? ""),
-            "created_timestamp": time, "updated_timestamp": time,
+        var members: [(String, JSONValue)] = [
+            ("transaction_id", .string(intent.request.text)),
+            ("wallet_id", .string(intent.vault.text)), ("type", .string(type)),
+            ("status", .string("PendingSignature")),
+            ("chain_id", .string(intent.chain?.text ?? "")),
+            (
+                "source",
+                .object([
+                    "source_type": .string("Org-Controlled"),
+                    "wallet_id": .string(intent.vault.text),
+                    "address": .string(intent.sourceAddress ?? ""),
+                    "signer_key_share_holder_group_id": .string(intent.group.hex),
+                ])
+            ),
+            ("destination", destination), ("initiator_type", .string("API")),
+            ("created_timestamp", time), ("updated_timestamp", time),
+        ]
+        if let payment = intent.payment {
+            members += [
+                ("token_id", .string(payment.output.asset.text)), ("fee", fee(of: payment)),
+                (
+                    "raw_tx_info",
+                    .object([
+                        "used_nonce": .integer(payment.nonce),
+                        "unsigned_raw_tx": .string(
+                            "0x" + Hex.encode(intent.transaction?.unsignedBytes ?? [])),
+                    ])
+                ),
+                (
+                    "description",
+                    .string(
+                        payment.output.ownPath.map { "to this key's own address at \($0.text)" }
+                            ?? "")
+                ),
+            ]
+        }
+        return .object(members.map { JSONValue.Member(name: $0.0, value: $0.1) })
+    }
+
+    private static func fee(of payment: TransferOrder) -> JSONValue {
+        .object([
+            "fee_type": .string("EVM_EIP_1559"),
+            "token_id": .string(payment.output.asset.feeAsset.text),
+            "max_fee_per_gas": .string(String(payment.fee.maxFeePerGas)),
+            "max_priority_fee_per_gas": .string(String(payment.fee.maxPriorityFeePerGas)),
+            "gas_limit": .string(String(payment.fee.gasLimit)),
         ])
+    }
+
+    /// What the transaction is for, and the protocol's word for it.
+    private static func destination(of intent: Intent) -> (type: String, JSONValue) {
+        switch intent.purpose {
+        case .transfer(let order):
+            let output = JSONValue.object([
+                "address": .string(order.output.address),
+                "amount": .string(order.output.amount.baseUnitText),
+            ])
+            return (
+                "Withdrawal",
+                .object(["destination_type": .string("Address"), "account_output": output])
+            )
+        case .contractCall(let order):
+            return (
+                "ContractCall",
+                .object([
+                    "destination_type": .string("EVM_Contract"),
+                    "address": .string(order.payment.output.address),
+                    "value": .string(order.payment.output.amount.baseUnitText),
+                    "calldata": .string("0x" + Hex.encode(order.data)),
+                ])
+            )
+        case .message(let order):
+            return ("MessageSign", message(order.message))
+        case .keyCeremony, .announcement: return ("", .null)
+        }
+    }
+
+    private static func message(_ message: EVMMessage) -> JSONValue {
+        switch message {
+        case .personal(let bytes):
+            .object([
+                "destination_type": .string("EVM_EIP_191_Signature"),
+                "message": .string("0x" + Hex.encode(bytes)),
+            ])
+        case .typed(let text):
+            .object([
+                "destination_type": .string("EVM_EIP_712_Signature"),
+                "raw_structured_data": .string(String(decoding: text, as: UTF8.self)),
+            ])
+        }
     }
 }
 
@@ -230,6 +287,20 @@ extension Consultation {
 
     private static func nodes(_ holders: Roster?) -> JSONValue {
         .array((holders?.identities ?? []).map { .string($0.hex) })
+    }
+}
+
+extension Intent {
+    /// The chain that it is for, and the address that signs; nil where none does.
+    fileprivate var chain: ChainID? {
+        if case .message(let order) = purpose { order.chain } else { payment?.chain }
+    }
+    fileprivate var sourceAddress: String? {
+        if case .message(let order) = purpose {
+            order.sourceAddress
+        } else {
+            payment?.sourceAddress
+        }
     }
 }
 

@@ -200,18 +200,20 @@ extension HolderCore {
         var isConfirmed = false
         // Whose key must be of the epoch that is named: that of the group that deals or signs.
         var named = intent.group
+        if let payment = intent.payment, let root = key?.key.publicKey {
+            for asset in payment.assets {
+                spent[asset] = try store.spent(
+                    of: asset, under: root, since: now - min(now, Self.window), except: digest)
+            }
+            countersFullUntil = try store.joined(root: root).map { $0 + Self.window }
+        }
         switch intent.purpose {
         case .transfer(let order):
             if let root = key?.key.publicKey {
-                for asset in order.assets {
-                    spent[asset] = try store.spent(
-                        of: asset, under: root, since: now - min(now, Self.window), except: digest)
-                }
-                countersFullUntil = try store.joined(root: root).map { $0 + Self.window }
                 destination = try store.announced(
                     order.output.address, on: order.chain, under: root)
             }
-        case .announcement: break
+        case .contractCall, .message, .announcement: break
         case .keyCeremony(let ceremony):
             source = try ceremony.source.flatMap { try heldKey(of: $0.group, epoch: $0.epoch) }
             named = ceremony.source?.group ?? named

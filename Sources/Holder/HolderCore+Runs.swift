@@ -54,7 +54,9 @@ extension HolderCore {
         try refuseSetupsWithCheaters(descriptor)
         let run: LiveRun
         switch (descriptor.purpose, intent.purpose) {
-        case (.signing(let certificate, let items, _), .transfer):
+        case (.signing(let certificate, let items, _), .transfer),
+            (.signing(let certificate, let items, _), .contractCall),
+            (.signing(let certificate, let items, _), .message):
             guard items == approved.items else {
                 throw NotJoined(why: "the run would sign something else than was approved")
             }
@@ -67,7 +69,9 @@ extension HolderCore {
                 plan.source?.certificate == ceremony.source?.certificate
             else { throw NotJoined(why: "the ceremony is another than was approved") }
             run = try keyCeremony(descriptor, plan, ceremony, source)
-        case (.signing, .keyCeremony), (.keyCeremony, .transfer), (_, .announcement):
+        case (.signing, .keyCeremony), (.keyCeremony, .transfer),
+            (.keyCeremony, .contractCall), (.keyCeremony, .message),
+            (_, .announcement):
             throw NotJoined(why: "the run is of another kind than the intent")
         }
         guard try store.use(descriptor: run.digest) else {

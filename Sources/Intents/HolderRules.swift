@@ -20,6 +20,8 @@ public struct HolderRules: Equatable, Sendable {
     public let addressCooling: UInt64
     /// What may be done with keys.
     public let keys: KeyRules
+    public let messages: MessageRules
+    public let contracts: [ContractRule]
     /// Tagged hash of the rules file's bytes, which every verdict carries.
     public let digest: Digest
 
@@ -41,6 +43,7 @@ public struct HolderRules: Equatable, Sendable {
     public init(
         environment: CustodyEnvironment, chains: Set<ChainID>, assets: [AssetID: Limits],
         policy: Digest? = nil, freshSetups: Bool = false, addressCooling: UInt64 = 0,
+        messages: MessageRules = .none, contracts: [ContractRule] = [],
         keys: KeyRules = KeyRules(), digest: Digest
     ) {
         self.environment = environment
@@ -50,6 +53,8 @@ public struct HolderRules: Equatable, Sendable {
         self.freshSetups = freshSetups
         self.addressCooling = addressCooling
         self.keys = keys
+        self.messages = messages
+        self.contracts = contracts
         self.digest = digest
     }
 }
@@ -72,6 +77,8 @@ public struct HolderRulesFile: Codable, Sendable {
     public let resharing: KeyRuleFile?
     public let signing: KeyRuleFile?
     public let checkUp: KeyRuleFile?
+    public let messages: Messages?
+    public let contracts: [Contract]?
 
     public struct Limits: Codable, Sendable {
         public let mostPerTransaction: String
@@ -87,7 +94,8 @@ public struct HolderRulesFile: Codable, Sendable {
 
     public init(
         environment: CustodyEnvironment, chains: [ChainID], assets: [AssetID: Limits],
-        addressCoolingSeconds: Int? = nil
+        addressCoolingSeconds: Int? = nil, messages: MessageRules? = nil,
+        contracts: [ContractRule]? = nil
     ) {
         version = Self.version
         self.environment = environment.name
@@ -100,16 +108,16 @@ public struct HolderRulesFile: Codable, Sendable {
         resharing = nil
         signing = nil
         checkUp = nil
+        self.messages = messages.map(Messages.init)
+        self.contracts = contracts?.map(Contract.init)
     }
 
-    /// The keys that a file, and an asset's limits in it, may have.
+    /// The keys that a file may have.
     public static let keys: Set = [
         "version", "environment", "chains", "assets", "policyHash", "freshSetups",
-        "addressCoolingSeconds", "keyGeneration", "resharing", "signing", "checkUp",
+        "addressCoolingSeconds", "messages", "contracts", "keyGeneration", "resharing", "signing",
+        "checkUp",
     ]
-    /// Those of them that are rules about keys.
-    public static let keyRules = ["keyGeneration", "resharing", "signing", "checkUp"]
-    public static let limitKeys: Set = ["mostPerTransaction", "mostPerDay", "mostFee"]
 
     /// A value of the file that cannot be, with where it stands and what was expected.
     public struct Invalid: Error, Equatable, CustomStringConvertible, Sendable {
@@ -157,12 +165,18 @@ public struct HolderRulesFile: Codable, Sendable {
         guard (0...Self.addressCoolingMost).contains(cooling) else {
             throw Invalid("addressCoolingSeconds: 0 to \(Self.addressCoolingMost) expected")
         }
+        var contracts: [ContractRule] = []
+        for (at, contract) in (self.contracts ?? []).enumerated() {
+            contracts.append(try contract.rule("contracts[\(at)]"))
+        }
         return HolderRules(
             environment: environment, chains: chains, assets: assets,
             policy: policy ?? nil, freshSetups: freshSetups ?? false,
-            addressCooling: UInt64(cooling), keys: try keyRules(),
+            addressCooling: UInt64(cooling), messages: try messages?.rules() ?? .none,
+            contracts: contracts, keys: try keyRules(),
             digest: TaggedHash.digest("quorumkeep/rules/v1", bytes))
     }
+
     private func keyRules() throws(Invalid) -> KeyRules {
         var generation: [KeyRules.AllowedGroup]?
         var reshared: [KeyRules.AllowedGroup]?

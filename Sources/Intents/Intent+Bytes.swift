@@ -10,6 +10,7 @@ extension Intent {
         static let vault: UInt64 = 4, request: UInt64 = 5, group: UInt64 = 6, epoch: UInt64 = 7
         static let kind: UInt64 = 8, chain: UInt64 = 9, source: UInt64 = 10
         static let outputs: UInt64 = 11, inputs: UInt64 = 12, fee: UInt64 = 13
+        static let payload: UInt64 = 14
         static let notBefore: UInt64 = 15, expires: UInt64 = 16, policy: UInt64 = 17
         /// A key ceremony's or an announcement's map, in place of 9 to 14.
         static let ceremony: UInt64 = 9, announcement: UInt64 = 9
@@ -17,8 +18,16 @@ extension Intent {
 
     private enum Kind {
         static let transfer: UInt64 = 1
+        static let contractCall: UInt64 = 2
+        static let message: UInt64 = 3
         static let keyCeremony: UInt64 = 5
         static let announcement: UInt64 = 6
+    }
+
+    /// Forms of a message, in its payload.
+    private enum Form {
+        static let personal: UInt64 = 1
+        static let typed: UInt64 = 2
     }
 
     /// Longest address text; Bitcoin's longest has 90 characters.
@@ -40,21 +49,21 @@ extension Intent {
         switch purpose {
         case .transfer(let order):
             fields[Key.kind] = .unsigned(Kind.transfer)
+            Self.write(order, into: &fields)
+        case .contractCall(let order):
+            fields[Key.kind] = .unsigned(Kind.contractCall)
+            Self.write(order.payment, into: &fields)
+            fields[Key.payload] = .bytes(order.data)
+        case .message(let order):
+            fields[Key.kind] = .unsigned(Kind.message)
             fields[Key.chain] = .text(order.chain.text)
-            fields[Key.source] = .map([
-                1: .text(order.sourcePath.text), 2: .text(order.sourceAddress),
-            ])
-            var output: [UInt64: CBOR] = [
-                1: .text(order.output.asset.text), 2: .text(order.output.address),
-                3: Self.encode(order.output.amount),
-            ]
-            output[4] = order.output.ownPath.map { .text($0.text) }
-            fields[Key.outputs] = .array([.map(output)])
-            fields[Key.inputs] = .unsigned(order.nonce)
-            fields[Key.fee] = .map([
-                1: .unsigned(order.fee.gasLimit), 2: .unsigned(order.fee.maxFeePerGas),
-                3: .unsigned(order.fee.maxPriorityFeePerGas),
-            ])
+            fields[Key.source] = Self.source(order.sourcePath, order.sourceAddress)
+            let (form, bytes) =
+                switch order.message {
+                case .personal(let bytes): (Form.personal, bytes)
+                case .typed(let text): (Form.typed, text)
+                }
+            fields[Key.payload] = .map([1: .unsigned(form), 2: .bytes(bytes)])
         case .keyCeremony(let ceremony):
             fields[Key.kind] = .unsigned(Kind.keyCeremony)
             fields[Key.ceremony] = ceremony.encoded
@@ -66,6 +75,26 @@ extension Intent {
             ])
         }
         return CBOR.map(fields).encoded()
+    }
+
+    private static func write(_ order: TransferOrder, into fields: inout [UInt64: CBOR]) {
+        fields[Key.chain] = .text(order.chain.text)
+        fields[Key.source] = Self.source(order.sourcePath, order.sourceAddress)
+        var output: [UInt64: CBOR] = [
+            1: .text(order.output.asset.text), 2: .text(order.output.address),
+            3: Self.encode(order.output.amount),
+        ]
+        output[4] = order.output.ownPath.map { .text($0.text) }
+        fields[Key.outputs] = .array([.map(output)])
+        fields[Key.inputs] = .unsigned(order.nonce)
+        fields[Key.fee] = .map([
+            1: .unsigned(order.fee.gasLimit), 2: .unsigned(order.fee.maxFeePerGas),
+            3: .unsigned(order.fee.maxPriorityFeePerGas),
+        ])
+    }
+
+    private static func source(_ path: AccountPath, _ address: String) -> CBOR {
+        .map([1: .text(path.text), 2: .text(address)])
     }
 
     private static func encode(_ amount: Amount) -> CBOR {
@@ -89,6 +118,8 @@ extension Intent {
         epoch = try fields.unsigned(Key.epoch)
         switch try fields.unsigned(Key.kind, UInt64.self) {
         case Kind.transfer: purpose = .transfer(try Self.order(&fields))
+        case Kind.contractCall: purpose = .contractCall(try Self.call(&fields))
+        case Kind.message: purpose = .message(try Self.message(&fields))
         case Kind.keyCeremony:
             purpose = .keyCeremony(try KeyCeremony(try fields.take(Key.ceremony)))
         case Kind.announcement: purpose = .announcement(try Self.announcement(&fields))
@@ -103,15 +134,7 @@ extension Intent {
     }
 
     private static func order(_ fields: inout CBORFields) throws(MalformedBytes) -> TransferOrder {
-        guard let chain = ChainID(try fields.text(Key.chain, most: textMost)) else {
-            throw MalformedBytes("unknown chain, or another spelling of one")
-        }
-        var source = try CBORFields(try fields.take(Key.source), "source")
-        guard let path = AccountPath(text: try source.text(1, most: textMost)) else {
-            throw MalformedBytes("source path not of the form m/44/coin/vault/0/n")
-        }
-        let sourceAddress = try source.text(2, most: textMost)
-        try source.finish()
+        let (chain, path, sourceAddress) = try source(&fields)
         let outputs = try fields.array(Key.outputs, most: 1)
         guard let first = outputs.first else { throw MalformedBytes("no output") }
         var output = try CBORFields(first, "output")
@@ -133,6 +156,47 @@ extension Intent {
             chain: chain, sourcePath: path, sourceAddress: sourceAddress,
             output: .init(asset: asset, address: address, amount: amount, ownPath: ownPath),
             nonce: nonce, fee: limit)
+    }
+
+    /// Chain, path and address of what signs.
+    private static func source(
+        _ fields: inout CBORFields
+    ) throws(MalformedBytes) -> (ChainID, AccountPath, String) {
+        guard let chain = ChainID(try fields.text(Key.chain, most: textMost)) else {
+            throw MalformedBytes("unknown chain, or another spelling of one")
+        }
+        var source = try CBORFields(try fields.take(Key.source), "source")
+        guard let path = AccountPath(text: try source.text(1, most: textMost)) else {
+            throw MalformedBytes("source path not of the form m/44/coin/vault/0/n")
+        }
+        let address = try source.text(2, most: textMost)
+        try source.finish()
+        return (chain, path, address)
+    }
+
+    private static func call(_ fields: inout CBORFields) throws(MalformedBytes) -> CallOrder {
+        let payment = try order(&fields)
+        let data = try fields.bytes(Key.payload, most: ContractCall.dataMost)
+        guard let order = CallOrder(payment: payment, data: data) else {
+            throw MalformedBytes("a call that does not pay in its chain's coin")
+        }
+        return order
+    }
+
+    private static func message(_ fields: inout CBORFields) throws(MalformedBytes) -> MessageOrder {
+        let (chain, path, address) = try source(&fields)
+        var payload = try CBORFields(try fields.take(Key.payload), "message")
+        let form: UInt64 = try payload.unsigned(1)
+        let bytes = try payload.bytes(2, most: EVMMessage.byteLimit)
+        try payload.finish()
+        let message: EVMMessage
+        switch form {
+        case Form.personal: message = .personal(bytes)
+        case Form.typed: message = .typed(bytes)
+        default: throw MalformedBytes("a message of an unknown form")
+        }
+        return MessageOrder(
+            chain: chain, sourcePath: path, sourceAddress: address, message: message)
     }
 
     private static func ownPath(_ value: CBOR?) throws(MalformedBytes) -> AccountPath? {

@@ -3,9 +3,9 @@ import Canonical
 import Chains
 import KeyGroups
 
-/// Everything that is needed to build one chain transaction, to hold one key ceremony or to
-/// announce one address, and nothing that is not judged: what platform, holders and audit log hash
-/// (docs/protocols/intent.md).
+/// Everything that is needed to build one chain transaction, to sign one message, to hold one key
+/// ceremony or to announce one address, and nothing that is not judged: what platform, holders and
+/// audit log hash (docs/protocols/intent.md).
 public struct Intent: Equatable, Sendable {
     public static let version: UInt64 = 1
     /// Last time that is one, Unix seconds: the end of the year 9999.
@@ -30,6 +30,8 @@ public struct Intent: Equatable, Sendable {
 
     public enum Purpose: Equatable, Sendable {
         case transfer(TransferOrder)
+        case contractCall(CallOrder)
+        case message(MessageOrder)
         case keyCeremony(KeyCeremony)
         case announcement(Announcement)
     }

@@ -124,6 +124,10 @@ public struct Judge: Sendable {
             switch intent.purpose {
             case .transfer(let order):
                 return try settle(try approve(order, intent, knowing), knowing)
+            case .contractCall(let order):
+                return try settle(try approve(order, intent, knowing), knowing)
+            case .message(let order):
+                return try settle(try approve(order, intent, knowing), knowing)
             case .keyCeremony(let ceremony):
                 return try settle(try approve(ceremony, intent, knowing), knowing)
             case .announcement(let announcement):
@@ -202,6 +206,14 @@ public struct Judge: Sendable {
             throw refuse(.amountAboveLimit, "Amount and fee are more than an amount can be.")
         }
         if let announced { try checkCooling(announced, knowing) }
+        try checkDay(spending, knowing)
+        return Approved(items: [item], spending: spending)
+    }
+
+    /// Whether a day's limits have room for it.
+    func checkDay(
+        _ spending: [AssetID: Amount], _ knowing: HolderKnowledge
+    ) throws(Stop) {
         if let end = knowing.countersFullUntil, end > knowing.now {
             throw .wait(
                 Verdict.Reason(
@@ -210,7 +222,6 @@ public struct Judge: Sendable {
                         + "was spent before; its counters are full until \(end)."))
         }
         try checkCounters(spending, knowing)
-        return Approved(items: [item], spending: spending)
     }
 
     /// A token's amount counts against the token's limit, its fee against that of the chain's coin.
@@ -238,7 +249,7 @@ public struct Judge: Sendable {
     }
 
     /// The limits of what is moved, and of the coin that the fee is paid in.
-    private func limits(
+    func limits(
         for order: TransferOrder
     ) throws(Stop) -> (HolderRules.Limits, fee: HolderRules.Limits) {
         try checkServed(order.chain)
@@ -270,6 +281,22 @@ public struct Judge: Sendable {
     private func rebuild(
         _ order: TransferOrder, _ intent: Intent, _ knowing: HolderKnowledge
     ) throws(Stop) -> SigningItem {
+        let key = try sourceKey(
+            of: order.sourceAddress, at: order.sourcePath, on: order.chain, intent, knowing)
+        guard let transaction = order.transaction else {
+            throw refuse(
+                .wrongDestination,
+                "The destination is no address of \(order.chain.text), or is the token itself.")
+        }
+        try checkOwn(order, key)
+        return SigningItem(path: order.sourcePath.derivation, digest: transaction.signingDigest)
+    }
+
+    /// The key that signs, if the address is the one that we derive from it at the path.
+    func sourceKey(
+        of address: String, at path: AccountPath, on chain: ChainID, _ intent: Intent,
+        _ knowing: HolderKnowledge
+    ) throws(Stop) -> SharedKey<ECDSA> {
         guard let held = knowing.key else {
             throw refuse(
                 .unknownGroup, "This holder has no key of the group.",
@@ -284,23 +311,14 @@ public struct Judge: Sendable {
         guard held.kind != .recovery, let key = held.key.key(of: ECDSA.self) else {
             throw refuse(
                 .wrongScheme,
-                "A \(held.key.scheme.name) key of a \(held.kind.name) group signs no transaction "
-                    + "of \(order.chain.text).")
+                "A \(held.key.scheme.name) key of a \(held.kind.name) group signs nothing of "
+                    + "\(chain.text).")
         }
-        guard order.sourcePath.coin == order.chain.coinType,
-            let derived = DerivedKey(order.sourcePath.derivation, of: key),
-            EVMAddress(derived.publicKey).text == order.sourceAddress
+        guard path.coin == chain.coinType, let derived = DerivedKey(path.derivation, of: key),
+            EVMAddress(derived.publicKey).text == address
         else {
-            throw refuse(
-                .wrongSource,
-                "\(order.sourceAddress) is not the address at \(order.sourcePath.text).")
+            throw refuse(.wrongSource, "\(address) is not the address at \(path.text).")
         }
-        guard let transaction = order.transaction else {
-            throw refuse(
-                .wrongDestination,
-                "The destination is no address of \(order.chain.text), or is the token itself.")
-        }
-        try checkOwn(order, key)
-        return SigningItem(path: order.sourcePath.derivation, digest: transaction.signingDigest)
+        return key
     }
 }

@@ -35,7 +35,7 @@ extension Judge {
     /// The operator's word about keys stands before everything that depends on a key.
     func checkKeyRules(_ purpose: Intent.Purpose) throws(Stop) {
         switch purpose {
-        case .transfer:
+        case .transfer, .contractCall, .message:
             guard !rules.keys.rejectsSigning else {
                 throw refuse(.signingNotAllowed, "This holder's rules let it sign nothing.")
             }
@@ -70,9 +70,6 @@ extension KeyRules.AllowedGroup {
 public struct KeyRuleFile: Codable, Sendable {
     /// Most groups that one rule allows.
     public static let allowedMost = 64
-    /// The keys that a rule, and a group that it allows, may have.
-    public static let keys: Set = ["rejectAll", "allow"]
-    public static let allowedKeys: Set = ["publicKey", "threshold", "holders"]
 
     public let rejectAll: Bool?
     public let allow: [Allowed]?

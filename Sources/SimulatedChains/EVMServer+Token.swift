@@ -13,13 +13,18 @@ extension EVMServer {
         (parameters.first as? [String: Any]).flatMap { EVMQuantity.address($0["to"]) }
     }
 
+    /// The data that a call's object names.
+    func data(_ parameters: [Any]) -> [UInt8] {
+        let object = parameters.first as? [String: Any]
+        guard let text = (object?["data"] ?? object?["input"]) as? String, text.hasPrefix("0x")
+        else { return [] }
+        return Hex.decode(text.dropFirst(2)) ?? []
+    }
+
     /// `balanceOf` and `decimals` of the token; whatever else is called answers nothing.
     func call(_ parameters: [Any]) throws -> String {
-        let object = parameters.first as? [String: Any]
-        guard let text = (object?["data"] ?? object?["input"]) as? String, text.hasPrefix("0x"),
-            let data = Hex.decode(text.dropFirst(2)),
-            try callee(parameters) == SimulatedEVM.token
-        else { return "0x" }
+        let data = data(parameters)
+        guard !data.isEmpty, try callee(parameters) == SimulatedEVM.token else { return "0x" }
         switch Hex.encode(data.prefix(4)) {
         case Self.balanceOf:
             guard let owner = ABIWord.address(data.dropFirst(4)) else {

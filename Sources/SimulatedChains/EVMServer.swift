@@ -124,7 +124,9 @@ public final class EVMServer: Sendable {
         case "eth_gasPrice": return hex(SimulatedEVM.baseFee + SimulatedEVM.priorityFee)
         case "eth_estimateGas":
             let isToken = try callee(parameters) == SimulatedEVM.token
-            return hex(isToken ? SimulatedEVM.tokenGas : EVMFeeLimit.transferGas)
+            return hex(
+                isToken
+                    ? SimulatedEVM.tokenGas : SimulatedEVM.intrinsicGas(ofData: data(parameters)))
         case "eth_getCode":
             return try address(parameters, 0) == SimulatedEVM.token ? "0xfe" : "0x"
         case "eth_call": return try call(parameters)

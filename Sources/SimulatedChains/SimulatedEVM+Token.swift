@@ -26,7 +26,11 @@ extension SimulatedEVM {
 
     /// Gas that a transaction uses before anything is carried out, yellow paper appendix G.
     static func intrinsicGas(of transaction: EVMTransaction) -> UInt64 {
-        transaction.data.reduce(EVMFeeLimit.transferGas) { $0 + ($1 == 0 ? 4 : 16) }
+        intrinsicGas(ofData: transaction.data)
+    }
+
+    static func intrinsicGas(ofData data: [UInt8]) -> UInt64 {
+        data.reduce(EVMFeeLimit.transferGas) { $0 + ($1 == 0 ? 4 : 16) }
     }
 
     static func outcome(
@@ -39,6 +43,11 @@ extension SimulatedEVM {
             return .reverted(min(revertGas, limit))  // it takes no coins
         case .coins:
             return Outcome(succeeded: true, gas: EVMFeeLimit.transferGas, log: nil)
+        case .call(_, _, let contract) where contract == token:
+            return .reverted(min(revertGas, limit))  // it has no other function
+        case .call:
+            // There is no code to run: the data is paid for and the coins are moved.
+            return Outcome(succeeded: true, gas: intrinsicGas(of: transaction), log: nil)
         case .tokens(let transfer, let contract):
             guard contract == token else {
                 return Outcome(succeeded: true, gas: intrinsicGas(of: transaction), log: nil)

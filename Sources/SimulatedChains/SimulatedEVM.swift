@@ -231,7 +231,8 @@ public final class SimulatedEVM: Sendable {
         guard let transfer = SignedEVMTransaction(raw: raw), let sender = transfer.sender else {
             throw Rejected(
                 message:
-                    "this chain takes signed EIP-1559 transfers of coins and tokens, and no others")
+                    "this chain takes signed EIP-1559 transactions without access list"
+            )
         }
         let transaction = transfer.transaction
         return try ledger.withLock { ledger throws(Rejected) in

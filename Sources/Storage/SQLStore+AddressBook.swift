@@ -58,16 +58,20 @@ extension SQLStore {
     }
 
     func addressBook(
-        of tenant: TenantID, status: AddressBookEntry.Status?, _ request: PageRequest
+        of tenant: TenantID, matching filter: AddressBookFilter, _ request: PageRequest
     ) throws -> Page<AddressBookEntry> {
-        guard let status else {
-            return try page(
-                request, "SELECT * FROM address_book",
-                where: "tenant = ? AND status <> 'Removed'", [tenant.data], Self.entry)
+        var condition = SQLCondition("tenant = ?", [tenant.data])
+        if let status = filter.status {
+            condition.also("status = ?", [status.rawValue])
+        } else {
+            condition.also("status <> 'Removed'", [])
         }
+        condition.isOne("network", of: filter.network.map { [$0] })
+        condition.isOne("address", of: filter.address.map { [$0] })
+        condition.isOne("label", of: filter.label.map { [$0] })
         return try page(
-            request, "SELECT * FROM address_book", where: "tenant = ? AND status = ?",
-            [tenant.data, status.rawValue], Self.entry)
+            request, "SELECT * FROM address_book", where: condition.text, condition.arguments,
+            Self.entry)
     }
 
     func entriesToActivate(at now: Timestamp, most: Int) throws -> [AddressBookEntry] {

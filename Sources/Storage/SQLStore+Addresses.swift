@@ -40,6 +40,18 @@ extension SQLStore {
             [vault.data, Int64(chain.coinType), chain.text], Self.address)
     }
 
+    func addresses(
+        of vault: VaultID, on chains: [ChainID], named names: [String]?, _ request: PageRequest
+    ) throws -> Page<WalletAddress> {
+        var condition = SQLCondition("vault = ?", [vault.data])
+        condition.isOne("chain", of: chains.map(\.text))
+        condition.isOne("text", of: names)
+        // A number is one address's among those of a coin.
+        return try page(
+            request, "SELECT * FROM (SELECT *, (coin << 32) + number + 1 AS seq FROM addresses)",
+            where: condition.text, condition.arguments, Self.address)
+    }
+
     func address(_ text: String, on chain: ChainID) throws -> WalletAddress? {
         try row("SELECT * FROM addresses WHERE chain = ? AND text = ?", [chain.text, text])
             .map(Self.address)

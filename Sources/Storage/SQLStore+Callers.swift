@@ -51,10 +51,6 @@ extension SQLStore {
         guard let id = APIKeyID(text: row["id"]) else { throw row.corrupt("id") }
         let scopes = (row["scopes"] as String).utf8.split(separator: UInt8(ascii: " "))
             .compactMap { Scope(rawValue: String(Substring($0))) }
-        let ranges = try (row["cidrs"] as String?)?.split(separator: " ").map { text in
-            guard let range = try? AddressRange(String(text)) else { throw row.corrupt("cidrs") }
-            return range
-        }
         let isLimited = row["vaults"] as Data? != nil
         var previous: APIKey.Previous?
         if let until = row.optionalTime("previous_until") {
@@ -62,11 +58,18 @@ extension SQLStore {
         }
         return APIKey(
             id: id, tenant: try row.value("tenant"), name: row["name"], scopes: Set(scopes),
-            ranges: ranges, vaults: isLimited ? Set(try vaults(row)) : nil,
+            ranges: try ranges(row), vaults: isLimited ? Set(try vaults(row)) : nil,
             sealedSecret: try row.bytes("sealed_secret"), previous: previous,
             createdAt: row.time("created_at"), expiresAt: row.optionalTime("expires_at"),
             revokedAt: row.optionalTime("revoked_at"),
             lastUsedAt: row.optionalTime("last_used_at"))
+    }
+
+    static func ranges(_ row: Row) throws -> [AddressRange]? {
+        try (row["cidrs"] as String?)?.split(separator: " ").map { text in
+            guard let range = try? AddressRange(String(text)) else { throw row.corrupt("cidrs") }
+            return range
+        }
     }
 
     /// Ids one after the other.

@@ -30,8 +30,15 @@ extension SQLStore {
             [caller.text, signature.data, until.milliseconds])
     }
 
+    func claim(nonce: String, of caller: APIPublicKey, until: Timestamp) throws -> Bool {
+        try changes(
+            "INSERT INTO seen_nonces VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            [caller.text, nonce, until.milliseconds])
+    }
+
     func purge(answersBefore: Timestamp, signaturesBefore: Timestamp) throws {
         try run("DELETE FROM answers WHERE at < ?", [answersBefore.milliseconds])
         try run("DELETE FROM seen_signatures WHERE until < ?", [signaturesBefore.milliseconds])
+        try run("DELETE FROM seen_nonces WHERE until < ?", [signaturesBefore.milliseconds])
     }
 }

@@ -15,21 +15,26 @@ extension SQLStore {
             [tenant.data, resource.data])?["number"] ?? 1
     }
 
-    func insert(event frame: EventFrame, resource: [UInt8], body: [UInt8], deliver: Bool) throws {
+    func insert(
+        event frame: EventFrame, _ form: DeliveryForm, resource: [UInt8], body: [UInt8],
+        deliver: Bool
+    ) throws {
         let state: RecordedEvent.State =
-            if !deliver { .unsent } else if try next(of: resource, tenant: frame.tenant) == nil {
-                .waiting
-            } else { .queued }
+            if !deliver {
+                .unsent
+            } else if form == .custody, try next(of: resource, tenant: frame.tenant) != nil {
+                .queued
+            } else { .waiting }
         try run(
             """
             INSERT INTO events
-                (id, tenant, resource, number, type, body, created_at, state, next_try)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (id, tenant, resource, number, type, body, created_at, state, next_try, form)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 frame.id.data, frame.tenant.data, resource.data, frame.sequence, frame.type,
                 body.data, frame.createdAt.milliseconds, state.rawValue,
-                frame.createdAt.milliseconds,
+                frame.createdAt.milliseconds, form.rawValue,
             ])
     }
 
@@ -65,7 +70,7 @@ extension SQLStore {
             """
             UPDATE events SET state = CASE state WHEN 'Redelivering' THEN 'Dead' ELSE 'Unsent' END
             WHERE tenant = ? AND state <> 'Delivered'
-                AND state IN ('Waiting', 'Queued', 'Redelivering')
+                AND state IN ('Waiting', 'Queued', 'Redelivering') AND form = 'custody'
             """, [tenant.data])
         return try changes("DELETE FROM endpoints WHERE tenant = ?", [tenant.data])
     }
@@ -99,6 +104,7 @@ extension SQLStore {
             SELECT seq FROM events AS due
             WHERE due.tenant = tenants_with_some.tenant
                 AND due.state IN ('Waiting', 'Redelivering') AND due.next_try <= ?
+                AND due.form <> 'callback'
             ORDER BY due.next_try LIMIT ?)
         ORDER BY turn, events.next_try LIMIT ?
         """
@@ -107,20 +113,17 @@ extension SQLStore {
         at now: Timestamp, most: Int, ofTenantMost: Int
     ) throws -> [DueDelivery] {
         try rows(Self.dueDeliveries, [now.milliseconds, ofTenantMost, most]).map { row in
-            DueDelivery(event: try row.value("id"), tenant: try row.value("tenant"))
+            DueDelivery(
+                event: try row.value("id"), tenant: try row.value("tenant"), isCallback: false)
         }
     }
 
     func delivery(_ event: EventID) throws -> Delivery? {
         try row(
-            """
-            SELECT tenant, body, attempts FROM events
-            WHERE id = ? AND state IN ('Waiting', 'Redelivering')
-            """, [event.data]
+            "\(Self.recorded) WHERE id = ? AND state IN ('Waiting', 'Redelivering')",
+            [event.data]
         ).map { row in
-            Delivery(
-                event: event, tenant: try row.value("tenant"), body: try row.bytes("body"),
-                tries: row["attempts"])
+            Delivery(tenant: try row.value("tenant"), event: try Self.event(row))
         }
     }
 
@@ -206,10 +209,16 @@ extension SQLStore {
             condition += " AND resource = ?"
             arguments += [resource.data]
         }
-        if let state = filter.state {
+        if let states = filter.states {
             // The index of states leaves out the usual one, so it is asked for in as many words.
-            condition += " AND state = ?" + (state == .delivered ? "" : " AND state <> 'Delivered'")
-            arguments += [state.rawValue]
+            condition +=
+                " AND state IN (\(Self.marks(states.count)))"
+                + (states.contains(.delivered) ? "" : " AND state <> 'Delivered'")
+            arguments += StatementArguments(states.map(\.rawValue))
+        }
+        if let form = filter.form {
+            condition += " AND form = ?"
+            arguments += [form.rawValue]
         }
         return try page(request, Self.recorded, where: condition, arguments, Self.event)
     }
@@ -217,10 +226,11 @@ extension SQLStore {
     private static func event(_ row: Row) throws -> RecordedEvent {
         let state = try row.text("state", RecordedEvent.State.self)
         return RecordedEvent(
-            id: try row.value("id"), type: row["type"], resource: try row.bytes("resource"),
-            sequence: row["number"], body: try row.bytes("body"),
-            createdAt: row.time("created_at"), state: state,
-            nextTry: state.isTried ? row.time("next_try") : nil, attempts: row["sent"])
+            id: try row.value("id"), form: try row.text("form"), type: row["type"],
+            resource: try row.bytes("resource"), sequence: row["number"],
+            body: try row.bytes("body"), createdAt: row.time("created_at"), state: state,
+            nextTry: state.isTried ? row.time("next_try") : nil, attempts: row["sent"],
+            tries: row["attempts"])
     }
 
     func attempts(of event: EventID) throws -> [DeliveryAttempt] {

@@ -80,7 +80,7 @@ extension SQLStore {
     }
 
     private static func subject(_ row: Row) throws -> SigningRequest.Subject {
-        if let id: TransactionID = try row.optional("movement") { return .withdrawal(id) }
+        if let id: TransactionID = try row.optional("movement") { return .transaction(id) }
         return .ceremony(try row.value("ceremony"))
     }
 

@@ -1,3 +1,4 @@
+import Algebra
 import Canonical
 import Chains
 import Custody
@@ -9,6 +10,7 @@ extension SQLStore {
     func insert(_ transaction: Transaction) throws {
         let (amount, limit) = (transaction.amount.columns, transaction.feeLimit.columns)
         let (fee, maxFee) = (transaction.fee?.columns, transaction.maxFee?.columns)
+        let payload = Self.payload(transaction)
         try run(
             """
             INSERT INTO transactions
@@ -16,9 +18,9 @@ extension SQLStore {
                  fee_limit_high, fee_limit_low, fee_level, fee_high, fee_low, source_address,
                  destination_address, hash, block_number, waiting, failure_code, failure_message,
                  note, external_id, created_at, updated_at, parent, consolidations_left,
-                 max_fee_high, max_fee_low)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-                ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                 max_fee_high, max_fee_low, payload_kind, payload, gas_limit)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+                ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 transaction.id.data, transaction.tenant.data, transaction.kind.rawValue,
@@ -31,7 +33,50 @@ extension SQLStore {
                 transaction.note, transaction.externalID, transaction.createdAt.milliseconds,
                 transaction.updatedAt.milliseconds, transaction.parent?.data,
                 transaction.consolidationsLeft, maxFee?.high, maxFee?.low,
+                payload?.kind.rawValue, payload?.bytes.data,
+                (transaction.call?.gasLimit).map { Int64($0) },
             ])
+    }
+
+    /// A call's data, or a message in one of its forms.
+    private enum PayloadKind: String {
+        case call
+        case personal
+        case typed
+    }
+
+    private static func payload(
+        _ transaction: Transaction
+    ) -> (kind: PayloadKind, bytes: [UInt8])? {
+        if let call = transaction.call { return (.call, call.data) }
+        return switch transaction.message {
+        case .personal(let bytes): (.personal, bytes)
+        case .typed(let text): (.typed, text)
+        case nil: nil
+        }
+    }
+
+    private static func call(_ row: Row) throws -> ContractCall? {
+        guard row["gas_limit"] as Int64? != nil else { return nil }
+        return ContractCall(
+            data: try row.bytes("payload"), gasLimit: try row.number("gas_limit"))
+    }
+
+    private static func message(_ row: Row) throws -> EVMMessage? {
+        guard row["payload_kind"] as String? != nil else { return nil }
+        return switch try row.text("payload_kind", PayloadKind.self) {
+        case .personal: .personal(try row.bytes("payload"))
+        case .typed: .typed(try row.bytes("payload"))
+        case .call: nil
+        }
+    }
+
+    private static func signature(_ row: Row) throws -> ECDSASignature? {
+        guard row["signature"] as Data? != nil else { return nil }
+        guard let signature = ECDSASignature(try row.bytes("signature")) else {
+            throw row.corrupt("signature")
+        }
+        return signature
     }
 
     func update(_ transaction: Transaction) throws {
@@ -40,7 +85,8 @@ extension SQLStore {
             """
             UPDATE transactions SET status = ?, fee_high = ?, fee_low = ?, source_address = ?,
                 hash = ?, block_number = ?, waiting = ?, failure_code = ?, failure_message = ?,
-                stop_code = ?, stop_message = ?, consolidations_left = ?, updated_at = ?
+                stop_code = ?, stop_message = ?, consolidations_left = ?, updated_at = ?,
+                signature = ?
             WHERE id = ?
             """,
             [
@@ -49,7 +95,8 @@ extension SQLStore {
                 try Self.text(transaction.waiting), transaction.failure?.code.rawValue,
                 transaction.failure?.message, transaction.stopping?.code.rawValue,
                 transaction.stopping?.message, transaction.consolidationsLeft,
-                transaction.updatedAt.milliseconds, transaction.id.data,
+                transaction.updatedAt.milliseconds, transaction.signature?.bytes.data,
+                transaction.id.data,
             ])
     }
 
@@ -103,7 +150,9 @@ extension SQLStore {
             feeLevel: level, fee: fee,
             sourceAddress: row["source_address"], destinationAddress: row["destination_address"],
             hash: try row.optional("hash"), blockNumber: block, waiting: try waiting(row),
-            failure: failure, stopping: stopping, note: row["note"], externalID: row["external_id"],
+            failure: failure, call: try call(row), message: try message(row),
+            signature: try signature(row),
+            stopping: stopping, note: row["note"], externalID: row["external_id"],
             createdAt: row.time("created_at"), updatedAt: row.time("updated_at"))
     }
 
@@ -129,44 +178,20 @@ extension SQLStore {
     func transactions(
         of tenant: TenantID, matching filter: TransactionFilter, _ request: PageRequest
     ) throws -> Page<Transaction> {
-        var condition = "tenant = ? AND parent IS NULL"
-        var arguments: StatementArguments = [tenant.data]
-        if let wallet = filter.wallet {
-            condition += " AND (wallet = ? OR destination_wallet = ?)"
-            arguments += [wallet.data, wallet.data]
+        var condition = SQLCondition("tenant = ? AND parent IS NULL", [tenant.data])
+        if let wallet = filter.wallet?.data {
+            condition.also("(wallet = ? OR destination_wallet = ?)", [wallet, wallet])
         }
-        if let vault = filter.vault {
-            condition +=
-                " AND (vault = ? OR destination_wallet IN (SELECT id FROM wallets WHERE vault = ?))"
-            arguments += [vault.data, vault.data]
-        }
-        if let kind = filter.kind {
-            condition += " AND kind = ?"
-            arguments += [kind.rawValue]
-        }
-        if let status = filter.status {
-            condition += " AND status = ?"
-            arguments += [status.rawValue]
-        }
-        if let from = filter.from {
-            condition += " AND created_at >= ?"
-            arguments += [from.milliseconds]
-        }
-        if let to = filter.to {
-            condition += " AND created_at < ?"
-            arguments += [to.milliseconds]
-        }
-        if let within = filter.within {
-            let marks = Self.marks(within.count)
-            condition += """
-                 AND (vault IN (\(marks)) OR destination_wallet IN
-                    (SELECT id FROM wallets WHERE vault IN (\(marks))))
-                """
-            let vaults = StatementArguments(within.map(\.data))
-            arguments += vaults + vaults
-        }
+        condition.touches(filter.vault.map { [$0] })
+        condition.isOne("kind", of: filter.kind.map { [$0.rawValue] })
+        condition.isOne("status", of: filter.status.map { [$0.rawValue] })
+        if let from = filter.from { condition.also("created_at >= ?", [from.milliseconds]) }
+        if let to = filter.to { condition.also("created_at < ?", [to.milliseconds]) }
+        condition.touches(filter.within.map { Array($0) })
+        condition.add(filter.choice)
         return try page(
-            request, "SELECT * FROM transactions", where: condition, arguments, Self.transaction)
+            request, "SELECT * FROM transactions", where: condition.text, condition.arguments,
+            Self.transaction)
     }
 
     func consolidations(of withdrawal: TransactionID) throws -> [Transaction] {

@@ -26,6 +26,11 @@ enum Schema {
         migrator.registerMigration("key shares") { try $0.execute(sql: keyShares) }
         migrator.registerMigration("audit changes") { try $0.execute(sql: auditChanges) }
         migrator.registerMigration("gathering") { try $0.execute(sql: gathering) }
+        migrator.registerMigration("public keys") { try $0.execute(sql: publicKeys) }
+        migrator.registerMigration("messages") { try $0.execute(sql: messages) }
+        migrator.registerMigration("contract calls") { try $0.execute(sql: contractCalls) }
+        migrator.registerMigration("subscriptions") { try $0.execute(sql: subscriptions) }
+        migrator.registerMigration("callbacks") { try $0.execute(sql: callbacks) }
         return migrator
     }
 

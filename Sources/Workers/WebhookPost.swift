@@ -3,7 +3,6 @@ import AsyncHTTPClient
 import Custody
 import Foundation
 import Identity
-import Intents
 import NIOCore
 import NIOHTTP1
 import Synchronization
@@ -13,13 +12,15 @@ public struct WebhookPost: Sendable {
     /// The addresses that a host's name leads to.
     public typealias LookUp = @Sendable (_ host: String, _ port: Int) async -> [String]
 
-    /// What is sent, to where, and what signs it.
+    /// What is sent, to where, and by when it must be answered.
     struct Letter: Sendable {
-        let delivery: Delivery
         let url: String
-        /// The newest first.
-        let secrets: [SecretBox<WebhookSecret>]
-        let at: Timestamp
+        let headers: [(name: String, value: String)]
+        let body: [UInt8]
+        /// Time for a whole answer, head and body.
+        let answerMost: Duration
+        /// Whether the begin of an answer is none: it could be the begin of another.
+        let needsWholeAnswer: Bool
     }
 
     /// What has come of an answer so far. The status decides; the body is only for people.
@@ -31,7 +32,6 @@ public struct WebhookPost: Sendable {
         let description: String
     }
 
-    let answerMost: Duration
     let allowsLocal: Bool
     let lookUp: LookUp
 
@@ -41,17 +41,21 @@ public struct WebhookPost: Sendable {
             let target = try WebhookTarget(letter.url, allowsLocal: allowsLocal)
             let address = try await address(of: target)
             let client = HTTPClient(
-                eventLoopGroupProvider: .singleton, configuration: settings(target, address))
+                eventLoopGroupProvider: .singleton,
+                configuration: Self.settings(target, address, letter.answerMost))
             let request = Self.request(letter)
             do {
-                try await withDeadline(answerMost) { try await Self.send(request, client, heard) }
+                try await withDeadline(letter.answerMost) {
+                    try await Self.send(request, client, heard)
+                }
             } catch {
                 try? await client.shutdown()
                 throw error
             }
             try? await client.shutdown()
         } catch {
-            guard heard.answer.withLock({ $0 == nil }) else { return Self.outcome(heard) }
+            let isHeard = heard.answer.withLock { $0 != nil }
+            if isHeard, !letter.needsWholeAnswer { return Self.outcome(heard) }
             return .failure("\(error)")
         }
         return Self.outcome(heard)
@@ -78,7 +82,9 @@ public struct WebhookPost: Sendable {
         return first
     }
 
-    private func settings(_ target: WebhookTarget, _ address: String) -> HTTPClient.Configuration {
+    private static func settings(
+        _ target: WebhookTarget, _ address: String, _ answerMost: Duration
+    ) -> HTTPClient.Configuration {
         var settings = HTTPClient.Configuration()
         settings.redirectConfiguration = .disallow
         settings.dnsOverride = [target.host: address]
@@ -90,28 +96,13 @@ public struct WebhookPost: Sendable {
     }
 
     private static func request(_ letter: Letter) -> HTTPClientRequest {
-        let (id, body) = (letter.delivery.event.text, letter.delivery.body)
-        let time = letter.at.seconds
-        var plain = ""
-        var standard: [String] = []
-        for secret in letter.secrets {
-            secret.with { secret in
-                if plain.isEmpty { plain = secret.signature(of: body) }
-                standard.append(secret.standardSignature(id: id, timestamp: time, body: body))
-            }
-        }
         var request = HTTPClientRequest(url: letter.url)
         request.method = .POST
-        for (name, value) in [
-            ("Content-Type", "application/json"), ("User-Agent", "Quorumkeep"),
-            ("X-Webhook-Id", id), ("X-Webhook-Timestamp", String(time)),
-            ("X-Webhook-Signature", plain), ("webhook-id", id),
-            ("webhook-timestamp", String(time)),
-            ("webhook-signature", standard.joined(separator: " ")),
-        ] {
+        let usual = [("Content-Type", "application/json"), ("User-Agent", "Quorumkeep")]
+        for (name, value) in usual + letter.headers {
             request.headers.add(name: name, value: value)
         }
-        request.body = .bytes(ByteBuffer(bytes: body))
+        request.body = .bytes(ByteBuffer(bytes: letter.body))
         return request
     }
 

@@ -1,4 +1,5 @@
 import Custody
+import Identity
 import Intents
 import Logging
 import Synchronization
@@ -6,7 +7,7 @@ import Synchronization
 /// Delivers events to tenants' endpoints: signed, in order per resource, again after a failure.
 public final class WebhookSender: Sendable {
     private static let pause = Duration.milliseconds(200)
-    /// Deliveries at a time, to one tenant.
+    /// Deliveries at a time, to one tenant; and as many callbacks.
     private static let atOnceOfTenantMost = 8
     /// Deliveries at a time, in all: so many tenants may hang at once before another waits for one
     /// of them, which it does for the time of one answer at most.
@@ -21,26 +22,37 @@ public final class WebhookSender: Sendable {
 
     private struct UnderWay {
         var events: Set<EventID> = []
-        var ofTenant: [TenantID: Int] = [:]
+        var inLine: [Line: Int] = [:]
+    }
+
+    /// A tenant's deliveries, or its callbacks.
+    private struct Line: Hashable {
+        let tenant: TenantID
+        let isCallback: Bool
+
+        init(_ due: DueDelivery) { (tenant, isCallback) = (due.tenant, due.isCallback) }
     }
 
     private let custody: Bookkeeper
+    private let responses: any ResponseSigner
     private let schedule: DeliverySchedule
     private let post: WebhookPost
     private let log: Logger
     private let underWay = Mutex(UnderWay())
 
-    /// - Parameter lookUp: the addresses that a name leads to.
+    /// - Parameters:
+    ///   - responses: signs what endpoints of the MPC administration face are sent.
+    ///   - lookUp: the addresses that a name leads to.
     public init(
-        custody: Bookkeeper, schedule: DeliverySchedule,
+        custody: Bookkeeper, responses: any ResponseSigner, schedule: DeliverySchedule,
         lookUp: @escaping WebhookPost.LookUp = Resolver.addresses, log: Logger
     ) {
         self.custody = custody
+        self.responses = responses
         self.schedule = schedule
         self.log = log
         post = WebhookPost(
-            answerMost: schedule.answerMost, allowsLocal: custody.settings.allowsLocalWebhooks,
-            lookUp: lookUp)
+            allowsLocal: custody.settings.allowsLocalWebhooks, lookUp: lookUp)
     }
 
     public func run() async {
@@ -56,8 +68,12 @@ public final class WebhookSender: Sendable {
                 do {
                     let now = custody.now
                     due = try await custody.read { books in
-                        try books.store.dueDeliveries(
-                            at: now, most: Self.lookMost, ofTenantMost: Self.atOnceOfTenantMost)
+                        let (most, ofTenantMost) = (Self.lookMost, Self.atOnceOfTenantMost)
+                        let callbacks = try books.store.dueCallbacks(
+                            at: now, most: most, ofTenantMost: ofTenantMost)
+                        return try callbacks
+                            + books.store.dueDeliveries(
+                                at: now, most: most, ofTenantMost: ofTenantMost)
                     }
                 } catch is CancellationError {
                     break
@@ -75,12 +91,12 @@ public final class WebhookSender: Sendable {
     /// False if the delivery is under way, or its tenant has its share.
     private func begin(_ due: DueDelivery) -> Bool {
         underWay.withLock { underWay in
-            let own = underWay.ofTenant[due.tenant, default: 0]
+            let own = underWay.inLine[Line(due), default: 0]
             guard own < Self.atOnceOfTenantMost,
                 underWay.events.count < (own == 0 ? Self.atOnceMost : Self.sharedMost),
                 underWay.events.insert(due.event).inserted
             else { return false }
-            underWay.ofTenant[due.tenant] = own + 1
+            underWay.inLine[Line(due)] = own + 1
             return true
         }
     }
@@ -88,8 +104,8 @@ public final class WebhookSender: Sendable {
     private func end(_ due: DueDelivery) {
         underWay.withLock { underWay in
             underWay.events.remove(due.event)
-            let left = underWay.ofTenant[due.tenant, default: 1] - 1
-            underWay.ofTenant[due.tenant] = left == 0 ? nil : left
+            let left = underWay.inLine[Line(due), default: 1] - 1
+            underWay.inLine[Line(due)] = left == 0 ? nil : left
         }
     }
 
@@ -100,24 +116,17 @@ public final class WebhookSender: Sendable {
             custody.bells.deliveries.ring()
         }
         do {
-            let found = try await custody.read { books -> WebhookPost.Letter? in
-                guard let delivery = try books.store.delivery(due.event),
-                    let endpoint = try books.webhook(of: due.tenant)
-                else { return nil }
-                return WebhookPost.Letter(
-                    delivery: delivery, url: endpoint.url,
-                    secrets: try books.webhookSecrets(of: endpoint), at: books.now)
-            }
-            guard let letter = found else { return }
+            let found = try await custody.read { try WebhookDraft(due.event, $0) }
+            guard let draft = found else { return }
             let start = ContinuousClock.now
-            let outcome = await post.send(letter)
+            let outcome = await post.send(draft.letter(responses, schedule))
             // An end of the process is no failure of the receiver's.
             guard !Task.isCancelled else { return }
             let took = start.duration(to: .now) / .milliseconds(1)
             let attempt = DeliveryAttempt(
-                began: letter.at, milliseconds: Int64(took), outcome: outcome)
+                began: draft.at, milliseconds: Int64(took), outcome: outcome)
             let schedule = schedule
-            try await custody.write { try $0.tried(letter.delivery, attempt, schedule) }
+            try await custody.write { try $0.tried(draft.delivery, attempt, schedule) }
         } catch {
             log.error("a delivery could not be recorded: \(error)")
             try? await Task.sleep(for: Self.pauseAfterFault)

@@ -151,19 +151,31 @@ extension HolderRulesFile {
             throw Invalid("rules.json: '\(unknown)' is not known")
         }
         for (asset, limits) in file["assets"] as? [String: Any] ?? [:] {
-            guard let limits = limits as? [String: Any] else { continue }
-            if let unknown = Set(limits.keys).subtracting(limitKeys).min() {
-                throw Invalid("rules.json: 'assets.\(asset).\(unknown)' is not known")
+            try refuseUnknownKeys(limits, "assets.\(asset)", as: "assets")
+        }
+        for part in [
+            "messages", "contracts", "keyGeneration", "resharing", "signing", "checkUp",
+        ] {
+            guard let value = file[part] else { continue }
+            try refuseUnknownKeys(value, part, as: part)
+        }
+    }
+
+    /// - Parameter kind: where `innerKeys` has what may stand there.
+    private static func refuseUnknownKeys(
+        _ value: Any, _ place: String, as kind: String
+    ) throws {
+        if let entries = value as? [Any] {
+            for (at, entry) in entries.enumerated() {
+                try refuseUnknownKeys(entry, "\(place)[\(at)]", as: kind)
             }
         }
-        for name in keyRules {
-            guard let rule = file[name] as? [String: Any] else { continue }
-            let allowed = rule["allow"] as? [[String: Any]] ?? []
-            let unknown = Set(rule.keys).subtracting(KeyRuleFile.keys)
-                .union(Set(allowed.flatMap(\.keys)).subtracting(KeyRuleFile.allowedKeys))
-            if let unknown = unknown.min() {
-                throw Invalid("rules.json: '\(name)…\(unknown)' is not known")
-            }
+        guard let object = value as? [String: Any], let known = innerKeys[kind] else { return }
+        if let unknown = Set(object.keys).subtracting(known).min() {
+            throw Invalid("rules.json: '\(place).\(unknown)' is not known")
+        }
+        for (name, inner) in object {
+            try refuseUnknownKeys(inner, "\(place).\(name)", as: "\(kind).\(name)")
         }
     }
 

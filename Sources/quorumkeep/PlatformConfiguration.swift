@@ -184,7 +184,8 @@ struct PlatformConfiguration: Codable {
         }
         return CustodySettings(
             environment: environment, assets: assets, intentLifetime: intentLifetimeSeconds,
-            allowsLocalWebhooks: webhooks.allowLocal, freshSetups: freshSetups ?? false)
+            allowsLocalWebhooks: webhooks.allowLocal,
+            webhookRetriesMost: webhooks.pausesSeconds.count, freshSetups: freshSetups ?? false)
     }
 }
 

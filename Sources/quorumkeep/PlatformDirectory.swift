@@ -4,6 +4,7 @@ import Custody
 import Foundation
 import Gateway
 import Housekeeping
+import Identity
 import Intents
 import Storage
 
@@ -16,6 +17,7 @@ struct PlatformDirectory {
     private var configurationFile: URL { url.appending(path: "platform.json") }
     private var vaultKeyFile: URL { url.appending(path: "vault.key") }
     private var intentKeyFile: URL { url.appending(path: "intent.key") }
+    private var responseKeyFile: URL { url.appending(path: "response.key") }
     private var databaseFile: URL { url.appending(path: "platform.sqlite") }
 
     var exists: Bool { FileManager.default.fileExists(atPath: configurationFile.path) }
@@ -25,15 +27,18 @@ struct PlatformDirectory {
     /// Writes the configuration, and makes the keys that are not there yet.
     func create(_ configuration: PlatformConfiguration) throws {
         try PrivateFile.makeDirectory(url)
-        var random = SystemRandom()
-        for file in [vaultKeyFile, intentKeyFile]
-        where !FileManager.default.fileExists(atPath: file.path) {
-            let key = SecretBytes(count: 32, from: &random)
-            try key.withBytes { try PrivateFile.write(Data($0), to: file) }
-        }
+        for file in [vaultKeyFile, intentKeyFile, responseKeyFile] { try Self.makeKey(file) }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         try PrivateFile.write(try encoder.encode(configuration), to: configurationFile)
+    }
+
+    /// A key of 32 random bytes, unless there is one.
+    private static func makeKey(_ file: URL) throws {
+        guard !FileManager.default.fileExists(atPath: file.path) else { return }
+        var random = SystemRandom()
+        let key = SecretBytes(count: 32, from: &random)
+        try key.withBytes { try PrivateFile.write(Data($0), to: file) }
     }
 
     func configuration() throws -> PlatformConfiguration {
@@ -54,6 +59,12 @@ struct PlatformDirectory {
 
     func intentKey() throws -> IntentKey { try IntentKey(file: intentKeyFile) }
 
+    /// An installation of a version that had none is given one.
+    func responseKey() throws -> ResponseKey {
+        if exists { try Self.makeKey(responseKeyFile) }
+        return try ResponseKey(file: responseKeyFile)
+    }
+
     func database() throws -> PlatformDatabase {
         umask(0o077)
         return try PlatformDatabase(path: databaseFile.path)
@@ -69,7 +80,7 @@ struct PlatformDirectory {
         }
         let custody = Bookkeeper(
             database: database, settings: settings, vaultKey: PlatformVaultKey(SealingKey(key)),
-            events: CustodyEventWriter(assets: settings.assets), clock: { .machine })
+            events: FaceEventWriter(assets: settings.assets), clock: { .machine })
         return (custody, database)
     }
 }
@@ -80,14 +91,35 @@ final class IntentKey: IntentSigner {
     let publicKey: IdentityPublicKey
 
     init(file: URL) throws {
-        guard let key = IdentityKey(seed: SecretBytes(copying: try PrivateFile.read(file))) else {
-            throw CommandFailure("\(file.path) is no key of 32 bytes")
-        }
+        let key = try IdentityKey.read(file)
         publicKey = key.publicKey
         self.key = SecretBox(key)
     }
 
     func sign(_ digest: Digest) -> IdentitySignature { key.with { $0.sign(digest) } }
+}
+
+/// The key that answers of the MPC administration face are signed with.
+final class ResponseKey: ResponseSigner {
+    private let key: SecretBox<IdentityKey>
+    let publicKey: IdentityPublicKey
+
+    init(file: URL) throws {
+        let key = try IdentityKey.read(file)
+        publicKey = key.publicKey
+        self.key = SecretBox(key)
+    }
+
+    func sign(_ digest: Digest) -> IdentitySignature { key.with { $0.sign(digest) } }
+}
+
+extension IdentityKey {
+    fileprivate static func read(_ file: URL) throws -> IdentityKey {
+        guard let key = IdentityKey(seed: SecretBytes(copying: try PrivateFile.read(file))) else {
+            throw CommandFailure("\(file.path) is no key of 32 bytes")
+        }
+        return key
+    }
 }
 
 extension Timestamp {

@@ -127,9 +127,12 @@ struct PlatformParts {
         let server = RelayServer(
             relay: relay, configuration: configuration.relay, certificate: certificate,
             privateKey: privateKey, log: log)
+        let nodes = try Self.nodes(configuration)
+        let responses = try directory.responseKey()
         let gateway = GatewayServer(
-            custody: custody, settings: try configuration.gatewaySettings(), log: log)
-        let (chains, tips) = try Self.chains(custody, configuration, log)
+            custody: custody, responses: responses, gas: NodeGas(nodes),
+            settings: try configuration.gatewaySettings(), log: log)
+        let (chains, tips) = Self.chains(custody, configuration, nodes, log)
         // What starts first stops last: the doors close before what they lead to, and who watches
         // sees all of it.
         var services: [any Service] = []
@@ -141,7 +144,7 @@ struct PlatformParts {
                     gateway.metrics + (try await metrics.families())
                 })
         }
-        services += Self.workers(gateway, custody, configuration, log) + chains
+        services += Self.workers(gateway, custody, responses, configuration, log) + chains
         services.append(Worker { await desk.run(through: relay) })
         services.append(server)
         services.append(
@@ -157,8 +160,8 @@ struct PlatformParts {
     }
 
     private static func workers(
-        _ gateway: GatewayServer, _ custody: Bookkeeper, _ configuration: PlatformConfiguration,
-        _ log: Logger
+        _ gateway: GatewayServer, _ custody: Bookkeeper, _ responses: ResponseKey,
+        _ configuration: PlatformConfiguration, _ log: Logger
     ) -> [any Service] {
         let webhooks = configuration.webhooks
         return [
@@ -173,7 +176,7 @@ struct PlatformParts {
             Worker { await Activator(custody: custody, log: log).run() },
             Worker {
                 await WebhookSender(
-                    custody: custody,
+                    custody: custody, responses: responses,
                     schedule: DeliverySchedule(pauses: webhooks.pausesSeconds.map { .seconds($0) }),
                     log: log
                 ).run()
@@ -181,16 +184,27 @@ struct PlatformParts {
         ]
     }
 
-    private static func chains(
-        _ custody: Bookkeeper, _ configuration: PlatformConfiguration, _ log: Logger
-    ) throws -> ([any Service], [ChainID: ChainTip]) {
-        var services: [any Service] = []
-        var tips: [ChainID: ChainTip] = [:]
+    private static func nodes(
+        _ configuration: PlatformConfiguration
+    ) throws -> [ChainID: EVMNode] {
+        var nodes: [ChainID: EVMNode] = [:]
         for entry in configuration.chains {
             guard let chain = ChainID(entry.id) else {
                 throw CommandFailure("platform.json: \(entry.id) is no chain in CAIP-2 form")
             }
-            let node = EVMNode(url: entry.rpcUrl, client: .shared)
+            nodes[chain] = EVMNode(url: entry.rpcUrl, client: .shared)
+        }
+        return nodes
+    }
+
+    private static func chains(
+        _ custody: Bookkeeper, _ configuration: PlatformConfiguration,
+        _ nodes: [ChainID: EVMNode], _ log: Logger
+    ) -> ([any Service], [ChainID: ChainTip]) {
+        var services: [any Service] = []
+        var tips: [ChainID: ChainTip] = [:]
+        for entry in configuration.chains {
+            guard let chain = ChainID(entry.id), let node = nodes[chain] else { continue }
             let tip = ChainTip()
             tips[chain] = tip
             services += [

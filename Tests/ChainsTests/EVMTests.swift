@@ -107,7 +107,8 @@ import Testing
         + "c080a0c28625d6842d2e08cecae0a775c0bb8ae1a86c414982ac6e4393d5a2e110a6a2"
         + "a036fd00a55cdda0e3d73967022434b5219cece8bde888c3ac734226dff37035a6"
 
-    @Test func `a token's transfer agrees with another library, and no other call is read`() throws
+    @Test func `a token's transfer agrees with another library, and no other call is read as one`()
+        throws
     {
         let contract = try EVMAddress(text: "0xdAC17F958D2ee523a2206206994597C13D831ec7")
         let transfer = ERC20Transfer(
@@ -138,12 +139,39 @@ import Testing
         ]
         for other in others {
             #expect(ERC20Transfer(data: other) == nil)
-            #expect(SignedEVMTransaction(raw: try Self.signed(data: other, key)) == nil)
+            let read = SignedEVMTransaction(raw: try Self.signed(data: other, key))
+            #expect(read?.transaction.payment.isCall == true && read?.transaction.data == other)
         }
-        #expect(SignedEVMTransaction(raw: try Self.signed(data: data, key)) != nil)
-        #expect(
-            SignedEVMTransaction(raw: try Self.signed(data: data, value: [1], key)) == nil,
-            "a token's transfer moves no coins")
+        let read = SignedEVMTransaction(raw: try Self.signed(data: data, key))
+        #expect(read?.transaction.payment.isCall == false)
+        let paying = SignedEVMTransaction(raw: try Self.signed(data: data, value: [1], key))
+        #expect(paying?.transaction.payment.isCall == true, "a token's transfer moves no coins")
+        let most = [UInt8](repeating: 7, count: ContractCall.dataMost)
+        #expect(SignedEVMTransaction(raw: try Self.signed(data: most, key)) != nil)
+        #expect(SignedEVMTransaction(raw: try Self.signed(data: most + [7], key)) == nil)
+    }
+
+    /// Signed by eth-account 0.14 with the key of 32 bytes 0x46.
+    private static let call =
+        "02f8720109843b9aca008506fc23ac008303d090945aaeb6053f3e94c9b9a09f33669435e7ef1beaed058612"
+        + "3456780001c080a0c2893ad7bfae8693ee79d7f9d158efbbb82d06fa27112a7f677dab24a3b6ab6ba00fb24d"
+        + "9cda0ba15d6223cf2a04ff76fe719af1be988391a1118d8cf79e62d23c"
+
+    @Test func `a contract call agrees with another library`() throws {
+        let contract = try EVMAddress(text: "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")
+        let fee = try #require(
+            EVMFeeLimit(
+                gasLimit: 250_000, maxFeePerGas: 30_000_000_000, maxPriorityFeePerGas: 1_000_000_000
+            ))
+        let transaction = EVMTransaction(
+            chainID: 1, nonce: 9, fee: fee,
+            payment: .call(
+                [0x12, 0x34, 0x56, 0x78, 0, 1], value: Amount(UInt32(5)), contract: contract))
+        let key = WholeKey(SecretBytes(copying: [UInt8](repeating: 0x46, count: 32)))!
+        let signed = transaction.signed(key.sign(transaction.signingDigest)!)
+        #expect(Hex.encode(signed.raw) == Self.call)
+        #expect(SignedEVMTransaction(raw: signed.raw)?.transaction == transaction)
+        #expect(transaction.to == contract && transaction.value == Amount(UInt32(5)))
     }
 
     /// A transaction with any data, validly signed.
@@ -247,5 +275,11 @@ import Testing
                 try EVMRPC.block(1).result(of: block(transactions))
             }
         }
+    }
+}
+
+extension EVMPayment {
+    fileprivate var isCall: Bool {
+        if case .call = self { true } else { false }
     }
 }

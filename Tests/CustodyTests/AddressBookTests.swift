@@ -57,7 +57,9 @@ import Testing
         func listed(_ status: AddressBookEntry.Status? = nil) async throws -> [AddressBookEntryID] {
             let tenant = tenant
             return try await test.custody.read {
-                try $0.store.addressBook(of: tenant, status: status, PageRequest()).items.map(\.id)
+                try $0.store.addressBook(
+                    of: tenant, matching: .init(status: status), PageRequest()
+                ).items.map(\.id)
             }
         }
 
@@ -137,10 +139,10 @@ import Testing
                         .compactMap { try books.store.delivery($0.event) }
                 }
                 if due.isEmpty { return all.filter { $0.hasPrefix("address") } }
-                all += due.map { String(decoding: $0.body, as: UTF8.self) }
+                all += due.map { String(decoding: $0.event.body, as: UTF8.self) }
                 try await test.custody.write { books in
                     for delivery in due {
-                        try books.store.finish(delivery: delivery.event, as: .delivered, at: now)
+                        try books.store.finish(delivery: delivery.event.id, as: .delivered, at: now)
                     }
                 }
             }

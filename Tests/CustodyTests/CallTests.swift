@@ -316,7 +316,7 @@ import Testing
         var postponed = false
         for _ in 0..<40 {
             guard let next = try await Self.due(test).first else { break }
-            let line = String(decoding: next.body, as: UTF8.self)
+            let line = String(decoding: next.event.body, as: UTF8.self)
             if line == "balance.updated 2", !postponed {
                 // A failure holds back what comes later of the same resource, and nothing else.
                 postponed = true
@@ -324,7 +324,7 @@ import Testing
                 let rest = try await Self.due(test)
                 #expect(
                     rest.allSatisfy {
-                        !String(decoding: $0.body, as: UTF8.self).hasPrefix("balance")
+                        !String(decoding: $0.event.body, as: UTF8.self).hasPrefix("balance")
                     })
                 test.pass(seconds: 10)
                 continue
@@ -352,7 +352,7 @@ import Testing
         var tries = 0
         func created() async throws -> Delivery? {
             try await Self.due(test).first {
-                String(decoding: $0.body, as: UTF8.self).hasPrefix("wallet.created")
+                String(decoding: $0.event.body, as: UTF8.self).hasPrefix("wallet.created")
             }
         }
         while let first = try await created() {
@@ -363,7 +363,7 @@ import Testing
         #expect(tries == 3)
         #expect(
             try await Self.due(test).contains {
-                String(decoding: $0.body, as: UTF8.self).hasPrefix("balance.updated")
+                String(decoding: $0.event.body, as: UTF8.self).hasPrefix("balance.updated")
             })
     }
 

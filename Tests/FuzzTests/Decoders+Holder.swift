@@ -65,7 +65,27 @@ extension Decoders {
         ).bytes,
         intent(.announcement(Announcement(.add, order.output.address, on: order.chain))).bytes,
         intent(.announcement(Announcement(.remove, order.output.address, on: order.chain))).bytes,
+        intent(.message(message(.personal(Array("hello".utf8))))).bytes,
+        intent(.message(message(.typed(typedData)))).bytes,
+        intent(.contractCall(CallOrder(payment: order, data: [1, 2, 3, 4])!)).bytes,
     ]
+
+    private static func message(_ message: EVMMessage) -> MessageOrder {
+        MessageOrder(
+            chain: order.chain, sourcePath: order.sourcePath, sourceAddress: order.sourceAddress,
+            message: message)
+    }
+
+    private static let typedData = Array(
+        #"""
+        {"types":{"EIP712Domain":[{"name":"chainId","type":"uint256"},{"name":"salt",\#
+        "type":"bytes32"}],"Order":[{"name":"legs","type":"Leg[2][]"},{"name":"note",\#
+        "type":"string"}],"Leg":[{"name":"to","type":"address"},{"name":"amount","type":"int64"}]},\#
+        "primaryType":"Order","domain":{"chainId":1,"salt":\#
+        "0x0101010101010101010101010101010101010101010101010101010101010101"},"message":{"legs":\#
+        [[{"to":"0x2b5ad5c4795c026514f8317c7a215e218dccd6cf","amount":-5},\#
+        {"to":"0x2b5ad5c4795c026514f8317c7a215e218dccd6cf","amount":"7"}]],"note":"x"}}
+        """#.utf8)
 
     private static let verdicts: [[UInt8]] = {
         let said: [Verdict] = [
@@ -106,10 +126,21 @@ extension Decoders {
         {"version":1,"environment":"sandbox","chains":["eip155:1","eip155:31337"],"assets":\
         {"eip155:1/slip44:60":{"mostPerTransaction":"1","mostPerDay":"2","mostFee":"3"}},\
         "policyHash":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",\
-        "freshSetups":true,"addressCoolingSeconds":86400}
+        "freshSetups":true,"addressCoolingSeconds":86400,"messages":{"eip191":{"mostBytes":64},\
+        "eip712":[{"chain":"eip155:1","verifyingContract":\
+        "0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF","primaryType":"Mail"}]},"contracts":[{"chain":"eip155:1","address":\
+        "0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF","selectors":["0x01020304"],"mostValue":"1"}]}
         """
 
     static let intents: [Decoder] = [
+        Decoder(
+            name: "EVMTypedData",
+            form: .text(["\"", "{", "}", "[", "]", ":", ",", "uint8", "0x", "-"]),
+            limit: EVMMessage.byteLimit, seeds: [typedData]
+        ) { bytes in
+            // It is hashed and never written.
+            (try? EVMTypedData(bytes)).map { _ in bytes }
+        },
         Decoder(name: "Intent", form: .cbor, limit: CBOR.byteLimit, seeds: intentBytes) {
             try? Intent($0).bytes
         },

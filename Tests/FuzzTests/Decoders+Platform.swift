@@ -26,9 +26,13 @@ extension Decoders {
             ERC20Transfer(recipient: EVMAddress(point("to")), amount: Amount(UInt32(1_000_000))),
             contract: EVMAddress(point("a"))))
 
+    private static let call = EVMTransaction(
+        chainID: 1, nonce: 302, fee: transfer.fee,
+        payment: .call([1, 2, 3], value: Amount(UInt32(7)), contract: EVMAddress(point("a"))))
+
     private static let signedTransfers: [[UInt8]] = {
         guard let key = WholeKey(SecretBytes(copying: random("stranger", 32))) else { return [] }
-        return [transfer, tokenTransfer].compactMap { transaction in
+        return [transfer, tokenTransfer, call].compactMap { transaction in
             key.sign(transaction.signingDigest).map { transaction.signed($0).raw }
         }
     }()
@@ -169,16 +173,30 @@ extension Decoders {
             }
         },
         .text("request fields", seeds: Array(requests.prefix(2)), pieces: jsonPieces) { text in
-            let known = [Member("amount", .amount), Member("externalId", .uuid)]
-            guard
-                var fields = try? RequestFields(
-                    Array(text.utf8), knowing: known + [Member("metadata", .texts)])
-            else { return nil }
+            let known: Set = ["amount", "externalId", "metadata", "entries", "source"]
+            guard var fields = try? RequestFields(Array(text.utf8), knowing: known) else {
+                return nil
+            }
+            _ = fields.object("source", knowing: "id") { $0.string("id") }
+            _ = fields.objects("entries", most: 3, knowing: "id") { $0.boolean("id") }
             _ = fields.string("amount")
             _ = fields.id("externalId", VaultID.self)
             _ = fields.strings("metadata")
             try? fields.finish()
             return text
+        },
+        .text(
+            "a request signed by key",
+            seeds: ["/v2/wallets/tokens?token_ids=SETH%2CX&limit=3", "/v2/a%20b?c=d%21+e&f"],
+            pieces: ["%", "|", "+", "&", "=", "%7C", "%FF", "?"]
+        ) { text in
+            let parts = text.split(separator: "?", maxSplits: 1).map(String.init)
+            let request = try? KeySignedRequest(
+                method: "GET", path: parts.first ?? "", query: parts.dropFirst().first ?? "",
+                key: "d04ab232742bb4ab3a1368bd4615e4e6d0224ab71a016baf8520a332c9778737",
+                nonce: "1795219370468", signature: String(repeating: "ab", count: 64))
+            _ = request?.isSigned(body: Array("{}".utf8))
+            return request.map { _ in text }
         },
         .text(
             "WebhookTarget",

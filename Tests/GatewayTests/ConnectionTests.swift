@@ -21,7 +21,7 @@ import Testing
         change(&settings)
         let custody = try TestCustody()
         let server = GatewayServer(
-            custody: custody.custody, settings: settings,
+            custody: custody.custody, responses: custody.signer, gas: TestGas(), settings: settings,
             log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         try await server.application(for: .loopback(port: 0)).test(.live) { client in
             let port = try #require(client.port)

@@ -41,16 +41,18 @@ struct Face {
     let meter: UsageMeter
     private let application: any ApplicationProtocol
     private let transport: TestingSetup
-    private let counter = Counter()
+    let counter = Counter()
+    /// What the chain's node says of calls.
+    let gas = TestGas()
 
     /// - Parameter transport: `.live` goes through sockets, and so has an address.
     init(_ transport: TestingSetup = .router, _ settings: GatewaySettings = .init()) async throws {
         self.transport = transport
-        test = try TestCustody()
+        test = try TestCustody(events: FaceEventWriter(assets: [TestCustody.eth]))
         caller = try await Self.makeCaller(test, try await test.tenant("One"))
         other = try await Self.makeCaller(test, try await test.tenant("Two"))
         let server = GatewayServer(
-            custody: test.custody, settings: settings,
+            custody: test.custody, responses: test.signer, gas: gas, settings: settings,
             log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         meter = server.meter
         application = Application(router: server.router(isSecure: false))

@@ -46,8 +46,34 @@ import Testing
         }
     }
 
+    private func message(_ message: EVMMessage) throws -> Intent {
+        let quorum = try Self.quorum.get()
+        let order = quorum.order()
+        return quorum.intent(
+            .message(
+                MessageOrder(
+                    chain: order.chain, sourcePath: order.sourcePath,
+                    sourceAddress: order.sourceAddress, message: message)))
+    }
+
+    @Test func `of a message hold as much as one may have, and no more`() throws {
+        let most = [UInt8](repeating: 7, count: EVMMessage.byteLimit)
+        let intent = try message(.personal(most))
+        #expect(try Intent(intent.bytes) == intent)
+        let over = try message(.personal(most + [7]))
+        #expect(throws: MalformedBytes.self) { try Intent(over.bytes) }
+        // The same bytes as a person's message and as typed data are two intents.
+        #expect(try message(.personal([1])).digest != message(.typed([1])).digest)
+        guard case .map(var fields) = try CBOR.decode(intent.bytes) else { return }
+        fields[14] = .map([1: .unsigned(3), 2: .bytes([1])])
+        #expect(throws: MalformedBytes.self) { try Intent(CBOR.map(fields).encoded()) }
+        fields[14] = nil
+        #expect(throws: MalformedBytes.self) { try Intent(CBOR.map(fields).encoded()) }
+    }
+
     @Test func `are read as they are written, and no other way`() throws {
-        for intent in [try transfer, try tokenTransfer, try ceremony, try announcement] {
+        let messages = [try message(.personal([1, 2])), try message(.typed(Array("{}".utf8)))]
+        for intent in [try transfer, try tokenTransfer, try ceremony, try announcement] + messages {
             #expect(try Intent(intent.bytes) == intent)
             var random = TestRandom("intents")
             for _ in 0..<3000 {

@@ -3,6 +3,7 @@ import Canonical
 import Chains
 import Custody
 import Foundation
+import Identity
 import Intents
 import KeyGroups
 import Storage
@@ -44,7 +45,7 @@ public final class TestCustody: Sendable {
     /// - Parameter machineClock: for what waits in earnest; the clock goes by itself then.
     public init(
         assets: [Asset] = [TestCustody.eth], allowsLocalWebhooks: Bool = true,
-        machineClock: Bool = false
+        machineClock: Bool = false, events: any EventWriter = PlainEvents()
     ) throws {
         directory = FileManager.default.temporaryDirectory.appending(
             path: "quorumkeep-test-\(UUID().uuidString)")
@@ -59,7 +60,7 @@ public final class TestCustody: Sendable {
             settings: CustodySettings(
                 environment: .sandbox, assets: assets, intentLifetime: 3600,
                 allowsLocalWebhooks: allowsLocalWebhooks),
-            vaultKey: PlatformVaultKey(key), events: PlainEvents(),
+            vaultKey: PlatformVaultKey(key), events: events,
             clock: {
                 guard machineClock else { return clock.now }
                 return Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
@@ -156,8 +157,8 @@ public final class TestClock: Sendable {
     public func pass(_ seconds: Int64) { time.withLock { $0 += seconds * 1000 } }
 }
 
-/// The platform's intent key, of a test.
-public final class TestSigner: IntentSigner {
+/// The platform's keys that sign, of a test.
+public final class TestSigner: IntentSigner, ResponseSigner {
     private let key: SecretBox<IdentityKey>
     public let publicKey: IdentityPublicKey
 
@@ -172,8 +173,27 @@ public final class TestSigner: IntentSigner {
 
 /// Events as lines of text.
 public struct PlainEvents: EventWriter {
+    public init() {}
+
     public func body(of event: DomainEvent, in frame: EventFrame) -> [UInt8] {
         Array("\(frame.type) \(frame.sequence)".utf8)
+    }
+
+    /// Endpoints of the other form are told of requests for key shares, by their status.
+    public func notices(of event: DomainEvent, _ books: Books) throws -> [Notice] {
+        switch event {
+        case .keyShareRequestCreated(let request), .keyShareRequestStatusUpdated(let request):
+            [Notice(type: "request", data: Array(request.status.rawValue.utf8))]
+        default: []
+        }
+    }
+
+    public func body(of event: RecordedEvent, to url: String, retriesLeft: Int) -> [UInt8] {
+        Array("\(event.id) \(url) \(retriesLeft) ".utf8) + event.body
+    }
+
+    public func question(about transaction: TransactionView, _ books: Books) -> [UInt8] {
+        Array(transaction.transaction.id.text.utf8)
     }
 }
 
@@ -286,12 +306,10 @@ extension TestCustody {
 
     /// Makes the signature that the holders' quorum would make of a request.
     public func signature(_ request: SigningRequest) throws -> ECDSASignature {
-        guard case .transfer(let order) = try Intent(request.bytes).purpose,
-            let transaction = order.transaction
-        else { preconditionFailure("a transfer") }
-        let network = try group.signing(
-            TestKeys.indices(2),
-            [SigningItem(path: order.sourcePath.derivation, digest: transaction.signingDigest)])
+        guard let item = try Intent(request.bytes).item else {
+            preconditionFailure("a transfer or a message")
+        }
+        let network = try group.signing(TestKeys.indices(2), [item])
         network.run()
         return network.outputs.values.first![0]
     }

@@ -73,7 +73,7 @@ enum Rooms {
                 "Foundation", "HTTPTypes", "Hummingbird", "Logging", "NIOCore", "Synchronization",
             ]),
         "Gateway": Room(
-            ["Algebra", "Canonical", "Chains", "Custody", "Identity", "Intents"],
+            ["Algebra", "Canonical", "Chains", "Custody", "Identity", "Intents", "KeyGroups"],
             outside: [
                 "Foundation", "HTTPTypes", "Hummingbird", "HummingbirdCore", "HummingbirdTLS",
                 "Logging", "NIOCore", "NIOHTTPTypes", "NIOSSL", "Synchronization",

@@ -9,7 +9,9 @@ enum Secrets {
     ]
 
     /// Classes that hold secrets and do not say so by their name.
-    static let others: Set<String> = ["IntentKey", "PlatformVaultKey", "SealedChannel"]
+    static let others: Set<String> = [
+        "IntentKey", "PlatformVaultKey", "ResponseKey", "SealedChannel",
+    ]
 
     /// The types that hold secrets: those that cannot be copied, and those that are called so.
     static func types(_ sources: [SwiftSource]) -> Set<String> {
@@ -130,8 +132,9 @@ extension Collection<UInt8> {
     @Test func `are found by form or by name`() {
         let expected: Set = [
             "APISecret", "EphemeralKey", "IdentityKey", "IntentKey", "KeyShare", "PlatformVaultKey",
-            "SealedChannel", "SealingKey", "SecretBox", "SecretBytes", "SecretMatrix",
-            "GroupSecretScalar", "SharedSecret", "Signing", "WebhookSecret", "WholeKey",
+            "ResponseKey", "SealedChannel", "SealingKey", "SecretBox", "SecretBytes",
+            "SecretMatrix", "GroupSecretScalar", "SharedSecret", "Signing", "WebhookSecret",
+            "WholeKey",
         ]
         #expect(expected.subtracting(Self.found) == [])
         #expect(!Self.found.contains("RandomSource") && !Self.found.contains("PublicMatrix"))

@@ -4,6 +4,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import Synchronization
+import TestKit
 import Workers
 
 /// A tenant's end of deliveries, over real HTTP, that behaves as a test wants.
@@ -16,6 +17,8 @@ final class Receiver: Sendable {
         /// Sends a head with this status, and then a byte now and then, for ever.
         case trickle(Int)
         case redirect(String)
+        /// Sends a head and the begin of a body, and then nothing.
+        case begin(Int, [UInt8])
     }
 
     struct Got: Sendable {
@@ -79,6 +82,13 @@ final class Receiver: Sendable {
                         try await Task.sleep(for: .milliseconds(20))
                     }
                 })
+        case .begin(let status, let start):
+            return Response(
+                status: .init(code: status),
+                body: .init { writer in
+                    try await writer.write(ByteBuffer(bytes: start))
+                    try await Task.sleep(for: .seconds(600))
+                })
         case .redirect(let place):
             return Response(status: .found, headers: [.location: place])
         }
@@ -92,7 +102,7 @@ func sending(
     _ work: @escaping @Sendable () async throws -> Void
 ) async throws {
     let sender = WebhookSender(
-        custody: custody, schedule: schedule, lookUp: lookUp,
+        custody: custody, responses: TestSigner(), schedule: schedule, lookUp: lookUp,
         log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { await sender.run() }
@@ -111,4 +121,16 @@ func holds(
         try await Task.sleep(for: .milliseconds(10))
     }
     return true
+}
+
+/// Counts from 0.
+final class Turns: Sendable {
+    private let count = Mutex(0)
+
+    func next() -> Int {
+        count.withLock { count in
+            defer { count += 1 }
+            return count
+        }
+    }
 }

@@ -51,7 +51,7 @@ import Testing
                 for _ in 0..<Self.perResource {
                     recorded += try await outbox.record(resources, of: tenant)
                 }
-                let filter = EventFilter(state: .delivered)
+                let filter = EventFilter(states: [.delivered])
                 let came = try await holds(within: .seconds(300)) {
                     try await outbox.count(tenant, filter) == Self.events
                 }

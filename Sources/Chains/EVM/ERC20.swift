@@ -1,7 +1,7 @@
 import Algebra
 import Canonical
 
-/// A token's `transfer(address,uint256)`: the one contract call that is ever signed.
+/// A token's `transfer(address,uint256)`, by which tokens are paid.
 public struct ERC20Transfer: Hashable, Sendable {
     /// The first four bytes of Keccak-256 of `transfer(address,uint256)`.
     private static let selector: [UInt8] = [0xa9, 0x05, 0x9c, 0xbb]

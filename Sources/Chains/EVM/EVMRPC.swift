@@ -16,6 +16,7 @@ public enum EVMRPC {
         case text(String)
         case flag(Bool)
         case logs(LogFilter)
+        case call(CallObject)
 
         public func encode(to encoder: any Encoder) throws {
             var container = encoder.singleValueContainer()
@@ -23,6 +24,7 @@ public enum EVMRPC {
             case .text(let text): try container.encode(text)
             case .flag(let flag): try container.encode(flag)
             case .logs(let filter): try container.encode(filter)
+            case .call(let object): try container.encode(object)
             }
         }
     }
@@ -32,6 +34,14 @@ public enum EVMRPC {
         let blockHash: String
         let address: [String]
         let topics: [String]
+    }
+
+    /// A transaction that is not made.
+    public struct CallObject: Encodable, Sendable {
+        let from: String
+        let to: String
+        let value: String
+        let data: String
     }
 
     private struct Request: Encodable {
@@ -148,6 +158,17 @@ extension EVMRPC {
     public static func priorityFee() -> Call<UInt64> {
         Call(method: "eth_maxPriorityFeePerGas", parameters: []) { value throws(Failure) in
             try quantity(value, "priority fee")
+        }
+    }
+
+    /// How much gas a call takes as things are now; the node refuses where it would fail.
+    public static func gas(of question: EVMCallQuestion) -> Call<UInt64> {
+        let object = CallObject(
+            from: question.from.text, to: question.to.text,
+            value: "0x" + String(question.value.baseUnits, radix: 16),
+            data: "0x" + Hex.encode(question.data))
+        return Call(method: "eth_estimateGas", parameters: [.call(object)]) {
+            value throws(Failure) in try quantity(value, "gas")
         }
     }
 

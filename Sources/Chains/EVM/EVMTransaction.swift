@@ -24,14 +24,15 @@ public struct EVMFeeLimit: Hashable, Sendable {
     public var most: Amount? { Amount(UInt128(gasLimit) * UInt128(maxFeePerGas)) }
 }
 
-/// What a transaction of ours does: it moves the chain's own coin or a token, and nothing else.
+/// What a transaction of ours does: it moves the chain's own coin or a token, or calls a contract.
 public enum EVMPayment: Hashable, Sendable {
     case coins(Amount, to: EVMAddress)
     case tokens(ERC20Transfer, contract: EVMAddress)
+    /// A call with these data, with coins or without.
+    case call([UInt8], value: Amount, contract: EVMAddress)
 }
 
-/// A payment: an EIP-1559 transaction (type 2) without access list, whose data is empty or a
-/// token's `transfer`.
+/// A payment or a call: an EIP-1559 transaction (type 2) without access list.
 public struct EVMTransaction: Hashable, Sendable {
     private static let type: UInt8 = 0x02
 
@@ -58,14 +59,14 @@ public struct EVMTransaction: Hashable, Sendable {
     public var to: EVMAddress {
         switch payment {
         case .coins(_, let to): to
-        case .tokens(_, let contract): contract
+        case .tokens(_, let contract), .call(_, _, let contract): contract
         }
     }
 
     /// The coins that it moves.
     public var value: Amount {
         switch payment {
-        case .coins(let value, _): value
+        case .coins(let value, _), .call(_, let value, _): value
         case .tokens: .zero
         }
     }
@@ -74,6 +75,7 @@ public struct EVMTransaction: Hashable, Sendable {
         switch payment {
         case .coins: []
         case .tokens(let transfer, _): transfer.data
+        case .call(let data, _, _): data
         }
     }
 
@@ -128,8 +130,10 @@ public struct EVMTransaction: Hashable, Sendable {
         _ to: EVMAddress, _ value: Amount, _ data: [UInt8]
     ) -> EVMPayment? {
         if data.isEmpty { return .coins(value, to: to) }
-        guard value.isZero, let transfer = ERC20Transfer(data: data) else { return nil }
-        return .tokens(transfer, contract: to)
+        if value.isZero, let transfer = ERC20Transfer(data: data) {
+            return .tokens(transfer, contract: to)
+        }
+        return data.count <= ContractCall.dataMost ? .call(data, value: value, contract: to) : nil
     }
 
     private static func padded(_ bytes: [UInt8]) -> [UInt8] {
@@ -137,10 +141,11 @@ public struct EVMTransaction: Hashable, Sendable {
     }
 }
 
-/// A signed transfer, as its raw bytes.
+/// A signed transaction, as its raw bytes.
 public struct SignedEVMTransaction: Hashable, Sendable {
-    /// Longest raw transfer that is read, in bytes; the fields need about 200.
-    public static let byteLimit = 1024
+    /// Longest raw transaction that is read, in bytes; the fields beside a call's data need about
+    /// 200.
+    public static let byteLimit = 1024 + ContractCall.dataMost
 
     public let transaction: EVMTransaction
     public let signature: ECDSASignature
@@ -152,7 +157,7 @@ public struct SignedEVMTransaction: Hashable, Sendable {
         self.raw = raw
     }
 
-    /// Nil unless the bytes are exactly a signed transfer as `EVMTransaction.signed` writes it.
+    /// Nil unless the bytes are exactly a signed transaction as `EVMTransaction.signed` writes it.
     public init?(raw: [UInt8]) {
         guard raw.count <= Self.byteLimit,
             let (transaction, signature) = EVMTransaction.decode(raw),

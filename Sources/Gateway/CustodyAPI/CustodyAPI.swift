@@ -40,7 +40,7 @@ struct CustodyAPI: Sendable {
             let allowed = endpoints.map(\.method)
             for method in Self.methods where !allowed.contains(method) {
                 router.on(RouterPath(route), method: method) { request, context -> Response in
-                    let body = try await authenticator.body(of: request)
+                    let body = try await Authenticator.body(of: request)
                     try await authenticator.read(request, context, body) { _, _ in }
                     throw Problem.methodNotAllowed(allowed)
                 }
@@ -54,7 +54,7 @@ struct CustodyAPI: Sendable {
     private func answer(
         _ endpoint: Endpoint, _ request: Request, _ context: GatewayContext
     ) async throws -> Response {
-        let body = try await authenticator.body(of: request)
+        let body = try await Authenticator.body(of: request)
         let parameters = Dictionary(
             context.parameters.map { (String($0.key), String($0.value)) }
         ) { first, _ in first }

@@ -35,7 +35,8 @@ extension Endpoint {
         ) { call in
             let status = try call.value("status") { AddressBookEntry.Status(rawValue: $0) }
             return call.list(
-                try call.books.store.addressBook(of: call.tenant, status: status, call.page()),
+                try call.books.store.addressBook(
+                    of: call.tenant, matching: .init(status: status), call.page()),
                 Resource.entry)
         },
         .get(

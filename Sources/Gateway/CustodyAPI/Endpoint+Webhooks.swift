@@ -50,8 +50,9 @@ extension Endpoint {
             ], answer: .page(Resource.eventShape)
         ) { call in
             let filter = EventFilter(
+                form: .custody,
                 type: try call.value("type") { DomainEvent.types.contains($0) ? $0 : nil },
-                state: try call.value("state") { RecordedEvent.State(rawValue: $0) })
+                states: try call.value("state") { RecordedEvent.State(rawValue: $0).map { [$0] } })
             return call.list(
                 try call.books.store.events(of: call.tenant, matching: filter, call.page())
             ) { Resource.event($0) }
@@ -61,13 +62,16 @@ extension Endpoint {
             "Shows an event, what is sent of it, and what came of each attempt.",
             answer: Resource.deliveredEventShape
         ) { call in
-            let event = try call.books.event(call.id("event"), of: call.tenant)
+            let event = try call.books.event(call.id("event"), .custody, of: call.tenant)
             return Resource.event(event, try call.books.store.attempts(of: event.id))
         },
         .change(
             .post, "redeliverEvent", "webhooks/events/{event}/redelivery", .webhooksManage,
             "Sends an event once more, as it was.", status: 202, answer: Resource.eventShape,
             refusals: [.noWebhook]
-        ) { call in Resource.event(try call.books.redeliver(call.id("event"), of: call.tenant)) },
+        ) { call in
+            let event = try call.books.event(call.id("event"), .custody, of: call.tenant)
+            return Resource.event(try call.books.redeliver(event.id, of: call.tenant))
+        },
     ]
 }

@@ -211,6 +211,6 @@ struct Call {
 
     /// The members of the request's object.
     func fields() throws(Refusal) -> RequestFields {
-        try RequestFields(body, knowing: endpoint.body ?? [])
+        try RequestFields(body, knowing: Set((endpoint.body ?? []).map(\.name)))
     }
 }

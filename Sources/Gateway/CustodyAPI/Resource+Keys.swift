@@ -95,7 +95,7 @@ extension Resource {
 
     static func alert(_ alert: SecurityAlert) -> JSONValue {
         .object([
-            "kind": .string(alert.kind.rawValue), "apiKeyId": .string(alert.key.text),
+            "kind": .string(alert.kind.rawValue), "apiKeyId": .string(alert.key),
             "address": .optional(alert.address), "requestId": .string(alert.request),
         ])
     }

@@ -192,7 +192,10 @@ enum Resource {
                 "consolidation", .nullable(consolidationShape), "where no address held enough"),
             Member("sourceAddress", .nullable(.text())),
             Member("destinationAddress", .nullable(.text())),
-            Member("txHash", .nullable(.text())), Member("confirmations", .integer()),
+            Member("txHash", .nullable(.text())),
+            Member(
+                "signature", .nullable(.text()), "of a message that was signed: 65 bytes, r, s, v"),
+            Member("confirmations", .integer()),
             Member("requiredConfirmations", .integer()),
             Member("waitingFor", .nullable(waitingShape)),
             Member("failure", .nullable(failureShape)), Member("refusals", .list(refusalShape)),
@@ -287,12 +290,13 @@ enum Resource {
             "assetId": .string(transaction.asset), "amount": text(transaction.amount, of: asset),
             "fee": text(transaction.fee, of: feeAsset),
             "feeAssetId": .optional(view.feeAsset?.id),
-            "maxFee": transaction.kind == .withdrawal
+            "maxFee": [.withdrawal, .contractCall].contains(transaction.kind)
                 ? text(transaction.feeLimit, of: feeAsset) : .null,
             "consolidation": consolidation(view, asset, feeAsset),
             "sourceAddress": .optional(transaction.sourceAddress),
             "destinationAddress": .optional(transaction.destinationAddress),
             "txHash": .optional(transaction.hash.map { "0x" + $0.hex }),
+            "signature": .optional(transaction.signature?.evmText),
             "confirmations": .integer(view.confirmations),
             "requiredConfirmations": .integer(view.requiredConfirmations),
             "waitingFor": waiting(view.waiting), "failure": failure(transaction.failure),
@@ -328,41 +332,5 @@ enum Resource {
             "holder": .string(refusal.holder), "code": .string(refusal.code),
             "reason": .string(refusal.sentence), "at": .string(refusal.at.text),
         ])
-    }
-}
-
-/// Writes events as the custody REST face delivers them.
-public struct CustodyEventWriter: EventWriter {
-    private let assets: [String: Asset]
-
-    public init(assets: [Asset]) {
-        self.assets = Dictionary(uniqueKeysWithValues: assets.map { ($0.id, $0) })
-    }
-
-    public func body(of event: DomainEvent, in frame: EventFrame) -> [UInt8] {
-        JSONValue.object([
-            "id": .string(frame.id.text), "type": .string(frame.type),
-            "createdAt": .string(frame.createdAt.text), "sequence": .integer(frame.sequence),
-            "tenantId": .string(frame.tenant.text),
-            "environment": .string(frame.environment.name), "data": data(of: event),
-        ]).bytes
-    }
-
-    private func data(of event: DomainEvent) -> JSONValue {
-        switch event {
-        case .transactionCreated(let view), .transactionStatusUpdated(let view):
-            guard let asset = assets[view.transaction.asset] else { return .null }
-            return Resource.transaction(view, asset)
-        case .walletCreated(let wallet, let balance, let asset),
-            .balanceUpdated(let wallet, let balance, let asset):
-            return Resource.wallet(wallet, balance, asset)
-        case .vaultStatusUpdated(let vault): return Resource.vault(vault)
-        case .addressBookEntryCreated(let entry), .addressBookEntryActivated(let entry),
-            .addressBookEntryDeleted(let entry):
-            return Resource.entry(entry)
-        case .securityAlert(let alert): return Resource.alert(alert)
-        case .webhookTest:
-            return .object(["message": .string("Deliveries reach you.")])
-        }
     }
 }

@@ -91,7 +91,7 @@ private struct Examination {
     private func modes(_ configuration: PlatformConfiguration, _ findings: inout Findings) {
         let names = [
             "", "platform.json", "platform.sqlite", "vault.key", "intent.key",
-            configuration.tls.privateKey,
+            "response.key", configuration.tls.privateKey,
         ]
         var isFine = true
         for name in names {
@@ -279,7 +279,7 @@ private struct Examination {
             let one = try PageRequest(limit: 1)
             return try books.store.tenants().filter { tenant in
                 try !books.store.events(
-                    of: tenant.id, matching: EventFilter(state: .dead), one
+                    of: tenant.id, matching: EventFilter(states: [.dead]), one
                 ).items.isEmpty
             }
         }

@@ -47,7 +47,7 @@ struct EventsCommand: AsyncParsableCommand {
                 return state
             }
             let (custody, _) = try options.directory.custody()
-            let (owner, filter) = (owner, EventFilter(type: type, state: state))
+            let (owner, filter) = (owner, EventFilter(type: type, states: state.map { [$0] }))
             let events = try await refusing {
                 let page = try PageRequest(limit: limit)
                 return try await custody.read { books in

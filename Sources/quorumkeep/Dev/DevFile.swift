@@ -8,6 +8,7 @@ struct DevFile: Codable {
 
     var version = DevFile.version
     var custody: Custody
+    var mpcAdmin: MPCAdmin
     var tenants: [Tenant]
     var platform: Platform
     var holders: [Holder]
@@ -19,6 +20,12 @@ struct DevFile: Codable {
         var caPath: String
     }
 
+    struct MPCAdmin: Codable {
+        var url: String
+        /// What signs its answers, hexadecimal.
+        var responsePublicKey: String
+    }
+
     struct Tenant: Codable {
         var id: String
         var name: String
@@ -28,6 +35,14 @@ struct DevFile: Codable {
 
     struct Keys: Codable {
         var hmac: HMACKey
+        /// Absent in what an earlier version kept.
+        var ed25519: Ed25519Key?
+    }
+
+    /// Both hexadecimal; the private key is RFC 8032's.
+    struct Ed25519Key: Codable {
+        var privateKey: String
+        var publicKey: String
     }
 
     struct HMACKey: Codable {

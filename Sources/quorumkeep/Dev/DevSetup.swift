@@ -158,10 +158,33 @@ struct DevSetup {
         return limits
     }
 
+    /// Messages for people, and the one typed message of EIP-712's example.
+    private var messages: MessageRules {
+        MessageRules(
+            personalMost: 4096,
+            typed: [
+                TypedDataRule(
+                    chain: .eip155(chainID), contract: Self.exampleContract, primaryType: "Mail")
+            ])
+    }
+
+    /// A contract that is none: a call of it moves coins, and its data is on the chain.
+    private var contracts: [ContractRule] {
+        let most = (try? Amount(text: "1", decimals: Self.decimals)) ?? .zero
+        return [
+            ContractRule(
+                chain: .eip155(chainID), address: Self.exampleContract, selectors: nil,
+                mostValue: most)
+        ]
+    }
+
+    private static let exampleContract = EVMAddress(unchecked: [UInt8](repeating: 0xcc, count: 20))
+
     private func makeHolder(_ number: Int) throws {
         let plan = Self.plan(number)
         let rules = HolderRulesFile(
-            environment: .sandbox, chains: [.eip155(chainID)], assets: limits(plan))
+            environment: .sandbox, chains: [.eip155(chainID)], assets: limits(plan),
+            messages: messages, contracts: contracts)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         let draft = directory.appending(path: "rules-\(number).json")
@@ -228,11 +251,51 @@ struct DevSetup {
         return SecretBytes(copying: try PrivateFile.read(faucetFile))
     }
 
-    /// Two tenants, so that isolation can be tried, with an API key each.
+    /// Two tenants, so that isolation can be tried, with an API key of each kind.
     func tenants(_ custody: Bookkeeper) async throws -> [DevFile.Tenant] {
-        if let data = try? PrivateFile.read(keysFile) {
-            return try JSONDecoder().decode([DevFile.Tenant].self, from: data)
+        var tenants: [DevFile.Tenant]
+        if let saved = try savedTenants() {
+            tenants = saved
+        } else {
+            tenants = try await makeTenants(custody)
         }
+        guard tenants.contains(where: { $0.keys.ed25519 == nil }) else { return tenants }
+        for number in tenants.indices where tenants[number].keys.ed25519 == nil {
+            tenants[number].keys.ed25519 = try await makePublicKey(tenants[number], custody)
+        }
+        try save(tenants)
+        return tenants
+    }
+
+    private func savedTenants() throws -> [DevFile.Tenant]? {
+        guard let data = try? PrivateFile.read(keysFile) else { return nil }
+        return try JSONDecoder().decode([DevFile.Tenant].self, from: data)
+    }
+
+    private func save(_ tenants: [DevFile.Tenant]) throws {
+        try PrivateFile.write(try JSONEncoder().encode(tenants), to: keysFile)
+    }
+
+    private func makePublicKey(
+        _ tenant: DevFile.Tenant, _ custody: Bookkeeper
+    ) async throws -> DevFile.Ed25519Key {
+        guard let id = TenantID(text: tenant.id) else {
+            throw CommandFailure("\(keysFile.path) names no tenant")
+        }
+        var random = SystemRandom()
+        let seed = random.bytes(IdentityKey.seedBytes)
+        guard let key = IdentityKey(seed: SecretBytes(copying: seed)) else {
+            throw CommandFailure("no key could be made")
+        }
+        let publicKey = key.publicKey.hex
+        _ = try await custody.write { books in
+            try books.createPublicAPIKey(
+                publicKey, for: id, name: "dev", permissions: Set(Permission.allCases))
+        }
+        return DevFile.Ed25519Key(privateKey: Hex.encode(seed), publicKey: publicKey)
+    }
+
+    private func makeTenants(_ custody: Bookkeeper) async throws -> [DevFile.Tenant] {
         let holders = try (1...holderCount).map { number in
             (identity: try identity(number), name: Self.plan(number).name)
         }
@@ -249,7 +312,7 @@ struct DevSetup {
                     keys: .init(hmac: .init(keyId: key.id.text, secret: secret)))
             }
         }
-        try PrivateFile.write(try JSONEncoder().encode(tenants), to: keysFile)
+        try save(tenants)
         return tenants
     }
 }

@@ -203,6 +203,9 @@ struct DevStack {
             custody: .init(
                 url: "http://127.0.0.1:\(portBase)/v1",
                 tlsUrl: "https://127.0.0.1:\(portBase + 1)/v1", caPath: setup.caPath),
+            mpcAdmin: .init(
+                url: "http://127.0.0.1:\(portBase)/v2",
+                responsePublicKey: try setup.platform.responseKey().publicKey.hex),
             tenants: tenants,
             platform: .init(
                 pid: supervisor.pid("platform") ?? 0, dataDir: setup.platform.url.path),
@@ -224,6 +227,7 @@ struct DevStack {
         print("ready after \(seconds)")
         print("  custody API   \(file.custody.url)")
         print("                \(file.custody.tlsUrl)")
+        print("  MPC API       \(file.mpcAdmin.url)")
         print("  EVM JSON-RPC  \(file.chains.evm.rpcUrl), chain \(file.chains.evm.chainId)")
         for holder in file.holders {
             print("  holder        \(holder.name), process \(holder.pid)")
