@@ -76,6 +76,7 @@ import Testing
     private func code(_ finding: Judge.Finding) -> String {
         switch finding {
         case .approve: "approve"
+        case .consult: "consult"
         case .refuse(let reason): "refuse \(reason.code.rawValue)"
         case .wait(let reason): "wait \(reason.code.rawValue)"
         }
