@@ -29,7 +29,7 @@ final class ForeignCallbackServer {
         #expect(made.terminationStatus == 0)
     }
 
-    deinit { process?.terminate() }
+    deinit { killIt() }
 
     var address: String { "http://127.0.0.1:\(port)" }
     var publicKey: String { directory.appending(path: "public.pem").path }
@@ -38,6 +38,9 @@ final class ForeignCallbackServer {
         let process = Process()
         process.executableURL = URL(filePath: python)
         process.arguments = [program.path] + arguments
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
         try process.run()
         return process
     }
@@ -56,9 +59,15 @@ final class ForeignCallbackServer {
 
     func stop() async throws {
         guard let process else { return }
-        process.terminate()
+        killIt()
         try await until("the callback server ends", seconds: 10) { !process.isRunning }
         self.process = nil
+    }
+
+    /// It inherits the signals that this process does not take, so it is not asked to end.
+    private func killIt() {
+        guard let process, process.isRunning else { return }
+        kill(process.processIdentifier, SIGKILL)
     }
 
     /// What it was asked, oldest first.
