@@ -20,10 +20,11 @@ import Testing
     private static let hello = EVMMessage.personal(Array("hello".utf8))
 
     private static func rules(
-        personal: Int? = 5, typed: [TypedDataRule] = [mail()], chains: Set<ChainID> = [chain]
+        personal: Int? = 5, typed: [TypedDataRule] = [mail()], chains: Set<ChainID> = [chain],
+        assets: [AssetID: HolderRules.Limits] = [:]
     ) -> HolderRules {
         HolderRules(
-            environment: .sandbox, chains: chains, assets: [:],
+            environment: .sandbox, chains: chains, assets: assets,
             messages: MessageRules(personalMost: personal, typed: Set(typed)), digest: .sha256([]))
     }
 
@@ -139,6 +140,15 @@ import Testing
                 try judge(elsewhere, rules: Self.rules(typed: [Self.mail(chain: .eip155(1))]))
             ),
             ("refuse message_not_allowed", try judge(noContract)),
+            (
+                "refuse message_not_allowed",
+                try judge(
+                    Self.typed(),
+                    rules: Self.rules(assets: [
+                        .erc20(Self.chain, Self.contract): HolderRules.Limits(
+                            perTransaction: .most, perDay: .most, fee: .most)
+                    ]))
+            ),
             (
                 "refuse message_not_allowed",
                 try judge(Self.typed(), rules: Self.rules(typed: [Self.mail(type: "Permit")]))

@@ -35,7 +35,11 @@ public final class CoreThread: Sendable {
     public func post(_ input: HolderInput) {
         let size = input.size
         inbox.withLock { inbox in
-            guard inbox.inputs.count < Self.inputsMost, inbox.bytes + size <= Self.bytesMost else {
+            // What a callback server has decided is said once, and of few things at a time.
+            let mayDrop = if case .decided = input { false } else { true }
+            let isFull =
+                inbox.inputs.count >= Self.inputsMost || inbox.bytes + size > Self.bytesMost
+            guard !(mayDrop && isFull) else {
                 inbox.dropped += 1
                 return
             }
