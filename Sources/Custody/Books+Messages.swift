@@ -58,8 +58,8 @@ extension Books {
         guard open.reduce(0, +) < Self.openMessagesMost else {
             throw Refusal(
                 .requestOpen,
-                "\(Self.openMessagesMost) messages wait to be signed already: ask again when one of "
-                    + "them has ended.")
+                "\(Self.openMessagesMost) messages wait to be signed already: ask again when one "
+                    + "of them has ended.")
         }
     }
 

@@ -100,6 +100,13 @@ import Testing
         }
     }
 
+    @Test func `says no to what a token takes for an order`() throws {
+        let limits = HolderRules.Limits(perTransaction: .most, perDay: .most, fee: .most)
+        let rules = Self.rules(assets: [.erc20(Self.chain, Self.contract): limits])
+        #expect(code(try judge(Self.typed(), rules: rules)) == "refuse message_not_allowed")
+        #expect(code(try judge(rules: rules)) == "approve")
+    }
+
     @Test func `says no, each for its reason`() throws {
         let stranger = EVMAddress(unchecked: [UInt8](repeating: 0xcd, count: 20))
         let noChain = Self.typed(
@@ -140,15 +147,6 @@ import Testing
                 try judge(elsewhere, rules: Self.rules(typed: [Self.mail(chain: .eip155(1))]))
             ),
             ("refuse message_not_allowed", try judge(noContract)),
-            (
-                "refuse message_not_allowed",
-                try judge(
-                    Self.typed(),
-                    rules: Self.rules(assets: [
-                        .erc20(Self.chain, Self.contract): HolderRules.Limits(
-                            perTransaction: .most, perDay: .most, fee: .most)
-                    ]))
-            ),
             (
                 "refuse message_not_allowed",
                 try judge(Self.typed(), rules: Self.rules(typed: [Self.mail(type: "Permit")]))
