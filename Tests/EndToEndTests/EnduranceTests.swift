@@ -78,8 +78,8 @@ import Testing
         try await stack.stop()
     }
 
-    /// All calls of a key at once; those that are told that the first is still running, or told
-    /// nothing, ask again.
+    /// All calls of a key at once; those that are told that the first is still running, or to come
+    /// again later, or told nothing, ask again.
     ///
     /// - Returns: what each was answered in the end.
     private func sendAtOnce(
@@ -96,6 +96,8 @@ import Testing
                                 .text ?? ""
                         } catch let refused as APIClient.Refused where refused.status == 409 {
                             try await Task.sleep(for: .milliseconds(5))
+                        } catch let refused as APIClient.Refused where refused.status == 429 {
+                            try await Task.sleep(for: .seconds(1))
                         } catch let refused as APIClient.Refused where refused.status < 500 {
                             throw refused
                         } catch {
