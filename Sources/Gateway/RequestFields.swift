@@ -37,6 +37,13 @@ struct RequestFields {
     /// Whether the member is there and not null.
     func has(_ name: String) -> Bool { ![nil, .null].contains(members[name]) }
 
+    /// A string, here or in an object here; it is not taken.
+    func peek(_ name: String, in object: String? = nil) -> String? {
+        let value = object.map { members[$0]?[name] } ?? members[name]
+        guard case .string(let text)? = value else { return nil }
+        return text
+    }
+
     /// A string; nil where it is missing or null.
     mutating func string(_ name: String) -> String? {
         switch take(name) {

@@ -266,6 +266,28 @@ def money(vault):
     refused(60005, transactions.cancel_transaction_by_id, sent.transaction_id)
     step("12002 12007 12009 30010 30014 30018 60005")
 
+    for type, member in [
+        ("Raw_Message_Signature", "raw_message"), ("BTC_BIP_137_Signature", "message_bip137"),
+    ]:
+        source = {"source_type": "Org-Controlled", "wallet_id": wallet, "address": address}
+        refused(2002, raw, "POST", "/transactions/message_sign", {
+            "request_id": str(uuid.uuid4()), "chain_id": "SETH", "source": source,
+            "destination": {"destination_type": type, member: "00"},
+        })
+    refused(2002, raw, "POST", "/transactions/contract_call", {
+        "request_id": str(uuid.uuid4()), "chain_id": "SETH", "source": source,
+        "destination": {"destination_type": "SOL_Contract", "instructions": []},
+    })
+    refused(2002, raw, "POST", "/transactions/estimate_fee", {
+        "request_type": "ContractCall", "chain_id": "SETH", "source": source,
+    })
+    try:
+        raw("POST", "/webhooks/endpoints", {"url": "x" * 3000, "subscribed_events": []})
+    except ApiException as error:
+        text = error.data.error_message
+        assert "'url'" in text and "subscribed_events" in text, text
+    step("2002, whatever its other members; and each field by its name")
+
     rpc("x_fault", "eth_estimateGas", "http500", 100)
     refused(2000, call, wallet, address)
     rpc("x_fault", "eth_estimateGas", "clear")

@@ -41,6 +41,8 @@ extension AdminCall {
         var fields = try self.fields(
             "request_id", "chain_id", "source", "destination", "fee", "description",
             "transaction_process_type")
+        try serve(fields, "destination_type", in: "destination", only: "EVM_Contract")
+        try serveFees(fields)
         let (request, chainID) = (fields.string("request_id"), fields.string("chain_id"))
         let source = fields.object(
             "source", knowing: "source_type", "wallet_id", "address", read: Source.init)
@@ -90,7 +92,8 @@ extension AdminCall {
         func number(_ text: String?) throws(AdminProblem) -> UInt64? {
             guard let text else { return nil }
             guard let number = UInt64(text), number < 1 << 60 else {
-                throw AdminProblem(.badValue, "Gas and its price are whole numbers.")
+                throw AdminProblem(
+                    .badValue, "'gas_limit' and the price of gas are whole numbers below 2^60.")
             }
             return number
         }

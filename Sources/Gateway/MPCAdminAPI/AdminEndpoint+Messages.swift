@@ -36,6 +36,9 @@ extension AdminCall {
     fileprivate func message() throws -> MessageDraft {
         var fields = try self.fields(
             "request_id", "chain_id", "source", "destination", "description")
+        try serve(
+            fields, "destination_type", in: "destination", only: "EVM_EIP_191_Signature",
+            "EVM_EIP_712_Signature")
         let (request, chain) = (fields.string("request_id"), fields.string("chain_id"))
         let source = fields.object(
             "source", knowing: "source_type", "wallet_id", "address", read: Source.init)

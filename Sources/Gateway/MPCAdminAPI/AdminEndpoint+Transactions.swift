@@ -231,7 +231,9 @@ extension AdminCall {
             guard let text = fee.price else { return nil }
             guard let price = UInt64(text), price < 1 << 60,
                 let most = Amount(UInt128(price) * UInt128(asset.gasLimit))
-            else { throw AdminProblem(.badValue, "A price of gas is a whole number of wei.") }
+            else {
+                throw AdminProblem(.badValue, "A price of gas is a whole number of wei below 2^60.")
+            }
             return most.text(decimals: coin.decimals)
         case let other:
             throw AdminProblem.unsupported("The fee type '\(other.prefix(32))'")
@@ -250,6 +252,8 @@ extension AdminCall {
         var fields = try self.fields(
             "request_id", "source", "token_id", "destination", "fee", "description",
             "transaction_process_type")
+        try serve(fields, "destination_type", in: "destination", only: "Address")
+        try serveFees(fields)
         let (request, token) = (fields.string("request_id"), fields.string("token_id"))
         let source = fields.object(
             "source", knowing: "source_type", "wallet_id", read: Source.init)
@@ -278,6 +282,8 @@ extension AdminCall {
     fileprivate func estimate() throws -> JSONValue {
         var fields = try self.fields(
             "request_id", "request_type", "source", "token_id", "destination", "fee_type")
+        try serve(fields, "request_type", only: "Transfer")
+        try serve(fields, "fee_type", only: "EVM_EIP_1559")
         let (type, token) = (fields.string("request_type"), fields.string("token_id"))
         let source = fields.object(
             "source", knowing: "source_type", "wallet_id", read: Source.init)

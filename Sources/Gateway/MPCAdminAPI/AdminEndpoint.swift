@@ -223,6 +223,19 @@ struct AdminCall {
         ])
     }
 
+    /// Says that a kind of thing is not served before its other members are looked at: nobody knows
+    /// them here.
+    func serve(
+        _ fields: RequestFields, _ member: String, in object: String? = nil, only kinds: String...
+    ) throws(AdminProblem) {
+        guard let kind = fields.peek(member, in: object), !kinds.contains(kind) else { return }
+        throw AdminProblem.unsupported("'\(member)' \(kind.prefix(32))")
+    }
+
+    func serveFees(_ fields: RequestFields) throws(AdminProblem) {
+        try serve(fields, "fee_type", in: "fee", only: "Fixed", "EVM_EIP_1559", "EVM_Legacy")
+    }
+
     /// The members of the request's object.
     func fields(_ names: String...) throws(Refusal) -> RequestFields {
         try RequestFields(body, knowing: Set(names))

@@ -47,6 +47,9 @@ struct AdminProblem: Error {
         }
     }
 
+    /// Most fields that one answer names.
+    private static let sentencesMost = 8
+
     let code: Code
     let status: HTTPResponse.Status
     let message: String
@@ -101,7 +104,10 @@ struct AdminProblem: Error {
     private init(_ code: Code, _ refusal: Refusal) {
         let status: HTTPResponse.Status? =
             refusal.code == .chainUnavailable ? .serviceUnavailable : nil
-        self.init(code, refusal.message, status: status)
+        // This face has one sentence for all that is wrong, so it names each field.
+        let sentences = refusal.fields.sorted { $0.key < $1.key }.flatMap(\.value)
+        let message = sentences.prefix(Self.sentencesMost).joined(separator: " ")
+        self.init(code, sentences.count > 1 ? message : refusal.message, status: status)
     }
 
     private static func code(_ code: Refusal.Code) -> Code {
