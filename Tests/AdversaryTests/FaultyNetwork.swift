@@ -336,6 +336,7 @@ extension FaultyNetwork {
         case .testimony: "testimony"
         case .checkUp: "check-up"
         case .decided(let subject, _, _): "a decision on \(subject.hex.prefix(6))"
+        case .delivered: "delivered"
         case .tick: "tick"
         }
     }

@@ -35,7 +35,8 @@ public final class CoreThread: Sendable {
     public func post(_ input: HolderInput) {
         let size = input.size
         inbox.withLock { inbox in
-            guard inbox.inputs.count < Self.inputsMost, inbox.bytes + size <= Self.bytesMost else {
+            let fits = inbox.inputs.count < Self.inputsMost && inbox.bytes + size <= Self.bytesMost
+            guard fits || input.isOwn else {
                 inbox.dropped += 1
                 return
             }
@@ -75,11 +76,19 @@ public final class CoreThread: Sendable {
 }
 
 extension HolderInput {
+    /// Whether this process itself says it, once: it is little, and never dropped.
+    fileprivate var isOwn: Bool {
+        switch self {
+        case .decided, .delivered: true
+        case .connected, .offer, .close, .run, .envelope, .testimony, .checkUp, .tick: false
+        }
+    }
+
     /// About how many bytes the input holds.
     var size: Int {
         switch self {
         case .connected, .close, .checkUp, .tick: 64
-        case .decided: 1024
+        case .decided, .delivered: 1024
         case .offer(let bytes, _), .envelope(let bytes), .testimony(let bytes): bytes.count
         case .run(let descriptor, let source): descriptor.count + source.count
         }
