@@ -288,7 +288,7 @@ extension FaultyNetwork {
         case .close(let intent, let signature):
             let bytes = damaged(intent.bytes)
             transit.input = .close(intent: Digest(bytes) ?? intent, signature: signature)
-        case .connected, .checkUp, .decided, .tick: break
+        case .connected, .checkUp, .decided, .delivered, .tick: break
         }
         return transit
     }
