@@ -27,6 +27,9 @@ public struct MessageDraft: Sendable {
 /// Messages that an address signs. They move nothing, so the ledger knows nothing of them; each
 /// goes through the holders as a withdrawal does, and the same asked for twice is judged twice.
 extension Books {
+    /// Most messages of a tenant that wait to be signed.
+    public static let openMessagesMost = 100
+
     public func signMessage(_ draft: MessageDraft, for tenant: TenantID) throws -> Transaction {
         var validation = Validation()
         validation.text("note", draft.note, most: Transaction.noteMost, required: false)
@@ -37,6 +40,7 @@ extension Books {
             throw externalIDReused(draft.externalID)
         }
         try check(draft.message, on: draft.chain)
+        try checkUnderWay(of: tenant)
         var transaction = Transaction(
             id: newID(), tenant: tenant, kind: .messageSign, status: .submitted,
             vault: draft.vault, wallet: try wallet(for: coin, at: source).id, asset: coin.id,
@@ -44,6 +48,19 @@ extension Books {
             externalID: draft.externalID, createdAt: now, updatedAt: now)
         try submit(&transaction)
         return transaction
+    }
+
+    /// Funds bound what else waits for holders; a message takes none.
+    private func checkUnderWay(of tenant: TenantID) throws {
+        let open = try [Transaction.Status.submitted, .pendingSignature].map { status in
+            try store.transactions(in: status, kind: .messageSign).count { $0.tenant == tenant }
+        }
+        guard open.reduce(0, +) < Self.openMessagesMost else {
+            throw Refusal(
+                .requestOpen,
+                "\(Self.openMessagesMost) messages wait to be signed already: ask again when one "
+                    + "of them has ended.")
+        }
     }
 
     /// The address of an active vault of the tenant, and its chain's coin.

@@ -43,6 +43,11 @@ extension Judge {
             throw refuse(
                 .messageDomain, "The domain of the typed data does not name \(chain.text).")
         }
+        if let contract = data.verifyingContract, rules.assets[.erc20(chain, contract)] != nil {
+            // What it lets somebody take is neither counted nor held back by any limit.
+            throw refuse(
+                .messageNotAllowed, "\(contract.text) is a token that this holder has limits for.")
+        }
         guard let contract = data.verifyingContract,
             rules.messages.typed.contains(
                 TypedDataRule(chain: chain, contract: contract, primaryType: data.primaryType))

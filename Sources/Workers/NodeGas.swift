@@ -3,6 +3,9 @@ import Custody
 
 /// Asks a chain's node how much gas a call takes.
 public struct NodeGas: GasEstimator {
+    /// Most characters of a node's own words.
+    private static let reasonMost = 200
+
     private let nodes: [ChainID: EVMNode]
 
     public init(_ nodes: [ChainID: EVMNode]) { self.nodes = nodes }
@@ -14,9 +17,13 @@ public struct NodeGas: GasEstimator {
         do throws(EVMNode.Failure) {
             return try await node.ask(EVMRPC.gas(of: question))
         } catch {
-            guard case .refused(let why) = error else { throw unknown }
+            // What else a node says, of its provider or its limits, is for its operator.
+            guard case .refused(let why) = error, why.lowercased().contains("revert") else {
+                throw unknown
+            }
             throw Refusal(
-                .invalid, field: "calldata", "The chain's node says that the call fails: \(why)")
+                .invalid, field: "calldata",
+                "The chain's node says that the call fails: \(why.prefix(Self.reasonMost))")
         }
     }
 }

@@ -121,7 +121,7 @@ struct RuleExamples {
         if let ceremony = Self.ceremony {
             findings.append(
                 (
-                    "a new key of three holders that are not yours",
+                    "a new key of three holders that are not yours, once a person confirms it",
                     judge(.keyCeremony(ceremony), nil)
                 )
             )

@@ -132,6 +132,27 @@ import Testing
         #expect(try digest("uint8[2]", "[1,2]") != digest("uint8[]", "[1,2]"))
     }
 
+    @Test func `a field of no type is refused, even where no value has it`() throws {
+        func text(_ type: String) -> [UInt8] {
+            Array(
+                """
+                {"types":{"EIP712Domain":[],"A":[{"name":"x","type":"\(type)"}],\
+                "P":[{"name":"l","type":"A[]"}]},"primaryType":"P","domain":{},\
+                "message":{"l":[]}}
+                """.utf8)
+        }
+        _ = try EVMTypedData(text("uint256"))
+        _ = try EVMTypedData(text("uint8" + String(repeating: "[]", count: 16)))
+        for type in [
+            "any text,)(uint256", "uint", "uint8" + String(repeating: "[]", count: 17),
+            "uint256" + String(repeating: "[]", count: 4000), "A[", "A]", "",
+        ] {
+            #expect(throws: EVMTypedData.Malformed.self, "\(type.prefix(40))") {
+                try EVMTypedData(text(type))
+            }
+        }
+    }
+
     @Test func `a text that is too long, or declares too much, is not read`() throws {
         let types = (0...EVMTypedData.typesMost).map { "\"T\($0)\":[]" }.joined(separator: ",")
         let many = "{\"types\":{\(types)},\"primaryType\":\"T0\",\"domain\":{},\"message\":{}}"

@@ -174,6 +174,20 @@ import Testing
         #expect(late?.code == .tooLate)
     }
 
+    @Test func `is one of a hundred that wait at most`() async throws {
+        let scene = try await WithdrawalScene()
+        let tenant = scene.tenant
+        let drafts = (0...Books.openMessagesMost).map { draft(scene, id: "m-\($0)") }
+        let first = try await ask(scene, drafts[0])
+        for draft in drafts[1..<Books.openMessagesMost] { _ = try await ask(scene, draft) }
+        let refusal = await #expect(throws: Refusal.self) {
+            _ = try await ask(scene, drafts[Books.openMessagesMost])
+        }
+        #expect(refusal?.code == .requestOpen)
+        _ = try await scene.test.custody.write { try $0.cancel(first.id, of: tenant) }
+        _ = try await ask(scene, drafts[Books.openMessagesMost])
+    }
+
     @Test func `is refused where no holder could sign it`() async throws {
         let scene = try await WithdrawalScene()
         let tenant = scene.tenant

@@ -20,10 +20,11 @@ import Testing
     private static let hello = EVMMessage.personal(Array("hello".utf8))
 
     private static func rules(
-        personal: Int? = 5, typed: [TypedDataRule] = [mail()], chains: Set<ChainID> = [chain]
+        personal: Int? = 5, typed: [TypedDataRule] = [mail()], chains: Set<ChainID> = [chain],
+        assets: [AssetID: HolderRules.Limits] = [:]
     ) -> HolderRules {
         HolderRules(
-            environment: .sandbox, chains: chains, assets: [:],
+            environment: .sandbox, chains: chains, assets: assets,
             messages: MessageRules(personalMost: personal, typed: Set(typed)), digest: .sha256([]))
     }
 
@@ -97,6 +98,13 @@ import Testing
             #expect(approved.items == [SigningItem(path: path, digest: digest)])
             #expect(approved.spending.isEmpty)
         }
+    }
+
+    @Test func `says no to what a token takes for an order`() throws {
+        let limits = HolderRules.Limits(perTransaction: .most, perDay: .most, fee: .most)
+        let rules = Self.rules(assets: [.erc20(Self.chain, Self.contract): limits])
+        #expect(code(try judge(Self.typed(), rules: rules)) == "refuse message_not_allowed")
+        #expect(code(try judge(rules: rules)) == "approve")
     }
 
     @Test func `says no, each for its reason`() throws {

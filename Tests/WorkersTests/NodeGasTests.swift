@@ -65,6 +65,10 @@ import Workers
             for (answer, expected) in [
                 ("\"result\":\"0xea60\"", "60000"),
                 ("\"error\":{\"code\":3,\"message\":\"execution reverted\"}", "invalid"),
+                (
+                    "\"error\":{\"code\":-32005,\"message\":\"project 7 is over its quota\"}",
+                    "chain_unavailable"
+                ),
                 ("\"result\":null", "chain_unavailable"), ("\"result\":60000", "chain_unavailable"),
             ] {
                 node.answer.withLock { $0 = "{\"jsonrpc\":\"2.0\",\"id\":1,\(answer)}" }
@@ -78,6 +82,7 @@ import Workers
                 return group.cancelAll()
             }
             #expect(parameters.count == 1 && parameters[0]["data"] == .string("0xabcd"))
+            #expect(parameters[0]["gas"] == .string("0x2dc6c0"), "no more than a call may use")
             #expect(parameters[0]["value"] == .string("0xff"))
             #expect(parameters[0]["from"] == .string(Self.question.from.text))
             #expect(parameters[0]["to"] == .string(Self.question.to.text))

@@ -42,6 +42,8 @@ public enum EVMRPC {
         let to: String
         let value: String
         let data: String
+        /// The node tries no further than this.
+        let gas: String
     }
 
     private struct Request: Encodable {
@@ -166,7 +168,8 @@ extension EVMRPC {
         let object = CallObject(
             from: question.from.text, to: question.to.text,
             value: "0x" + String(question.value.baseUnits, radix: 16),
-            data: "0x" + Hex.encode(question.data))
+            data: "0x" + Hex.encode(question.data),
+            gas: "0x" + String(ContractCall.gasMost, radix: 16))
         return Call(method: "eth_estimateGas", parameters: [.call(object)]) {
             value throws(Failure) in try quantity(value, "gas")
         }

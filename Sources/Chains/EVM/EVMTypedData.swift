@@ -29,11 +29,21 @@ public struct EVMTypedData: Sendable {
         Field(name: "name", type: "string"), Field(name: "version", type: "string"),
         Field(name: "chainId", type: "uint256"), Field(name: "verifyingContract", type: "address"),
         Field(name: "salt", type: "bytes32"),
-    ]
+    ].compactMap(\.self)
 
-    struct Field: Equatable {
+    struct Field: Equatable, Sendable {
         let name: String
+        /// As it is spelt, which is hashed.
         let type: String
+        let form: TypedDataType
+
+        /// Nil where the spelling is of no type.
+        init?(name: String, type: String) {
+            guard let form = TypedDataType(type) else { return nil }
+            self.name = name
+            self.type = type
+            self.form = form
+        }
     }
 
     public init(_ text: [UInt8]) throws(Malformed) {
@@ -105,7 +115,10 @@ public struct EVMTypedData: Sendable {
                 guard case .string(let name) = parts[0], case .string(let type) = parts[1],
                     isName(name), !fields.contains(where: { $0.name == name })
                 else { throw Malformed("'\(entry.name)' has a field without a name of its own") }
-                fields.append(Field(name: name, type: type))
+                guard let field = Field(name: name, type: type) else {
+                    throw Malformed("'\(name)' of '\(entry.name)' is of no type")
+                }
+                fields.append(field)
             }
             types[entry.name] = fields
         }
@@ -130,7 +143,7 @@ public struct EVMTypedData: Sendable {
 }
 
 /// What a field holds, from its type's spelling.
-indirect enum TypedDataType: Equatable {
+indirect enum TypedDataType: Equatable, Sendable {
     case bool
     case address
     case string
@@ -141,8 +154,15 @@ indirect enum TypedDataType: Equatable {
     /// - Parameter 1: how many; nil where any number may be.
     case array(TypedDataType, Int?)
 
+    /// Longest spelling: a name and as many lists in one another as JSON of ours can be deep.
+    private static let spellingMost = 256
+    private static let listsMost = 16
+
     /// Nil where the spelling is of no type; any other name is a structure's.
     init?(_ text: String) {
+        guard text.utf8.count <= Self.spellingMost,
+            text.utf8.count(where: { $0 == UInt8(ascii: "[") }) <= Self.listsMost
+        else { return nil }
         if text.hasSuffix("]") {
             guard let open = text.lastIndex(of: "["), let item = Self(String(text[..<open])) else {
                 return nil
@@ -213,10 +233,10 @@ private struct TypedDataHasher {
         }
         var encoded = try typeHash(name)
         for field in fields {
-            guard let member = value[field.name], let type = TypedDataType(field.type) else {
-                throw Malformed("'\(field.name)' of '\(name)' is missing, or of no type")
+            guard let member = value[field.name] else {
+                throw Malformed("'\(field.name)' of '\(name)' is missing")
             }
-            encoded += try encode(member, type)
+            encoded += try encode(member, field.form)
         }
         return Keccak256.hash(encoded).bytes
     }
@@ -261,7 +281,7 @@ private struct TypedDataHasher {
             guard let fields = types[next] else {
                 throw Malformed("the type '\(next.prefix(64))' is not declared")
             }
-            waiting += fields.compactMap { TypedDataType($0.type)?.structure }
+            waiting += fields.compactMap(\.form.structure)
         }
         found.remove(name)
         let others = found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }

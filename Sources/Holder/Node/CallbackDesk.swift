@@ -202,9 +202,13 @@ public final class CallbackDesk: Sendable {
 
     /// A server's words, fit for a log.
     private static func printable(_ text: String) -> String {
-        String(
-            text.prefix(ServerDecision.whyMost).unicodeScalars.map {
-                $0.value < 0x20 || $0.value == 0x7f ? " " : Character($0)
-            })
+        var shown = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars.prefix(ServerDecision.whyMost) {
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator: shown.append(" ")
+            default: shown.append(scalar)
+            }
+        }
+        return String(shown)
     }
 }

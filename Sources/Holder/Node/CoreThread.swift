@@ -35,8 +35,15 @@ public final class CoreThread: Sendable {
     public func post(_ input: HolderInput) {
         let size = input.size
         inbox.withLock { inbox in
-            let fits = inbox.inputs.count < Self.inputsMost && inbox.bytes + size <= Self.bytesMost
-            guard fits || input.isOwn else {
+            // What a server of the operator's says is said once, and of few things at a time.
+            let mayDrop =
+                switch input {
+                case .decided, .delivered: false
+                default: true
+                }
+            let isFull =
+                inbox.inputs.count >= Self.inputsMost || inbox.bytes + size > Self.bytesMost
+            guard !(mayDrop && isFull) else {
                 inbox.dropped += 1
                 return
             }
@@ -76,14 +83,6 @@ public final class CoreThread: Sendable {
 }
 
 extension HolderInput {
-    /// Whether this process itself says it, once: it is little, and never dropped.
-    fileprivate var isOwn: Bool {
-        switch self {
-        case .decided, .delivered: true
-        case .connected, .offer, .close, .run, .envelope, .testimony, .checkUp, .tick: false
-        }
-    }
-
     /// About how many bytes the input holds.
     var size: Int {
         switch self {
