@@ -5,47 +5,19 @@ import Intents
 import KeyGroups
 
 /// What a holder asks its operator's callback servers: the same words as Cobo's callback protocol,
-/// version 2, with nothing in them that this holder has not judged or does not know by itself
-/// (docs/protocols/callback.md).
+/// version 2 (docs/protocols/callback.md).
 public struct Consultation: Sendable {
-    /// Numbers of the protocol.
-    public enum Kind: UInt8, Sendable {
-        case keyGeneration = 1
-        case signing = 2
-        case resharing = 3
-    }
-
     /// What is decided: the intent's digest, which is the request's name too.
     public let subject: Digest
-    public let kind: Kind
-    public let detail: JSONValue
-    public let extra: JSONValue
+    public let words: RequestWords
     /// Who has not decided yet.
     public let servers: [CallbackServer]
     /// Unix seconds; nobody is asked afterwards.
     public let expires: UInt64
 
-    /// - Parameters:
-    ///   - key: of the group that signs, as this holder has it.
-    ///   - source: what a ceremony deals, if this holder has it.
-    init(
-        of approved: Approved, _ intent: Intent, _ subject: Digest, key: HeldKey?,
-        source: HeldKey?, servers: [CallbackServer]
-    ) {
-        self.subject = subject
-        self.servers = servers
-        expires = intent.expires
-        switch intent.purpose {
-        case .keyCeremony(let ceremony):
-            kind = ceremony.occasion == .keyGeneration ? .keyGeneration : .resharing
-            detail = Self.detail(of: ceremony, intent, subject, source)
-            extra = Self.extra(of: ceremony, intent, source)
-        case .transfer, .contractCall, .message, .announcement:
-            kind = .signing
-            detail = Self.detail(of: approved, intent, subject, key)
-            extra = Self.extra(of: intent, key)
-        }
-    }
+    public var kind: RequestWords.Kind { words.kind }
+    public var detail: JSONValue { words.detail }
+    public var extra: JSONValue { words.extra }
 
     /// The package that is sent, JSON.
     var package: [UInt8] {
@@ -56,21 +28,56 @@ public struct Consultation: Sendable {
     }
 }
 
+/// What a request is, in the words of the protocols of callbacks and events, with nothing in them
+/// that this holder has not judged or does not know by itself.
+public struct RequestWords: Sendable {
+    /// Numbers of the protocol.
+    public enum Kind: UInt8, Sendable {
+        case keyGeneration = 1
+        case signing = 2
+        case resharing = 3
+    }
+
+    public let kind: Kind
+    public let detail: JSONValue
+    public let extra: JSONValue
+
+    /// - Parameters:
+    ///   - items: what is signed.
+    ///   - key: of the group that signs, as this holder has it.
+    ///   - source: what a ceremony deals, if this holder has it.
+    init(
+        of items: [SigningItem], _ intent: Intent, _ subject: Digest, key: HeldKey?,
+        source: HeldKey?
+    ) {
+        switch intent.purpose {
+        case .keyCeremony(let ceremony):
+            kind = ceremony.occasion == .keyGeneration ? .keyGeneration : .resharing
+            detail = Self.detail(of: ceremony, intent, subject, source)
+            extra = Self.extra(of: ceremony, intent, source)
+        case .transfer, .contractCall, .message, .announcement:
+            kind = .signing
+            detail = Self.detail(of: items, intent, subject, key)
+            extra = Self.extra(of: intent, key)
+        }
+    }
+}
+
 // Signing.
-extension Consultation {
+extension RequestWords {
     private static func detail(
-        of approved: Approved, _ intent: Intent, _ subject: Digest, _ key: HeldKey?
+        of items: [SigningItem], _ intent: Intent, _ subject: Digest, _ key: HeldKey?
     ) -> JSONValue {
         .object([
             "group_id": .string(intent.group.hex),
             "root_pub_key": .string(key?.rootText ?? ""),
             // Which of them sign is not chosen before they have approved.
             "used_node_ids": nodes(key?.holders),
-            "bip32_path_list": .array(approved.items.map { .string($0.path.description) }),
-            "msg_hash_list": .array(approved.items.map { .string($0.digest.hex) }),
+            "bip32_path_list": .array(items.map { .string($0.path.description) }),
+            "msg_hash_list": .array(items.map { .string($0.digest.hex) }),
             "tweak_list": .array([]),
             "signature_type": .integer(key?.key.scheme.callbackType ?? 0),
-            "tss_protocol": .integer(key?.key.scheme == .ecdsaSecp256k1 ? 1 : 3),
+            "tss_protocol": .integer(key?.key.scheme.callbackProtocol ?? 3),
             "task_id": .string(subject.hex),
             "biz_task_id": .string(intent.request.text),
         ])
@@ -214,7 +221,7 @@ extension Consultation {
 }
 
 // Key ceremonies.
-extension Consultation {
+extension RequestWords {
     private static func detail(
         of ceremony: KeyCeremony, _ intent: Intent, _ subject: Digest, _ source: HeldKey?
     ) -> JSONValue {
@@ -301,23 +308,30 @@ extension Consultation {
 }
 
 extension HeldKey {
+    var rootText: String { key.rootText }
+}
+
+extension AnySharedKey {
     /// The root public key with its chain code, as BIP 32 spells it.
     var rootText: String {
-        let form: ExtendedPublicKey.Form = key.scheme == .ed25519 ? .ed25519 : .secp256k1
+        let form: ExtendedPublicKey.Form = scheme == .ed25519 ? .ed25519 : .secp256k1
         return ExtendedPublicKey(
-            root: form.serialized(key.publicKey), chainCode: key.chainCode, form)?.description ?? ""
+            root: form.serialized(publicKey), chainCode: chainCode, form)?.description ?? ""
     }
 }
 
 extension SignatureScheme {
     /// The protocol's number of a signature.
-    fileprivate var callbackType: UInt8 {
+    var callbackType: UInt8 {
         switch self {
         case .ecdsaSecp256k1: 1
         case .ed25519: 2
         case .bip340Secp256k1: 3
         }
     }
+
+    /// The protocol's number of how it is signed; it has none for DKLs23 or FROST.
+    var callbackProtocol: UInt8 { self == .ecdsaSecp256k1 ? 1 : 3 }
 
     /// The protocol's number of a curve.
     fileprivate var callbackCurve: UInt8 {
@@ -345,5 +359,5 @@ extension RequestID {
 }
 
 extension JSONValue {
-    fileprivate var text: String { String(decoding: bytes, as: UTF8.self) }
+    var text: String { String(decoding: bytes, as: UTF8.self) }
 }

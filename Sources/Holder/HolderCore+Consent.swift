@@ -1,5 +1,6 @@
 import Canonical
 import Intents
+import KeyGroups
 
 /// Asking the operator's callback servers before an approval is given. Their answers come later, as
 /// inputs; until then the verdict is that the holder waits.
@@ -18,17 +19,24 @@ extension HolderCore {
         guard consultations.count < Self.consultationsMost else {
             return note("\(consultations.count) requests wait for the callback servers already")
         }
+        consultations[digest] = intent.bytes
+        outputs.append(
+            .consult(
+                Consultation(
+                    subject: digest, words: try words(of: intent, digest, items: approved.items),
+                    servers: try consents(to: digest).missing, expires: intent.expires)))
+    }
+
+    /// What the request is, for servers of the operator's.
+    func words(
+        of intent: Intent, _ digest: Digest, items: [SigningItem]
+    ) throws -> RequestWords {
         let key = try heldKey(of: intent.group, epoch: intent.epoch)
         var source: HeldKey?
         if case .keyCeremony(let ceremony) = intent.purpose {
             source = try ceremony.source.flatMap { try heldKey(of: $0.group, epoch: $0.epoch) }
         }
-        consultations[digest] = intent.bytes
-        outputs.append(
-            .consult(
-                Consultation(
-                    of: approved, intent, digest, key: key, source: source,
-                    servers: try consents(to: digest).missing)))
+        return RequestWords(of: items, intent, digest, key: key, source: source)
     }
 
     /// A server has decided: stored first, then used. What nobody waits for any more is dropped.

@@ -46,9 +46,12 @@ extension HolderCore {
                     fingerprint: ceremony.fingerprint(of: intent.group),
                     request: intent.request, of: ceremony.sentence)
             }
+            try tell(
+                reason.code == .ceremonyUnconfirmed ? .approving : .scheduling, of: digest, bytes)
             _ = send(.waiting(reason), on: digest)
         case .consult(let approved):
             try consult(approved, intent, digest)
+            try tell(.approving, of: digest, bytes)
             _ = send(.waiting(.callbackPending), on: digest)
         }
     }
@@ -111,6 +114,7 @@ extension HolderCore {
             IntentRecord(
                 digest: digest, bytes: bytes, state: state, verdict: signed.bytes,
                 expires: expires))
+        try tell(verdict, on: digest, bytes)
     }
 
     private func reserve(_ approved: Approved, _ intent: Intent, _ digest: Digest) throws {

@@ -78,6 +78,7 @@ extension HolderCore {
             try store.update(key)
             if key.state == .active, before.state != .active {
                 try activated(key)
+                try tell(ofActive: key)
             }
         }
         if key.testimony.knowsMore(than: theirs) { send(key.testimony, of: key) }

@@ -166,6 +166,7 @@ extension HolderCore {
             try advance(run, session) { signatures in
                 try store.keep(signatures: signatures, of: run.descriptor.intent)
                 outputs.append(.signatures(intent: run.descriptor.intent, signatures))
+                try tell(signatures, of: items, run.descriptor)
             }
         }
     }
@@ -410,6 +411,11 @@ extension HolderCore {
                     descriptor: run.digest, intent: run.descriptor.intent,
                     reason: abort.reason.rawValue, culprits: culprits, missing: missing,
                     isBan: abort.consequence == .ban)))
+        if let record = try store.intent(run.descriptor.intent) {
+            try tell(
+                .processing, of: record.digest, record.bytes,
+                reason: "A run ended: \(abort.reason.rawValue).")
+        }
         if abort.consequence == .ban {
             for peer in culprits { try cancelRuns(with: peer, group: group, epoch: epoch) }
         }

@@ -34,6 +34,9 @@ public final class HolderCore {
     let callbackServers: [CallbackServer]
     /// Intents that the servers are asked about, by digest.
     var consultations: [Digest: [UInt8]] = [:]
+    /// Servers of the operator's that are told what becomes of requests.
+    let eventServers: [EventServer]
+    var outbox: EventOutbox
     var runs: [Digest: LiveRun] = [:]
     var outputs: [HolderOutput] = []
     /// Both clocks as they were when this process began, or was last thawed.
@@ -49,7 +52,8 @@ public final class HolderCore {
     public init(
         identity: consuming IdentityKey, sealing: consuming SealingKey,
         platform: IdentityPublicKey, rules: HolderRules, store: any HolderStore,
-        callbackServers: [CallbackServer] = [], dangerouslyConfirmsCeremonies: Bool = false
+        callbackServers: [CallbackServer] = [], eventServers: [EventServer] = [],
+        dangerouslyConfirmsCeremonies: Bool = false
     ) {
         self.identity = identity
         self.sealing = sealing
@@ -57,6 +61,8 @@ public final class HolderCore {
         judge = Judge(rules: rules)
         self.store = store
         self.callbackServers = callbackServers
+        self.eventServers = eventServers
+        outbox = EventOutbox(eventServers)
         confirmsCeremonies = dangerouslyConfirmsCeremonies
     }
 
@@ -71,6 +77,7 @@ public final class HolderCore {
             for input in inputs { try handle(input) }
             try endLateRuns()
             try destroyRetired()
+            try deliverEvents()
             return outputs
         }
     }
@@ -86,6 +93,7 @@ public final class HolderCore {
         case .checkUp(let group, let challenge): try checkUp(group, challenge)
         case .decided(let subject, let server, let decision):
             try decided(decision, by: server, on: subject)
+        case .delivered(let event, let server): try delivered(event, to: server)
         case .tick:
             try closeExpired()
             if now >= lastTestified + Self.testimonyPause { try testify() }

@@ -21,6 +21,8 @@ public enum HolderInput: Sendable {
     case checkUp(group: GroupID, challenge: [UInt8])
     /// A callback server of the operator's has decided, as the node has verified.
     case decided(subject: Digest, server: Digest, ServerDecision)
+    /// An event server has acknowledged an event, or is told of it no more.
+    case delivered(event: String, server: Digest)
     /// Nothing came; the clock went on.
     case tick
 }
@@ -41,6 +43,9 @@ public enum HolderOutput: Sendable {
     case consult(Consultation)
     /// The servers need not be asked any more; not for the relay.
     case endConsultation(Digest)
+    /// To be told to an event server of the operator's, until it says that it has heard; not for
+    /// the relay.
+    case deliver(HolderEvent, to: EventServer)
     /// For the operator's log: no secret, no owner of an address.
     case note(String)
 }

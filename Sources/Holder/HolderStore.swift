@@ -59,6 +59,20 @@ public protocol HolderStore: RunRegistry {
     /// Keeps the first decision of a server on a subject; a later one changes nothing.
     func keep(_ decision: ServerDecision, of server: Digest, on subject: Digest, at: UInt64) throws
 
+    // What event servers are told.
+    /// Keeps an event for a server and drops the server's oldest ones above `most`.
+    ///
+    /// - Returns: how many were dropped.
+    func keep(_ event: HolderEvent, for server: Digest, most: Int) throws -> Int
+    /// The oldest event that is kept for the server.
+    func oldestEvent(for server: Digest) throws -> HolderEvent?
+    func dropEvent(_ id: String, for server: Digest) throws
+    /// Drops what is kept for servers that are not named any more.
+    func dropEvents(exceptFor servers: Set<Digest>) throws
+    /// What servers were last told of the request; nil if nothing.
+    func told(of subject: Digest) throws -> HolderEvent.Status?
+    func setTold(_ status: HolderEvent.Status, of subject: Digest) throws
+
     // Announced addresses, by root key.
     func announced(_ address: String, on chain: ChainID, under root: [UInt8]) throws
         -> AnnouncedAddress?

@@ -13,6 +13,9 @@ enum HolderSchema {
         migrator.registerMigration("4-decisions") { db in
             try db.execute(sql: decisions)
         }
+        migrator.registerMigration("5-events") { db in
+            try db.execute(sql: events)
+        }
         return migrator
     }
 
@@ -71,6 +74,18 @@ enum HolderSchema {
         CREATE TABLE announced (
             root BLOB NOT NULL, chain TEXT NOT NULL, address TEXT NOT NULL,
             first_seen INTEGER NOT NULL, removed_at INTEGER, PRIMARY KEY (root, chain, address)
+        ) STRICT, WITHOUT ROWID;
+        """
+
+    /// What event servers are to be told, and what they were last told of each request.
+    private static let events = """
+        CREATE TABLE events (
+            number INTEGER PRIMARY KEY AUTOINCREMENT, server BLOB NOT NULL, id TEXT NOT NULL,
+            subject BLOB NOT NULL, package BLOB NOT NULL, UNIQUE (server, id)
+        ) STRICT;
+        CREATE INDEX events_of_server ON events (server, number);
+        CREATE TABLE told (
+            subject BLOB PRIMARY KEY, status INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
         """
 

@@ -20,7 +20,7 @@ struct NodeCommand: AsyncParsableCommand {
             """,
         subcommands: [
             Init.self, Start.self, Info.self, Pending.self, Confirm.self, Thaw.self,
-            ExportShare.self, Rules.self, Callback.self,
+            ExportShare.self, Rules.self, Callback.self, Events.self,
         ])
 }
 
@@ -106,12 +106,15 @@ struct Start: AsyncParsableCommand {
             throw CommandFailure("platformKey in node.json is no key")
         }
         let callback = try configuration.callback?.settings(in: directory)
+        let events = try configuration.events?.settings()
         let core = HolderCore(
             identity: try directory.identity(), sealing: try directory.sealingKey(),
             platform: platformKey, rules: try directory.rules(), store: try directory.database(),
             callbackServers: callback?.targets.map(\.server) ?? [],
+            eventServers: events?.servers ?? [],
             dangerouslyConfirmsCeremonies: dangerouslyConfirmCeremonies)
-        let callbackKey = try callback.map { _ in SecretBox(try directory.callbackKey()) }
+        let hasServers = callback != nil || events != nil
+        let key = hasServers ? SecretBox(try directory.callbackKey()) : nil
         let issuer = try directory.identity().publicKey.hex
         try await NodeProcess(log: log).run(
             core, identity: SecretBox(try directory.identity()),
@@ -119,11 +122,19 @@ struct Start: AsyncParsableCommand {
                 host: configuration.relay.host, port: configuration.relay.port,
                 serverName: configuration.relay.serverName,
                 authorityFile: directory.authorityFile.path)
-        ) { [log] decided in
-            guard let callback, let callbackKey else { return nil }
-            return CallbackDesk(
-                callback.targets, callback.patience, issuer: issuer, key: callbackKey, log: log,
-                post: CallbackPost().post, decided: decided)
+        ) { [log] said in
+            guard let key else { return NodeProcess.Desks() }
+            return NodeProcess.Desks(
+                callback: callback.map {
+                    CallbackDesk(
+                        $0.targets, $0.patience, issuer: issuer, key: key, log: log,
+                        post: CallbackPost().post, decided: said)
+                },
+                events: events.map {
+                    EventDesk(
+                        $0.patience, issuer: issuer, key: key, log: log, post: CallbackPost().post,
+                        delivered: said)
+                })
         }
         withExtendedLifetime(lock) {}
     }

@@ -22,8 +22,11 @@ struct NodeDirectory {
         /// The operator's servers that must approve what is signed; none if left out.
         var callback: CallbackConfiguration?
 
+        /// The operator's servers that are told what becomes of requests; none if left out.
+        var events: EventsConfiguration?
+
         /// The keys that the file may have: a misspelt one must not be a server that is not asked.
-        static let keys: Set = ["version", "name", "relay", "platformKey", "callback"]
+        static let keys: Set = ["version", "name", "relay", "platformKey", "callback", "events"]
 
         struct Relay: Codable {
             var host: String
@@ -84,12 +87,16 @@ struct NodeDirectory {
         guard let file = try JSONSerialization.jsonObject(with: data) as? [String: Any] else {
             throw CommandFailure("\(configurationFile.path) is no JSON object")
         }
-        let callback = file["callback"] as? [String: Any] ?? [:]
-        let servers = callback["servers"] as? [[String: Any]] ?? []
-        let unknown =
-            Set(file.keys).subtracting(Configuration.keys)
-            .union(Set(callback.keys).subtracting(CallbackConfiguration.keys))
-            .union(Set(servers.flatMap(\.keys)).subtracting(CallbackConfiguration.serverKeys))
+        var unknown = Set(file.keys).subtracting(Configuration.keys)
+        for (section, serverKeys) in [
+            ("callback", CallbackConfiguration.serverKeys),
+            ("events", EventsConfiguration.serverKeys),
+        ] {
+            let section = file[section] as? [String: Any] ?? [:]
+            let servers = section["servers"] as? [[String: Any]] ?? []
+            unknown.formUnion(Set(section.keys).subtracting(CallbackConfiguration.keys))
+            unknown.formUnion(Set(servers.flatMap(\.keys)).subtracting(serverKeys))
+        }
         if let name = unknown.min() {
             throw CommandFailure("\(configurationFile.path): '\(name)' is not known")
         }

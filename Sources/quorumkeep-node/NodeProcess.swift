@@ -10,24 +10,32 @@ import UnixSignals
 struct NodeProcess {
     let log: Logger
 
-    /// Makes the desk that asks the operator's callback servers, which posts what they decide.
-    typealias MakeDesk = (@escaping @Sendable (HolderInput) -> Void) -> CallbackDesk?
+    /// Who speaks to servers of the operator's.
+    struct Desks {
+        var callback: CallbackDesk?
+        var events: EventDesk?
+    }
 
-    /// The connection and the desk, once they are made: the core is made before them and speaks
+    /// Makes the desks, which post what the servers say.
+    typealias MakeDesks = (@escaping @Sendable (HolderInput) -> Void) -> Desks
+
+    /// The connection and the desks, once they are made: the core is made before them and speaks
     /// through them.
     private final class Line: Sendable {
         private let connection = Mutex<RelayConnection?>(nil)
-        private let desk = Mutex<CallbackDesk?>(nil)
+        private let desks = Mutex(Desks())
 
-        func set(_ made: RelayConnection, _ desk: CallbackDesk?) {
-            self.desk.withLock { $0 = desk }
+        func set(_ made: RelayConnection, _ desks: Desks) {
+            self.desks.withLock { $0 = desks }
             connection.withLock { $0 = made }
         }
 
         func send(_ output: HolderOutput) {
             switch output {
-            case .consult(let consultation): desk.withLock { $0 }?.ask(consultation)
-            case .endConsultation(let subject): desk.withLock { $0 }?.end(subject)
+            case .consult(let consultation): desks.withLock { $0.callback }?.ask(consultation)
+            case .endConsultation(let subject): desks.withLock { $0.callback }?.end(subject)
+            case .deliver(let event, let server):
+                desks.withLock { $0.events }?.deliver(event, to: server)
             case .verdict, .envelope, .testimony, .signatures, .keyReady, .runEnded, .shareProof,
                 .note:
                 connection.withLock { $0 }?.send(output)
@@ -37,13 +45,13 @@ struct NodeProcess {
 
     func run(
         _ core: sending HolderCore, identity: SecretBox<IdentityKey>, relay: RelayAddress,
-        desk: MakeDesk
+        desks: MakeDesks
     ) async throws {
         let line = Line()
         let thread = CoreThread(clock: { HolderTime.machine }, sink: { line.send($0) })
         let connection = try RelayConnection(
             relay, identity: identity, log: log, receive: { thread.post($0) })
-        line.set(connection, desk { thread.post($0) })
+        line.set(connection, desks { thread.post($0) })
         let log = log
         let box = Mutex<HolderCore?>(core)
         Thread.detachNewThread {

@@ -288,7 +288,7 @@ extension FaultyNetwork {
         case .close(let intent, let signature):
             let bytes = damaged(intent.bytes)
             transit.input = .close(intent: Digest(bytes) ?? intent, signature: signature)
-        case .connected, .checkUp, .decided, .tick: break
+        case .connected, .checkUp, .decided, .delivered, .tick: break
         }
         return transit
     }
@@ -336,6 +336,7 @@ extension FaultyNetwork {
         case .testimony: "testimony"
         case .checkUp: "check-up"
         case .decided(let subject, _, _): "a decision on \(subject.hex.prefix(6))"
+        case .delivered: "delivered"
         case .tick: "tick"
         }
     }

@@ -115,7 +115,7 @@ struct Invariants {
             note(certificate, activations, of: intent, by: member)
         case .shareProof(let group, let epoch, let challenge, let proof):
             note(proof, challenge, of: group, epoch, by: member)
-        case .testimony, .note, .consult, .endConsultation: break
+        case .testimony, .note, .consult, .endConsultation, .deliver: break
         }
     }
 

@@ -1,12 +1,13 @@
 """A callback server for a key share holder, as a customer writes one from the contract alone
-(docs/protocols/callback.md): nothing of Quorumkeep is used. Runs in the environment that bin/test
+(docs/protocols/callback.md, docs/protocols/events.md): nothing of Quorumkeep is used. Runs in the environment that bin/test
 installs for Tests/ChainNodes, which has PyCryptodome.
 
     callback_server.py keys DIRECTORY
     callback_server.py serve --port N --keys DIRECTORY --node PEM... --most WEI [--behave HOW]
 
 It approves transactions of at most --most base units, every key ceremony, and nothing else. What
-it was asked is written to DIRECTORY/asked.jsonl, one JSON object a line.
+it was asked is written to DIRECTORY/asked.jsonl, one JSON object a line, and what it was told to
+DIRECTORY/heard.jsonl.
 """
 
 import argparse
@@ -91,6 +92,8 @@ class Server(BaseHTTPRequestHandler):
     def do_POST(self):
         form = self.rfile.read(int(self.headers["Content-Length"])).decode()
         setup = self.server.setup
+        if self.path == "/v2/event":
+            return self.hear(form)
         if self.path != "/v2/check":
             return self.answer(404, b"")
         package = {"status": 0, "action": "APPROVE", "error": ""}
@@ -115,6 +118,15 @@ class Server(BaseHTTPRequestHandler):
         if how == "slow":
             time.sleep(30)
         self.answer(200, json.dumps(seal(package, setup.key)).encode())
+
+    def hear(self, form):
+        try:
+            event, node = unseal(parse_qs(form)["TSS_JWT_MSG"][0], self.server.setup.nodes)
+        except (ValueError, KeyError):
+            return self.answer(400, b"")
+        with open(self.server.setup.keys / "heard.jsonl", "a") as log:
+            log.write(json.dumps({"node": node, "event": event}) + "\n")
+        self.answer(201, b"")
 
     def answer(self, status, body):
         self.send_response(status)

@@ -71,8 +71,13 @@ final class ForeignCallbackServer {
     }
 
     /// What it was asked, oldest first.
-    func asked() throws -> [JSONValue] {
-        let file = directory.appending(path: "asked.jsonl")
+    func asked() throws -> [JSONValue] { try lines("asked.jsonl") }
+
+    /// What it was told as an event server, oldest first.
+    func heard() throws -> [JSONValue] { try lines("heard.jsonl") }
+
+    private func lines(_ name: String) throws -> [JSONValue] {
+        let file = directory.appending(path: name)
         guard let text = try? String(contentsOf: file, encoding: .utf8) else { return [] }
         return try text.split(separator: "\n").map { try JSONParser.parse(Array($0.utf8)) }
     }
@@ -100,10 +105,41 @@ final class ForeignCallbackServer {
                 "callback": {"servers": [{"serviceAddress": "\(server.address)",
                 "publicKeyPath": "\(server.publicKey)"}], "retryTimes": 1, "sleepSeconds": 1,
                 "requestTimeoutSeconds": 2},
+                "events": {"servers": [{"serviceAddress": "\(server.address)"}],
+                "sleepSeconds": 1},
                 """, into: holder.dataDir + "/node.json")
             try await stack.control("start", holder.name)
         }
         return files
+    }
+
+    /// What the server was told as an event server: also what came while it was away, in order.
+    private func checkEvents(
+        _ server: ForeignCallbackServer, signed: Int, refused: Int
+    ) async throws {
+        func requests(_ type: String) throws -> Set<String> {
+            Set(
+                try server.heard().compactMap { $0["event"] }
+                    .filter { $0["event_type"]?.text == type }
+                    .compactMap { $0["data"]?["request_id"]?.text })
+        }
+        try await until("the server has heard of each request", seconds: 20) {
+            try requests("request.keysign.succeeded").count == signed
+                && requests("request.keysign.failed").count == refused
+        }
+        var statuses: [String: [String]] = [:]
+        var seen: Set<String> = []
+        for line in try server.heard() {
+            guard let event = line["event"], let id = event["event_id"]?.text,
+                let node = event["node_id"]?.text, seen.insert(id).inserted,
+                let request = event["data"]?["request_id"]?.text,
+                case .number(let status)? = event["data"]?["request_status"]
+            else { continue }
+            statuses["\(node) \(request)", default: []].append(status)
+        }
+        for (request, statuses) in statuses {
+            #expect(statuses.first == "110" && statuses == statuses.sorted(), "\(request)")
+        }
     }
 
     @Test func `sign what it approves, and nothing that it denies, or while it is away`()
@@ -120,6 +156,8 @@ final class ForeignCallbackServer {
         ).dataDir
         let ping = try Ran.run("quorumkeep-node", ["callback", "ping", "--data", data])
         #expect(ping.status == 0 && ping.output.contains("\(server.address)  ok"))
+        let told = try Ran.run("quorumkeep-node", ["events", "ping", "--data", data])
+        #expect(told.status == 0 && told.output.contains("\(server.address)  ok"))
 
         let (api, chain) = (try stack.api(), try stack.chain)
         let wallet = try await api.fundedWallet("w", "50", on: chain)
@@ -156,6 +194,7 @@ final class ForeignCallbackServer {
         let again = try await api.withdraw("1", from: wallet, to: entry)
         try await api.wait(for: again, "Completed")
         #expect(try await api.balance(wallet)["reserved"]?.text == "0")
+        try await checkEvents(server, signed: 2, refused: 5)
         try await stack.stop()
     }
 }

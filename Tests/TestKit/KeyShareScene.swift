@@ -161,7 +161,8 @@ public final class KeyShareScene: @unchecked Sendable {  // one test drives it
                     _ = try books.take(signature: signature, of: intent)
                 }
                 return []
-            case .envelope, .testimony, .shareProof, .note, .consult, .endConsultation: return []
+            case .envelope, .testimony, .shareProof, .note, .consult, .endConsultation, .deliver:
+                return []
             }
         }
     }

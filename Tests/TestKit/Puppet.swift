@@ -73,7 +73,7 @@ public final class Puppet {
         case .run(let bytes, _):
             if let descriptor = try? RunDescriptor(bytes) { try join(descriptor) }
         case .envelope(let bytes): receive(bytes)
-        case .connected, .offer, .close, .testimony, .checkUp, .decided, .tick: break
+        case .connected, .offer, .close, .testimony, .checkUp, .decided, .delivered, .tick: break
         }
     }
 

@@ -19,6 +19,7 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
         public var rules: HolderRules
         /// Its operator's, from the next start on.
         public var callbackServers: [CallbackServer] = []
+        public var eventServers: [EventServer] = []
         public var wall: UInt64 = SimulatedQuorum.start
         public var monotonic: UInt64 = 1000
 
@@ -35,6 +36,7 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
             seed = other.seed
             rules = other.rules
             callbackServers = other.callbackServers
+            eventServers = other.eventServers
         }
     }
 
@@ -81,6 +83,8 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
     /// What members asked their callback servers, and what they stopped asking.
     public private(set) var consultations: [(member: Int, consultation: Consultation)] = []
     public private(set) var endedConsultations: [(member: Int, subject: Digest)] = []
+    /// What members want their event servers to be told.
+    public private(set) var events: [(member: Int, event: HolderEvent, server: EventServer)] = []
     /// Envelopes that left members, by sender.
     public private(set) var envelopes: [(member: Int, envelope: Envelope)] = []
 
@@ -147,7 +151,8 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
         let sealing = SealingKey(SecretBytes(count: 32, from: &sealingRandom))
         return HolderCore(
             identity: identity, sealing: sealing, platform: platformKey, rules: member.rules,
-            store: member.database, callbackServers: member.callbackServers)
+            store: member.database, callbackServers: member.callbackServers,
+            eventServers: member.eventServers)
     }
 
     public func stop(_ index: Int) { members[index].core = nil }
@@ -266,6 +271,7 @@ public final class SimulatedQuorum: @unchecked Sendable {  // one test drives it
         case .note(let text): notes.append((index, text))
         case .consult(let consultation): consultations.append((index, consultation))
         case .endConsultation(let subject): endedConsultations.append((index, subject))
+        case .deliver(let event, let server): events.append((index, event, server))
         }
     }
 

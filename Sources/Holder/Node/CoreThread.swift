@@ -35,8 +35,12 @@ public final class CoreThread: Sendable {
     public func post(_ input: HolderInput) {
         let size = input.size
         inbox.withLock { inbox in
-            // What a callback server has decided is said once, and of few things at a time.
-            let mayDrop = if case .decided = input { false } else { true }
+            // What a server of the operator's says is said once, and of few things at a time.
+            let mayDrop =
+                switch input {
+                case .decided, .delivered: false
+                default: true
+                }
             let isFull =
                 inbox.inputs.count >= Self.inputsMost || inbox.bytes + size > Self.bytesMost
             guard !(mayDrop && isFull) else {
@@ -83,7 +87,7 @@ extension HolderInput {
     var size: Int {
         switch self {
         case .connected, .close, .checkUp, .tick: 64
-        case .decided: 1024
+        case .decided, .delivered: 1024
         case .offer(let bytes, _), .envelope(let bytes), .testimony(let bytes): bytes.count
         case .run(let descriptor, let source): descriptor.count + source.count
         }

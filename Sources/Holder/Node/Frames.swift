@@ -38,7 +38,9 @@ extension HolderOutput {
     var size: Int {
         switch self {
         case .envelope(_, let bytes), .testimony(_, let bytes): bytes.count
-        case .verdict, .signatures, .runEnded, .shareProof, .note, .consult, .endConsultation: 1024
+        case .verdict, .signatures, .runEnded, .shareProof, .note, .consult, .endConsultation,
+            .deliver:
+            1024
         case .keyReady: KeyCertificate.byteLimit
         }
     }
@@ -77,7 +79,7 @@ extension HolderOutput {
                 $0.shareProof.challenge = Data(challenge)
                 $0.shareProof.proof = Data(proof)
             }
-        case .note, .consult, .endConsultation: .init()
+        case .note, .consult, .endConsultation, .deliver: .init()
         }
     }
 
