@@ -14,9 +14,9 @@ from eth_keys.datatypes import PublicKey
 
 from listening import Ear, ask_back
 from signing import call_contracts, sign_messages
-from stack import STACK, api, books, client, control, fund, mpc, nodes, refused, same, step
-from stack import transactions, until, wallets
-from transfers import send, source_of
+from stack import STACK, api, books, client, control, fund, mpc, nodes, refused, rpc, same
+from stack import step, transactions, until, wallets
+from transfers import rbf, send, source_of
 
 
 def holder(name, kind="API"):
@@ -127,6 +127,7 @@ def main():
 
     wallet, address = make_wallet(vault, root)
     move(wallet, address, 5)
+    replace_bytes(wallet, "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")
     sign_messages(wallet, address)
     call_contracts(wallet, address)
     ear.heard(vault, request, wallet)
@@ -228,6 +229,46 @@ def move(wallet, address, coins):
     rejected = transactions.list_transactions(request_id=name, statuses="Rejected").data
     same(rejected, [], "rejected")
     step(f"deposit and transfer, with {coins} coins")
+
+
+def replace_bytes(wallet, payee):
+    """What no block takes is sped up, and dropped; the chain has what the newest bytes say."""
+    gwei = 10**9
+
+    def available():
+        return float(
+            wallets.list_token_balances_for_wallet(wallet, token_ids="SETH").data[0]
+            .balance.available
+        )
+
+    for ask, kind, ends, spent in [
+        (transactions.speedup_transaction_by_id, "SpeedUp", "Completed", 0.5),
+        (transactions.drop_transaction_by_id, "Drop", "Failed", 0),
+    ]:
+        before = available()
+        rpc("evm_setAutomine", False)
+        sent = send(wallet, payee, "0.5", str(uuid.uuid4())).transaction_id
+        look = lambda: transactions.get_transaction_by_id(sent)
+        until(kind, lambda: look().status.value, ["Broadcasting"])
+        first = look().transaction_hash
+        name = str(uuid.uuid4())
+        asked = ask(sent, rbf(name, 9 * gwei, 4 * gwei))
+        same((asked.transaction_id, asked.request_id), (sent, name), kind)
+        until(kind, lambda: look().transaction_hash != first, [True])
+        replacement = look().replacement
+        same(replacement.replaced_type.value, kind, "replacement")
+        same(replacement.replaced_transaction_hash, first, "replacement")
+        found = transactions.list_transactions(request_id=name).data
+        same([one.transaction_id for one in found], [sent], "the transfer by its new request_id")
+        second = look().transaction_hash
+        until(f"{kind} in the pool", lambda: rpc("eth_getTransactionByHash", second) is None,
+              [False])
+        same(rpc("eth_getTransactionByHash", first), None, "the first bytes, which are given up")
+        rpc("evm_setAutomine", True)
+        until(kind, lambda: look().status.value, [ends])
+        same(look().transaction_hash, second, "hash")
+        assert 0 < before - available() - spent < 0.001, (kind, before, available())
+    step("a speed-up and a drop")
 
 
 def lose(vault, main, recovery, roots):

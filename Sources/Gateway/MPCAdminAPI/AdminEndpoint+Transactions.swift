@@ -66,18 +66,13 @@ extension AdminCall {
 
     /// A request's name is for one transaction, of whatever kind.
     func refuseUsed(request: String) throws {
-        for kind in [Transaction.Kind.withdrawal, .contractCall, .messageSign] {
-            let known = try books.store.transaction(
-                externalID: request, kind: kind, of: tenant)
-            guard known == nil else {
-                throw AdminProblem(
-                    .requestIDReused, "'request_id' was used for another transaction.")
-            }
+        guard try !books.isUsed(request, by: tenant) else {
+            throw AdminProblem(.requestIDReused, "'request_id' was used for another transaction.")
         }
     }
 
     /// The transaction in the path.
-    fileprivate func transaction() throws -> TransactionView {
+    func transaction() throws -> TransactionView {
         do {
             return try books.transaction(id("transaction_id", "transaction"), of: tenant)
         } catch let refusal as Refusal where refusal.code == .notFound {
@@ -99,9 +94,16 @@ extension AdminCall {
 
     fileprivate func transactionFilter() throws -> TransactionFilter {
         var choice = TransactionChoice()
-        choice.externalID = try value("request_id")
         choice.ids = try values("transaction_ids")?.compactMap {
             TransactionID(text: $0.lowercased())
+        }
+        if let name = try value("request_id") {
+            // What was asked of a transaction later finds it too.
+            if let replaced = try books.store.replacement(externalID: name, of: tenant) {
+                choice.ids = [replaced.transaction].filter { choice.ids?.contains($0) ?? true }
+            } else {
+                choice.externalID = name
+            }
         }
         choice.hashes = try values("transaction_hashes")?.compactMap {
             Digest(hex: $0.hasPrefix("0x") ? String($0.dropFirst(2)) : $0)
@@ -192,6 +194,8 @@ extension AdminCall {
         let token: String?
         let most: String?
         let price: String?
+        /// The platform chooses the first bytes' tip by itself.
+        let tip: String?
         /// The platform counts a transfer's gas by itself.
         let gas: String?
 
@@ -201,8 +205,7 @@ extension AdminCall {
             most = fields.string("max_fee_amount")
             price = fields.string("max_fee_per_gas") ?? fields.string("gas_price")
             gas = fields.string("gas_limit")
-            // The platform chooses the tip by itself.
-            _ = fields.string("max_priority_fee_per_gas")
+            tip = fields.string("max_priority_fee_per_gas")
         }
     }
 

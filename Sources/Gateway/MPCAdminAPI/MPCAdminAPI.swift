@@ -12,7 +12,8 @@ struct MPCAdminAPI: Sendable {
     static let endpoints =
         AdminEndpoint.organisation + AdminEndpoint.tokens + AdminEndpoint.keyVaults
         + AdminEndpoint.keyShares + AdminEndpoint.wallets + AdminEndpoint.transactions
-        + AdminEndpoint.calls + AdminEndpoint.messages + AdminEndpoint.addressBook
+        + AdminEndpoint.replacements + AdminEndpoint.calls + AdminEndpoint.messages
+        + AdminEndpoint.addressBook
         + AdminEndpoint.webhooks + AdminEndpoint.callbacks + AdminEndpoint.unsupported
 
     /// Methods that are answered with what a path has instead.
