@@ -281,6 +281,9 @@ def money(vault):
         "destination": {"destination_type": "SOL_Contract", "instructions": []},
     })
     refused(2002, raw, "POST", "/transactions/estimate_fee", {
+        "request_type": "ContractCall", "chain_id": "SETH", "source": source, "fee_type": "UTXO",
+    })
+    refused(2003, raw, "POST", "/transactions/estimate_fee", {
         "request_type": "ContractCall", "chain_id": "SETH", "source": source,
     })
     try:
@@ -292,7 +295,11 @@ def money(vault):
 
     rpc("x_fault", "eth_estimateGas", "http500", 100)
     refused(2000, call, wallet, address)
+    refused(2000, estimate_call, wallet, address)
     rpc("x_fault", "eth_estimateGas", "clear")
+    fees = estimate_call(wallet, address)
+    assert int(fees.recommended.gas_limit) > 21000, fees
+    assert float(fees.slow.reserved_fee) < float(fees.fast.reserved_fee), fees
     step("2000, where the chain does not answer")
 
     poor = make_wallet(vault, "Tokens only")
@@ -358,6 +365,29 @@ def call(wallet, address):
             ),
         )
     )
+
+
+def estimate_call(wallet, address):
+    return transactions.estimate_fee(
+        cobo.EstimateFeeParams(
+            cobo.EstimateContractCallFeeParams(
+                request_type=cobo.EstimateFeeRequestType.CONTRACTCALL, chain_id="SETH",
+                source=cobo.ContractCallSource(
+                    cobo.MpcContractCallSource(
+                        source_type=cobo.ContractCallSourceType("Org-Controlled"),
+                        wallet_id=wallet, address=address,
+                    )
+                ),
+                destination=cobo.ContractCallDestination(
+                    cobo.EvmContractCallDestination(
+                        destination_type=cobo.ContractCallDestinationType.EVM_CONTRACT,
+                        address="0xCcCCccccCCCCcCCCCCCcCcCccCcCCCcCcccccccC", value="0.1",
+                        calldata="0x01020304",
+                    )
+                ),
+            )
+        )
+    ).actual_instance
 
 
 def give_tokens(address, amount):

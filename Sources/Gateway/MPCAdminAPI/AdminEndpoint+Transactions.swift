@@ -30,8 +30,19 @@ extension AdminEndpoint {
         },
         AdminEndpoint(
             name: "estimate_fee", method: .post, path: "transactions/estimate_fee",
-            permission: .transactionEstimateFee, isChange: false
-        ) { call in try call.estimate() },
+            permission: .transactionEstimateFee, isChange: false,
+            question: { call in
+                try call.estimatedCall().flatMap { draft in
+                    try call.books.question(before: draft, for: call.tenant)
+                }
+            }
+        ) { call in
+            if let draft = try call.estimatedCall() {
+                return try call.show(
+                    call.books.callCosts(of: draft, gas: call.gas), on: draft.chain)
+            }
+            return try call.estimate()
+        },
         .change(
             .post, "create_transfer_transaction", "transactions/transfer", .transactionWithdraw,
             made: "transaction_id"
@@ -285,7 +296,7 @@ extension AdminCall {
     fileprivate func estimate() throws -> JSONValue {
         var fields = try self.fields(
             "request_id", "request_type", "source", "token_id", "destination", "fee_type")
-        try serve(fields, "request_type", only: "Transfer")
+        try serve(fields, "request_type", only: "Transfer", "ContractCall")
         try serve(fields, "fee_type", only: "EVM_EIP_1559")
         let (type, token) = (fields.string("request_type"), fields.string("token_id"))
         let source = fields.object(
@@ -301,10 +312,15 @@ extension AdminCall {
         _ = try vault(source)
         let asset = try asset(named: required("token_id", token))
         if destination != nil { _ = try output(destination) }
-        guard let coin = settings.coin(of: asset.asset.chain) else {
-            throw LedgerFault.impossible("coin of \(asset.id)")
+        return try show(books.transferCosts(of: asset), on: asset.asset.chain)
+    }
+
+    fileprivate func show(
+        _ costs: [FeeLevel: TransferCost], on chain: ChainID
+    ) throws -> JSONValue {
+        guard let coin = settings.coin(of: chain) else {
+            throw LedgerFault.impossible("coin of \(chain.text)")
         }
-        let costs = try books.transferCosts(of: asset)
         func show(_ level: FeeLevel) -> JSONValue {
             guard let cost = costs[level],
                 let most = Amount(UInt128(cost.price) * UInt128(cost.gas))
