@@ -130,6 +130,20 @@ extension Books {
         return fee
     }
 
+    /// The costs of what is to take the place of a transaction's bytes: none below what nodes ask
+    /// for.
+    public func raised(
+        _ costs: [FeeLevel: TransferCost], above id: TransactionID, of tenant: TenantID
+    ) throws -> [FeeLevel: TransferCost] {
+        let transaction = try found(id, of: tenant)
+        guard transaction.status == .broadcasting else { throw Self.notOnItsWay(transaction) }
+        let least = try leastPrice(of: transaction, store.replacements(of: id))
+        return costs.mapValues {
+            TransferCost(
+                gas: $0.gas, price: max($0.price, least.price), tip: max($0.tip, least.tip))
+        }
+    }
+
     /// What nodes ask for at least, by what they have or may have.
     private func leastPrice(
         of transaction: Transaction, _ before: [Replacement]

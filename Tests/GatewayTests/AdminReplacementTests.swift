@@ -111,6 +111,28 @@ import Testing
         #expect(other["txHash"] == .string("0x" + second.hash.hex))
     }
 
+    @Test func `an estimate says what nodes ask for in place of its bytes`() async throws {
+        let scene = try await Scene()
+        let path = "/v2/transactions/estimate_fee"
+        func body(_ id: String?) -> String {
+            #"{"request_type":"Transfer","token_id":"SETH","source":{"source_type":"#
+                + #""Org-Controlled","wallet_id":"\#(scene.wallet)"}"#
+                + (id.map { #","replaced_transaction_id":"\#($0)"}"# } ?? "}")
+        }
+        #expect(try await scene.face.admin("POST", path, body(scene.id)).errorCode == 60007)
+        #expect(try await scene.face.admin("POST", path, body("nothing")).errorCode == 60004)
+        _ = try await scene.sign()
+        let usual = try await scene.face.admin("POST", path, body(nil)).json
+        #expect(usual["slow"]?["max_fee_per_gas"] == .string("2"))
+        let raised = try await scene.face.admin("POST", path, body(scene.id)).json
+        #expect(raised["slow"]?["max_fee_per_gas"] == .string("4"))
+        #expect(raised["slow"]?["max_priority_fee_per_gas"] == .string("2"))
+        #expect(raised["recommended"]?["max_fee_per_gas"] == .string("4"))
+        #expect(raised["fast"]?["max_fee_per_gas"] == .string("5"))
+        let asked = try await scene.ask("speedup", self.body("s-1", price: "4", tip: "2"))
+        #expect(asked.status == 201, "\(asked.json)")
+    }
+
     @Test func `a transfer is dropped, and only a fee is gone`() async throws {
         var scene = try await Scene()
         _ = try await scene.sign()

@@ -72,7 +72,8 @@ extension AdminCall {
     func estimatedCall() throws -> CallDraft? {
         guard try self.fields().peek("request_type") == "ContractCall" else { return nil }
         var fields = try self.fields(
-            "request_id", "request_type", "chain_id", "source", "destination", "fee_type")
+            "request_id", "request_type", "chain_id", "source", "destination", "fee_type",
+            "replaced_transaction_id")
         try serve(fields, "destination_type", in: "destination", only: "EVM_Contract")
         try serve(fields, "fee_type", only: "EVM_EIP_1559")
         let chainID = fields.string("chain_id")
@@ -81,7 +82,9 @@ extension AdminCall {
         let destination = fields.object(
             "destination", knowing: "destination_type", "address", "value", "calldata",
             read: CallDestination.init)
-        for name in ["request_id", "request_type", "fee_type"] { _ = fields.string(name) }
+        for name in ["request_id", "request_type", "fee_type", "replaced_transaction_id"] {
+            _ = fields.string(name)
+        }
         try fields.finish()
         let vault = try vault(source)
         let (contract, value, data) = try callee(destination)

@@ -75,6 +75,23 @@ extension AdminCall {
     /// Longest description of a transaction.
     private static let descriptionMost = 100
 
+    /// What it costs to take the place of a transaction's bytes, if the request names one.
+    private func replacing(
+        _ costs: [FeeLevel: TransferCost]
+    ) throws -> [FeeLevel: TransferCost] {
+        guard let text = try fields().peek("replaced_transaction_id") else { return costs }
+        do {
+            guard let id = TransactionID(text: text.lowercased()) else {
+                throw Refusal.notFound("transaction")
+            }
+            return try books.raised(costs, above: id, of: tenant)
+        } catch let refusal as Refusal where refusal.code == .notFound {
+            throw AdminProblem(.transactionNotFound, refusal.message)
+        } catch let refusal as Refusal where refusal.code == .tooLate {
+            throw AdminProblem(.notAccelerable, refusal.message)
+        }
+    }
+
     /// A request's name is for one transaction, of whatever kind.
     func refuseUsed(request: String) throws {
         guard try !books.isUsed(request, by: tenant) else {
@@ -295,7 +312,8 @@ extension AdminCall {
 
     fileprivate func estimate() throws -> JSONValue {
         var fields = try self.fields(
-            "request_id", "request_type", "source", "token_id", "destination", "fee_type")
+            "request_id", "request_type", "source", "token_id", "destination", "fee_type",
+            "replaced_transaction_id")
         try serve(fields, "request_type", only: "Transfer", "ContractCall")
         try serve(fields, "fee_type", only: "EVM_EIP_1559")
         let (type, token) = (fields.string("request_type"), fields.string("token_id"))
@@ -304,7 +322,7 @@ extension AdminCall {
         let destination = fields.object(
             "destination", knowing: "destination_type", "account_output", read: Destination.init)
         let feeType = fields.string("fee_type") ?? "EVM_EIP_1559"
-        _ = fields.string("request_id")
+        for name in ["request_id", "replaced_transaction_id"] { _ = fields.string(name) }
         try fields.finish()
         guard try required("request_type", type) == "Transfer", feeType == "EVM_EIP_1559" else {
             throw AdminProblem.unsupported("An estimate but of a transfer's EVM_EIP_1559 fee")
@@ -316,8 +334,9 @@ extension AdminCall {
     }
 
     fileprivate func show(
-        _ costs: [FeeLevel: TransferCost], on chain: ChainID
+        _ usual: [FeeLevel: TransferCost], on chain: ChainID
     ) throws -> JSONValue {
+        let costs = try replacing(usual)
         guard let coin = settings.coin(of: chain) else {
             throw LedgerFault.impossible("coin of \(chain.text)")
         }
