@@ -233,8 +233,6 @@ def move(wallet, address, coins):
 
 def replace_bytes(wallet, payee):
     """What no block takes is sped up, and dropped; the chain has what the newest bytes say."""
-    gwei = 10**9
-
     def available():
         return float(
             wallets.list_token_balances_for_wallet(wallet, token_ids="SETH").data[0]
@@ -252,7 +250,15 @@ def replace_bytes(wallet, payee):
         until(kind, lambda: look().status.value, ["Broadcasting"])
         first = look().transaction_hash
         name = str(uuid.uuid4())
-        asked = ask(sent, rbf(name, 9 * gwei, 4 * gwei))
+        fee = transactions.estimate_fee(
+            cobo.EstimateFeeParams(
+                cobo.EstimateTransferFeeParams(
+                    request_type=cobo.EstimateFeeRequestType.TRANSFER, token_id="SETH",
+                    source=source_of(wallet), replaced_transaction_id=sent,
+                )
+            )
+        ).actual_instance.recommended
+        asked = ask(sent, rbf(name, fee.max_fee_per_gas, fee.max_priority_fee_per_gas))
         same((asked.transaction_id, asked.request_id), (sent, name), kind)
         until(kind, lambda: look().transaction_hash != first, [True])
         replacement = look().replacement
