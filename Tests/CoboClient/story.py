@@ -14,7 +14,7 @@ from eth_keys.datatypes import PublicKey
 
 from listening import Ear, ask_back
 from signing import call_contracts, sign_messages
-from stack import STACK, api, books, client, control, fund, mpc, nodes, refused, rpc, same
+from stack import STACK, api, books, client, control, crash, fund, mpc, nodes, refused, rpc, same
 from stack import step, transactions, until, wallets
 from transfers import rbf, send, source_of
 
@@ -232,7 +232,8 @@ def move(wallet, address, coins):
 
 
 def replace_bytes(wallet, payee):
-    """What no block takes is sped up, and dropped; the chain has what the newest bytes say."""
+    """What no block takes is sped up, and dropped, while the platform dies; the chain has what the
+    newest bytes say."""
     def available():
         return float(
             wallets.list_token_balances_for_wallet(wallet, token_ids="SETH").data[0]
@@ -259,7 +260,9 @@ def replace_bytes(wallet, payee):
             )
         ).actual_instance.recommended
         asked = ask(sent, rbf(name, fee.max_fee_per_gas, fee.max_priority_fee_per_gas))
+        crash()
         same((asked.transaction_id, asked.request_id), (sent, name), kind)
+        refused(12009, ask, sent, rbf(name, fee.max_fee_per_gas, fee.max_priority_fee_per_gas))
         until(kind, lambda: look().transaction_hash != first, [True])
         replacement = look().replacement
         same(replacement.replaced_type.value, kind, "replacement")
@@ -270,6 +273,7 @@ def replace_bytes(wallet, payee):
         until(f"{kind} in the pool", lambda: rpc("eth_getTransactionByHash", second) is None,
               [False])
         same(rpc("eth_getTransactionByHash", first), None, "the first bytes, which are given up")
+        crash()
         rpc("evm_setAutomine", True)
         until(kind, lambda: look().status.value, [ends])
         same(look().transaction_hash, second, "hash")
