@@ -20,8 +20,9 @@ extension Books {
             Self.broadcastPauseMost, Self.broadcastPause << Int64(min(transfer.broadcasts, 5)))
         transfer.nextBroadcast = now.adding(seconds: refusal == nil ? pause : Self.broadcastPause)
         try store.update(transfer)
+        try sendCheaper(than: transfer, refusal != nil)
         guard var transaction = try store.transaction(transfer.transaction),
-            transaction.status == .broadcasting
+            transaction.status == .broadcasting, transaction.hash == hash
         else { return }
         let lack = try lack(of: transaction, nonce: transfer.nonce)
         if refusal != nil || lack != nil {
@@ -192,9 +193,7 @@ extension Books {
             try post(
                 key, debit: wallet.account(.reserved), credit: wallet.account(.holdings), spent,
                 for: transaction.id)
-            try post(
-                "\(key):rest", debit: wallet.account(.reserved),
-                credit: wallet.account(.available), rest, for: transaction.id)
+            try free(rest, of: wallet, "\(key):rest", for: transaction.id)
         }
         let outcome = transaction.failure == nil ? Transaction.Status.completed : .failed
         try move(&transaction, to: isDrop ? .cancelled : outcome)
@@ -287,6 +286,26 @@ extension Books {
             "\(key):debt", debit: wallet.account(.suspense), credit: wallet.account(.reserved),
             missing, for: transaction.id)
         if !missing.isZero { try store.setStatus(.frozen, of: wallet.id) }
+    }
+
+    /// What was reserved is its wallet's again; a debt that a reorganisation left is settled before
+    /// anything becomes available.
+    func free(
+        _ amount: Amount, of wallet: Wallet, _ key: String, for transaction: TransactionID
+    ) throws {
+        let debt = min(try store.balance(of: wallet.account(.suspense)), amount)
+        guard let rest = amount.subtracting(debt) else {
+            throw LedgerFault.impossible("debt of \(wallet.id)")
+        }
+        try post(
+            "\(key):debt", debit: wallet.account(.reserved), credit: wallet.account(.suspense),
+            debt, for: transaction)
+        try post(
+            key, debit: wallet.account(.reserved), credit: wallet.account(.available), rest,
+            for: transaction)
+        if !debt.isZero, try store.balance(of: wallet.account(.suspense)).isZero {
+            try store.setStatus(.active, of: wallet.id)
+        }
     }
 
     func revertForeign(_ effect: ChainEffect) throws {

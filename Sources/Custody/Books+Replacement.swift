@@ -25,9 +25,14 @@ extension Books {
         guard try !isUsed(draft.externalID, by: tenant) else {
             throw externalIDReused(draft.externalID)
         }
-        let before = try store.replacements(of: id)
+        var before = try store.replacements(of: id)
         guard let sent = transaction.hash, transaction.status == .broadcasting else {
             throw Self.notOnItsWay(transaction)
+        }
+        if let last = before.last, last.state == .asked {
+            try end(last, because: "A \(kind.noun) was asked for instead.")
+            before = try store.replacements(of: id)
+            transaction = try found(id, of: tenant)
         }
         try checkReplaceable(transaction, kind, before)
         let fee = try fee(draft, kind, transaction, before)
@@ -59,16 +64,20 @@ extension Books {
     private func checkReplaceable(
         _ transaction: Transaction, _ kind: Replacement.Kind, _ before: [Replacement]
     ) throws {
-        if let last = before.last, last.isUnderWay {
-            throw Refusal(.tooLate, "Its \(last.kind.noun) is under way.")
+        if let last = before.last, last.state == .signing {
+            throw Refusal(.tooLate, "Its \(last.kind.noun) is with the key share holders.")
         }
-        guard before.count < Replacement.ofTransactionMost else {
+        // What came to nothing must not keep a transaction from being dropped.
+        guard before.count(where: { $0.state != .ended }) < Replacement.ofTransactionMost,
+            before.count < Replacement.askedMost
+        else {
             throw Refusal(
                 .tooLate,
-                "A transaction is replaced at most \(Replacement.ofTransactionMost) times.")
+                "A transaction is replaced at most \(Replacement.ofTransactionMost) times, and "
+                    + "that is asked for at most \(Replacement.askedMost) times.")
         }
         guard kind == .speedUp else { return }
-        guard !before.contains(where: { $0.kind == .drop && $0.state == .signed }) else {
+        guard try !isDrop(transaction.hash, of: transaction) else {
             throw Refusal(.tooLate, "It is being dropped.")
         }
         if let obstacle = try obstacle(toPaying: transaction) { throw obstacle }
@@ -79,8 +88,9 @@ extension Books {
         guard try store.vault(transaction.vault, of: transaction.tenant)?.status == .active else {
             return Refusal(.frozen, "The vault is frozen or archived: nothing leaves it.")
         }
-        guard try store.wallet(transaction.wallet)?.status == .active else {
-            return Refusal(.frozen, "The wallet is frozen: a reorganisation took funds back.")
+        guard try purses(of: transaction).allSatisfy({ $0.wallet.status == .active }) else {
+            return Refusal(
+                .frozen, "A wallet that pays for it is frozen: a reorganisation took funds back.")
         }
         guard try transaction.kind != .withdrawal || entry(of: transaction) != nil else {
             return Refusal(
@@ -235,18 +245,23 @@ extension Books {
             guard let transaction = try store.transaction(asked.transaction),
                 let bytes = try store.outgoing(of: transaction.id).first
             else { throw LedgerFault.impossible("replacement in \(asked.transaction)") }
-            if let obstacle = try obstacle(to: asked, transaction) {
-                try end(asked, because: obstacle)
+            guard transaction.status == .broadcasting else {
+                try end(asked, because: "The transaction is \(transaction.status.rawValue).")
                 continue
             }
             let asset = try asset(transaction.asset)
             let pool = try pool(of: transaction, asset)
-            let attempts = try store.signingRequests(of: transaction.id)
-            // The same once more in the same second would be the same intent.
             guard round.keeper(of: bytes.source, in: pool, beside: transaction.id) == nil,
-                attempts.allSatisfy({ $0.createdAt.seconds < now.seconds }),
                 let source = try store.address(bytes.source, on: bytes.chain)
             else { continue }
+            let attempts = try store.signingRequests(of: transaction.id)
+            // The same once more in the same second would be the same intent.
+            guard attempts.allSatisfy({ $0.createdAt.seconds < now.seconds }) else { continue }
+            // What an address has left takes long to say: of those that wait for it one is asked.
+            if let obstacle = try obstacle(to: asked, transaction, asset) {
+                try end(asked, because: obstacle)
+                continue
+            }
             let group = try signingGroup(of: pool.keyVault)
             let request = try request(
                 for: group.group, epoch: group.epoch, tenant: transaction.tenant,
@@ -264,15 +279,12 @@ extension Books {
     }
 
     private func obstacle(
-        to replacement: Replacement, _ transaction: Transaction
+        to replacement: Replacement, _ transaction: Transaction, _ asset: Asset
     ) throws -> String? {
-        guard transaction.status == .broadcasting else {
-            return "The transaction is \(transaction.status.rawValue)."
-        }
         if replacement.kind == .speedUp, let refusal = try obstacle(toPaying: transaction) {
             return refusal.message
         }
-        return try lack(for: replacement, transaction, asset(transaction.asset))
+        return try lack(for: replacement, transaction, asset)
     }
 
     private func purpose(
@@ -348,11 +360,10 @@ extension Books {
         guard let freed = transaction.feeRaise.subtracting(needed), !freed.isZero else { return }
         // What has ended has freed all that was reserved.
         if !transaction.status.isFinal {
-            let wallet = purse.wallet
             let number = try store.entryCount(of: transaction.id, prefix: "unraise:")
-            try post(
-                "unraise:\(transaction.id):\(number)", debit: wallet.account(.reserved),
-                credit: wallet.account(.available), freed, for: transaction.id)
+            try free(
+                freed, of: purse.wallet, "unraise:\(transaction.id):\(number)",
+                for: transaction.id)
         }
         transaction.feeRaise = needed
         transaction.updatedAt = now
@@ -396,6 +407,28 @@ extension Books {
             try store.update(transfer)
         }
         transaction.hash = newest.hash
+    }
+
+    /// A node that refuses the dearest bytes, for good perhaps, must not go without any: the next
+    /// dearest are sent as well, until it takes the dearer ones.
+    func sendCheaper(than transfer: OutgoingTransfer, _ refused: Bool) throws {
+        let price = try Self.fee(of: transfer).maxFeePerGas
+        let cheaper = try store.outgoing(of: transfer.transaction)
+            .filter { $0.state == .broadcasting && $0.hash != transfer.hash }
+            .map { (transfer: $0, price: try Self.fee(of: $0).maxFeePerGas) }
+            .filter { $0.price < price }
+        guard refused else {
+            for (var other, _) in cheaper where other.nextBroadcast != .never {
+                other.nextBroadcast = .never
+                try store.update(other)
+            }
+            return
+        }
+        guard var next = cheaper.max(by: { $0.price < $1.price })?.transfer,
+            next.nextBroadcast == .never
+        else { return }
+        next.nextBroadcast = now
+        try store.update(next)
     }
 
     /// A block has some bytes of a transaction: the others can be mined no more, as long as it

@@ -180,7 +180,9 @@ extension Books {
         guard let text = transaction.sourceAddress,
             let source = try store.address(text, on: asset.asset.chain),
             let need = SourceNeed(
-                asset.asset, amount: transaction.amount, fee: transaction.feeMost)
+                asset.asset,
+                amount: try isDrop(transaction.hash, of: transaction) ? .zero : transaction.amount,
+                fee: transaction.feeMost)
         else { return nil }
         let left = try self.left(of: asset.asset, at: source, before: nonce)
         let coin = try feeAsset(of: asset)

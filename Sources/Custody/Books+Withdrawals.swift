@@ -52,6 +52,11 @@ extension Books {
             else { throw externalIDReused(draft.externalID) }
             return existing
         }
+        if let name = draft.externalID,
+            try store.replacement(externalID: name, of: tenant) != nil
+        {
+            throw externalIDReused(name)
+        }
         try mustBeActive(entry, field: draft.destinationField)
         guard amount >= asset.minimumWithdrawal else {
             throw Refusal(
@@ -321,11 +326,9 @@ extension Books {
     /// Frees what was reserved for a withdrawal.
     func release(_ transaction: Transaction) throws {
         for purse in try purses(of: transaction) {
-            let wallet = purse.wallet
-            try post(
-                "release:\(transaction.id)\(purse.suffix)", debit: wallet.account(.reserved),
-                credit: wallet.account(.available), try purse.reserved(for: transaction),
-                for: transaction.id)
+            try free(
+                try purse.reserved(for: transaction), of: purse.wallet,
+                "release:\(transaction.id)\(purse.suffix)", for: transaction.id)
         }
     }
 }

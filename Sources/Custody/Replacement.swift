@@ -6,8 +6,10 @@ import Intents
 /// same nonce, so that the chain takes one of them, and at a higher price, so that nodes take
 /// these. They are a further attempt of the same transaction, whose id and reservation stay.
 public struct Replacement: Equatable, Sendable {
-    /// Most of one transaction, whatever came of them.
+    /// Most of one transaction that are signed or may be.
     public static let ofTransactionMost = 16
+    /// Most of one transaction, whatever came of them.
+    public static let askedMost = 256
     /// By how much price and tip must be above those of the bytes before: what nodes ask for.
     public static let raisePercent = 10
 
@@ -74,9 +76,6 @@ public struct Replacement: Equatable, Sendable {
         self.explanation = explanation
         self.createdAt = createdAt
     }
-
-    /// Whether it is on its way to be signed.
-    var isUnderWay: Bool { state == .asked || state == .signing }
 
     /// What a person who asks why nothing happens is told; nil of what is signed.
     var sentence: String? {

@@ -335,11 +335,11 @@ def replacements(wallet, done, name):
         refused(12007, ask, stuck, rbf(str(uuid.uuid4()), 10**6 * gwei, 4 * gwei))
         refused(2003, raw, "POST", f"/transactions/{stuck}/speedup", {"request_id": "x"})
     same(look().fee.actual_instance.max_fee_amount, before, "what is reserved after refusals")
-    once = str(uuid.uuid4())
+    once, hash = str(uuid.uuid4()), look().transaction_hash
     drop(stuck, rbf(once, 9 * gwei, 4 * gwei))
     refused(12009, drop, stuck, rbf(once, 20 * gwei, 8 * gwei))
     refused(12009, send, wallet, "0.25", request_id=once)
-    # While it is signed it cannot be asked for anew, and once it is it cannot be sped up.
+    until("a drop", lambda: look().transaction_hash != hash, [True])
     refused(60007, speed_up, stuck, rbf(str(uuid.uuid4()), 20 * gwei, 8 * gwei))
     rpc("evm_setAutomine", True)
     until("a transfer", lambda: look().status.value, ["Failed", "Completed"])

@@ -185,7 +185,8 @@ import Testing
 
         #expect(try await scene.ask("drop", body("s-1")).status == 201)
         #expect(try await scene.ask("drop", body("s-1")).errorCode == 12009)
-        #expect(try await scene.ask("drop", body("s-2")).errorCode == 60006)
+        _ = try await scene.sign()
+        #expect(try await scene.ask("speedup", body("s-2", price: "99")).errorCode == 60007)
         let late = try await scene.face.admin(
             "POST", "/v2/transactions/transfer",
             #"{"request_id":"s-1","token_id":"SETH","source":{"source_type":"Org-Controlled","#

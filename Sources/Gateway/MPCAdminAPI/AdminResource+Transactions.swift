@@ -121,14 +121,14 @@ extension AdminResource {
         ])
     }
 
-    /// What its bytes replaced, which are of the same transaction here.
+    /// What the bytes replaced that are sent or mined, which are of the same transaction here.
     private static func replacement(_ view: TransactionView) -> JSONValue? {
-        guard let newest = view.replacements.last(where: { $0.state == .signed }) else {
-            return nil
-        }
+        guard let hash = view.transaction.hash,
+            let replacement = view.replacements.first(where: { $0.hash == hash })
+        else { return nil }
         return .object([
-            "replaced_type": .string(newest.kind.rawValue),
-            "replaced_transaction_hash": .string("0x" + newest.replaced.hex),
+            "replaced_type": .string(replacement.kind.rawValue),
+            "replaced_transaction_hash": .string("0x" + replacement.replaced.hex),
         ])
     }
 
