@@ -96,6 +96,7 @@ public final class HolderCore {
         case .delivered(let event, let server): try delivered(event, to: server)
         case .tick:
             try closeExpired()
+            try forgetTold()
             if now >= lastTestified + Self.testimonyPause { try testify() }
         }
     }
