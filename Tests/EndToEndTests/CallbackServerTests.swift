@@ -121,7 +121,7 @@ final class ForeignCallbackServer {
             Set(
                 try server.heard().compactMap { $0["event"] }
                     .filter { $0["event_type"]?.text == type }
-                    .compactMap { $0["data"]?["request_id"]?.text })
+                    .compactMap { $0["data"]?["request_detail"]?["task_id"]?.text })
         }
         try await until("the server has heard of each request", seconds: 20) {
             try requests("request.keysign.succeeded").count == signed
@@ -140,6 +140,19 @@ final class ForeignCallbackServer {
         for (request, statuses) in statuses {
             #expect(statuses.first == "110" && statuses == statuses.sorted(), "\(request)")
         }
+    }
+
+    /// The server is asked about check-ups by those who have it; it approves them.
+    private func checkUp(_ stack: Stack, _ server: ForeignCallbackServer) throws {
+        let data = stack.directory.path
+        let list = try Ran.run("quorumkeep", ["group", "list", "--data", data]).output
+        let group = try #require(
+            list.split(whereSeparator: \.isWhitespace).first { $0.count == 32 }.map(String.init))
+        let ran = try Ran.run("quorumkeep", ["group", "check-up", "--data", data, group])
+        #expect(ran.status == 0, "\(ran.output) \(ran.errors)")
+        #expect(ran.lines.count { $0.hasPrefix("whole") } == 3, "\(ran.output)")
+        let asked = try server.asked().filter { $0["request"]?["request_type"] == .number("5") }
+        #expect(Set(asked.compactMap { $0["node"].map { "\($0)" } }).count == Self.asking.count)
     }
 
     @Test func `sign what it approves, and nothing that it denies, or while it is away`()
@@ -169,6 +182,8 @@ final class ForeignCallbackServer {
         let first = try #require(try server.asked().first)
         #expect(first["why"]?.text == "")
         #expect(first["request"]?["request_type"] == .number("2"))
+
+        try checkUp(stack, server)
 
         let denied = try await api.withdraw("3", from: wallet, to: entry)
         try await api.wait(for: denied, "Failed")
