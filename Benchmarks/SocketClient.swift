@@ -42,21 +42,33 @@ final class SocketClient {
             }
             guard count > 0 else { throw Failed() }
             have += count
-            if needed == .max { needed = try Self.length(buffer.prefix(have)) ?? .max }
+            if needed == .max { needed = try length(of: have) ?? .max }
         }
     }
 
-    /// How long an answer is in all, as soon as its head is there.
-    private static func length(_ bytes: ArraySlice<UInt8>) throws -> Int? {
-        let text = String(decoding: bytes, as: UTF8.self)
-        guard let end = text.range(of: "\r\n\r\n") else { return nil }
-        let head = text[..<end.lowerBound].lowercased()
-        let lines = head.components(separatedBy: "\r\n")
-        guard lines[0].hasPrefix("http/1.1 2"),
-            let line = lines.first(where: { $0.hasPrefix("content-length:") }),
-            let length = Int(line.dropFirst(15).trimmingCharacters(in: .whitespaces))
+    private static let success = Array("HTTP/1.1 2".utf8)
+    private static let end = Array("\r\n\r\n".utf8)
+    /// As Hummingbird spells it.
+    private static let contentLength = Array("\r\nContent-Length: ".utf8)
+
+    /// How long an answer is in all, as soon as its head is there. Nothing is made of the bytes: a
+    /// client that reads as programs do takes a third of what the server takes to answer.
+    private func length(of have: Int) throws -> Int? {
+        guard let end = place(of: Self.end, in: have) else { return nil }
+        guard buffer.starts(with: Self.success), let line = place(of: Self.contentLength, in: end)
         else { throw Failed() }
-        return head.utf8.count + 4 + length
+        let digits = buffer[(line + Self.contentLength.count)..<end].prefix { $0 != 13 }
+        return end + Self.end.count + digits.reduce(0) { 10 * $0 + Int($1) - 48 }
+    }
+
+    /// Where the bytes first stand among the first `have`.
+    private func place(of bytes: [UInt8], in have: Int) -> Int? {
+        guard have >= bytes.count else { return nil }
+        return buffer.withUnsafeBytes { buffer in
+            (0...have - bytes.count).first {
+                buffer[$0] == bytes[0] && memcmp(buffer.baseAddress! + $0, bytes, bytes.count) == 0
+            }
+        }
     }
 }
 
@@ -73,10 +85,12 @@ struct SignedRequests {
         var lines = [
             "\(method) \(target) HTTP/1.1", "Host: localhost", "X-API-Key: \(keyID)",
             "X-Timestamp: \(now)", "X-Nonce: \(nonce)", "X-Signature: \(signature)",
-            "Content-Length: \(body.count)",
         ]
         if !body.isEmpty {
-            lines += ["Content-Type: application/json", "Idempotency-Key: \(nonce)"]
+            lines += [
+                "Content-Length: \(body.count)", "Content-Type: application/json",
+                "Idempotency-Key: \(nonce)",
+            ]
         }
         return Array((lines + ["", ""]).joined(separator: "\r\n").utf8) + body
     }

@@ -1,15 +1,17 @@
 /// Lower-case hexadecimal, the only spelling this project writes; reading accepts either case.
 public enum Hex {
-    private static let digits = Array("0123456789abcdef".utf8)
+    private static let digits: StaticString = "0123456789abcdef"
 
-    public static func encode(_ bytes: some Sequence<UInt8>) -> String {
-        var text: [UInt8] = []
-        text.reserveCapacity(2 * bytes.underestimatedCount)
-        for byte in bytes {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
+    public static func encode(_ bytes: some Collection<UInt8>) -> String {
+        // A loop over what stands in memory is not for every type that comes.
+        let (bytes, digits) = (Array(bytes), digits.utf8Start)
+        return String(unsafeUninitializedCapacity: 2 * bytes.count) { text in
+            for (at, byte) in bytes.enumerated() {
+                text[2 * at] = digits[Int(byte >> 4)]
+                text[2 * at + 1] = digits[Int(byte & 15)]
+            }
+            return 2 * bytes.count
         }
-        return String(decoding: text, as: UTF8.self)
     }
 
     /// The bytes that `text` spells, or nil if its length is odd or a character is no digit.

@@ -2,7 +2,7 @@ import Identity
 import Intents
 
 /// Who asks for what is done in a transaction.
-public enum Actor: Sendable {
+public indirect enum Actor: Sendable {
     /// A tenant's back end, by one of its keys.
     case key(APIKey, from: Origin)
     /// The same, by a key whose private half the tenant alone has.

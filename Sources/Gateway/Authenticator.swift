@@ -47,7 +47,7 @@ struct Authenticator: Sendable {
     /// none (RFC 9112, section 6.3).
     static func body(of request: Request) async throws -> [UInt8] {
         let headers = request.headers
-        if headers[.contentLength] == nil, headers[.transferEncoding] == nil { return [] }
+        if (headers[.contentLength] ?? "0") == "0", headers[.transferEncoding] == nil { return [] }
         do {
             let buffer = try await request.body.collect(upTo: GatewayContext.bodyBytesMost)
             return Array(buffer.readableBytesView)
@@ -91,20 +91,24 @@ struct Authenticator: Sendable {
         }
     }
 
+    private static let credentials: [HTTPField.Name] = [.apiKey, .timestamp, .signature, .nonce]
+
     private static func signed(
         _ request: Request
     ) throws(Problem) -> (request: SignedRequest, key: String) {
-        let headers = request.headers
-        guard let key = headers[.apiKey], let timestamp = headers[.timestamp],
-            let signature = headers[.signature]
-        else {
+        var found: [String?] = [nil, nil, nil, nil]
+        for field in request.headers {
+            guard let at = credentials.firstIndex(of: field.name) else { continue }
+            guard found[at] == nil else {
+                throw Problem(
+                    .unauthorized, "malformed_credentials", "\(field.name) stands twice.")
+            }
+            found[at] = field.value
+        }
+        guard let key = found[0], let timestamp = found[1], let signature = found[2] else {
             throw Problem(
                 .unauthorized, "missing_credentials",
                 "X-API-Key, X-Timestamp and X-Signature are required.")
-        }
-        for name in [HTTPField.Name.apiKey, .timestamp, .signature, .nonce]
-        where headers[values: name].count > 1 {
-            throw Problem(.unauthorized, "malformed_credentials", "\(name) stands twice.")
         }
         let target = request.head.path ?? "/"
         let mark = target.utf8.firstIndex(of: UInt8(ascii: "?"))
@@ -113,7 +117,7 @@ struct Authenticator: Sendable {
                 method: request.method.rawValue, path: String(target[..<(mark ?? target.endIndex)]),
                 query: mark.map { String(target[target.index(after: $0)...]) },
                 timestamp: timestamp,
-                nonce: headers[.nonce], signature: signature)
+                nonce: found[3], signature: signature)
             return (signed, key)
         } catch {
             throw Problem(.unauthorized, "malformed_credentials", Self.sentence(error))
@@ -125,7 +129,8 @@ struct Authenticator: Sendable {
         _ books: Books
     ) throws -> Caller {
         let found = try APIKeyID(text: key).flatMap { try books.openAPIKey($0) }
-        // Two secrets are tried always, so that nothing shows whether a key has two, or is known.
+        // A wrong signature is tried with two secrets always, so that nothing shows whether a key
+        // has two, or is known.
         let isSigned = (found?.secret ?? decoy).with { secret in
             (found?.previous ?? decoy).with { previous in
                 signed.isSigned(with: secret, or: previous, body: body)

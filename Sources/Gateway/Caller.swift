@@ -16,11 +16,17 @@ protocol KnownCaller: Sendable {
 }
 
 /// Who is asking, once that is certain.
-struct Caller: KnownCaller {
+final class Caller: KnownCaller {
     let apiKey: APIKey
     let origin: Custody.Actor.Origin
     /// What a request that changes something takes, so that nobody can send it again.
     let claim: SignatureClaim
+
+    init(apiKey: APIKey, origin: Custody.Actor.Origin, claim: SignatureClaim) {
+        self.apiKey = apiKey
+        self.origin = origin
+        self.claim = claim
+    }
 
     var key: APIKeyID { apiKey.id }
     var name: String { key.text }

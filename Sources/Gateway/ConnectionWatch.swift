@@ -29,8 +29,12 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
     /// Requests whose head has come, and answers that have gone.
     private var begun = 0
     private var answered = 0
+    /// Heads of answers that have gone, those that only say to go on with it.
+    private var heads = 0
     /// Whether the rest of the newest request has still to come.
     private var isReading = false
+    /// Whether the newest answer has begun and not gone in full.
+    private var isWriting = false
     /// Whether what comes is dropped, since the connection has had its last answer.
     private var isOver = false
     private var reading: Scheduled<Void>?
@@ -78,13 +82,19 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
         case .head:
             begun += 1
             isReading = true
-            reading = close(context, in: transferMost)
         case .body: break
         case .end:
             isReading = false
             reading?.cancel()
+            reading = nil
         }
         context.fireChannelRead(data)
+    }
+
+    /// Most requests come whole, and most answers go at once; a clock is set for the others.
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if isReading, reading == nil { reading = close(context, in: transferMost) }
+        context.fireChannelReadComplete()
     }
 
     /// What came cannot be read. Whoever waits for it is told, and says so to the other end.
@@ -109,22 +119,39 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
         switch unwrapOutboundIn(data) {
         case .head(var head):
             writing?.cancel()
-            writing = close(context, in: transferMost)
-            if isLast { head.headerFields[.connection] = "close" }
+            writing = nil
+            isWriting = true
+            heads += 1
+            guard isLast else {
+                context.write(data, promise: promise)
+                return
+            }
+            head.headerFields[.connection] = "close"
             context.write(wrapOutboundOut(.head(head)), promise: promise)
         case .body:
             context.write(data, promise: promise)
         case .end:
             answered += 1
-            let done = promise ?? context.eventLoop.makePromise(of: Void.self)
-            let writing = writing
-            done.futureResult.whenComplete { _ in writing?.cancel() }
+            let (done, number) = (
+                promise ?? context.eventLoop.makePromise(of: Void.self), heads
+            )
+            done.futureResult.assumeIsolated().whenComplete { [self] _ in
+                guard number == heads else { return }
+                isWriting = false
+                writing?.cancel()
+                writing = nil
+            }
             context.write(data, promise: done)
             guard isLast else { return }
             isOver = true
             reading?.cancel()
             reading = close(context, in: Self.lastAnswerMost)
         }
+    }
+
+    func flush(context: ChannelHandlerContext) {
+        context.flush()
+        if isWriting, writing == nil { writing = close(context, in: transferMost) }
     }
 
     /// Told that the platform stops. What was not asked in full is not waited for.

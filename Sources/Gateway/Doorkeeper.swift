@@ -10,20 +10,14 @@ import Logging
 struct Doorkeeper: RouterMiddleware {
     typealias Context = GatewayContext
 
-    /// What browsers are told of every answer.
-    private static let usual: HTTPFields = [
-        .xContentTypeOptions: "nosniff", .cacheControl: "no-store",
-    ]
-    /// A year, for names that are reached by TLS.
-    private static let transportSecurity = "max-age=31536000"
-
     private let log: Logger
     private let trusted: [AddressRange]
     private let addresses: RateLimiter
     private let traffic: Traffic
     private let draining: Draining
     private let answers: SignedAnswers
-    private let isSecure: Bool
+    /// What browsers are told of every answer.
+    private let usual: HTTPFields
 
     init(
         settings: GatewaySettings, traffic: Traffic, draining: Draining, answers: SignedAnswers,
@@ -33,7 +27,12 @@ struct Doorkeeper: RouterMiddleware {
         self.answers = answers
         self.traffic = traffic
         self.draining = draining
-        self.isSecure = isSecure
+        // A year, for names that are reached by TLS.
+        let always: HTTPFields = [.xContentTypeOptions: "nosniff", .cacheControl: "no-store"]
+        usual =
+            isSecure
+            ? always + [HTTPField(name: .strictTransportSecurity, value: "max-age=31536000")]
+            : always
         trusted = settings.trustedProxies
         addresses = RateLimiter(settings.addressLimit)
     }
@@ -46,8 +45,10 @@ struct Doorkeeper: RouterMiddleware {
         traffic.began()
         var context = context
         context.client = context.remoteAddress?.ipAddress.flatMap { IPAddress($0) }.flatMap {
-            IPAddress.client(
-                peer: $0, forwarded: request.headers[values: .forwardedFor], trusting: trusted)
+            trusted.isEmpty
+                ? $0
+                : IPAddress.client(
+                    peer: $0, forwarded: request.headers[values: .forwardedFor], trusting: trusted)
         }
         var response: Response
         do {
@@ -59,10 +60,9 @@ struct Doorkeeper: RouterMiddleware {
                 log.error("\(error)", metadata: ["request": "\(context.requestID)"])
             }
         }
-        for field in Self.usual { response.headers[field.name] = field.value }
-        if isSecure { response.headers[.strictTransportSecurity] = Self.transportSecurity }
+        response.headers.append(contentsOf: usual)
+        response.headers.append(HTTPField(name: .requestID, value: context.requestID))
         if draining.isOn { response.headers[.connection] = "close" }
-        response.headers[.requestID] = context.requestID
         let took = start.duration(to: .now)
         // Where there is no route, the router has a word for it that is no path.
         let route = context.endpointPath.flatMap { $0.hasPrefix("/") ? $0 : nil } ?? Traffic.unknown

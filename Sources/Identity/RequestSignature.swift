@@ -55,16 +55,14 @@ public struct SignedRequest: Sendable {
     }
 
     /// Whether the signature is one secret's or the other's, over the path with or without the
-    /// query. Takes the same time for every wrong signature, and for either secret.
+    /// query. Takes the same time for every wrong signature.
     public func isSigned(
         with secret: borrowing APISecret, or other: borrowing APISecret, body: [UInt8]
     ) -> Bool {
         let bodyHash = Digest.sha256(body).hex
         let plain = canonical(path, bodyHash)
         let full = query.map { canonical("\(path)?\($0)", bodyHash) }
-        let isFirst = matches(secret, plain, full)
-        let isSecond = matches(other, plain, full)
-        return isFirst || isSecond
+        return matches(secret, plain, full) || matches(other, plain, full)
     }
 
     private func matches(

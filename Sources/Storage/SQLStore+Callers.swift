@@ -49,20 +49,31 @@ extension SQLStore {
 
     private static func apiKey(_ row: Row) throws -> APIKey {
         guard let id = APIKeyID(text: row["id"]) else { throw row.corrupt("id") }
-        let scopes = (row["scopes"] as String).utf8.split(separator: UInt8(ascii: " "))
-            .compactMap { Scope(rawValue: String(Substring($0))) }
         let isLimited = row["vaults"] as Data? != nil
         var previous: APIKey.Previous?
         if let until = row.optionalTime("previous_until") {
             previous = .init(sealedSecret: try row.bytes("previous_sealed_secret"), until: until)
         }
         return APIKey(
-            id: id, tenant: try row.value("tenant"), name: row["name"], scopes: Set(scopes),
+            id: id, tenant: try row.value("tenant"), name: row["name"],
+            scopes: scopes(row["scopes"]),
             ranges: try ranges(row), vaults: isLimited ? Set(try vaults(row)) : nil,
             sealedSecret: try row.bytes("sealed_secret"), previous: previous,
             createdAt: row.time("created_at"), expiresAt: row.optionalTime("expires_at"),
             revokedAt: row.optionalTime("revoked_at"),
             lastUsedAt: row.optionalTime("last_used_at"))
+    }
+
+    private static let scopes = Dictionary(
+        uniqueKeysWithValues: Scope.allCases.map { (Substring($0.rawValue), $0) })
+
+    /// What a later version may have added is left out.
+    private static func scopes(_ text: String) -> Set<Scope> {
+        var found = Set<Scope>(minimumCapacity: scopes.count)
+        for name in text.utf8.split(separator: UInt8(ascii: " ")) {
+            if let scope = scopes[Substring(name)] { found.insert(scope) }
+        }
+        return found
     }
 
     static func ranges(_ row: Row) throws -> [AddressRange]? {

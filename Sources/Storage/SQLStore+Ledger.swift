@@ -60,7 +60,10 @@ extension SQLStore {
     func balances(of wallet: Wallet) throws -> [LedgerAccount.Role: Amount] {
         let cursor = try Row.fetchCursor(
             db.cachedStatement(
-                sql: "SELECT * FROM ledger_accounts WHERE tenant = ? AND asset = ? AND wallet = ?"),
+                sql: """
+                    SELECT role, debit_normal, debits_high, debits_low, credits_high, credits_low
+                    FROM ledger_accounts WHERE tenant = ? AND asset = ? AND wallet = ?
+                    """),
             arguments: [wallet.tenant.data, wallet.asset, wallet.id.data])
         var balances: [LedgerAccount.Role: Amount] = [:]
         while let row = try cursor.next() {
@@ -70,8 +73,8 @@ extension SQLStore {
     }
 
     static func balance(_ row: Row) throws -> Amount {
-        let debits = try turnover(row, "debits")
-        let credits = try turnover(row, "credits")
+        let debits = try turnover(row, "debits_high", "debits_low")
+        let credits = try turnover(row, "credits_high", "credits_low")
         let isDebitNormal = row["debit_normal"] as Int64 == 1
         let (more, less) = isDebitNormal ? (debits, credits) : (credits, debits)
         guard more >= less, let balance = Amount(more - less) else {
@@ -81,9 +84,8 @@ extension SQLStore {
     }
 
     /// All that ever went one way; it may be above what one amount can be.
-    private static func turnover(_ row: Row, _ side: String) throws -> UInt128 {
-        let high = UInt128(try row.number("\(side)_high"))
-        return high * UInt128(Amount.columnBase) + UInt128(try row.number("\(side)_low"))
+    private static func turnover(_ row: Row, _ high: String, _ low: String) throws -> UInt128 {
+        UInt128(try row.number(high)) * UInt128(Amount.columnBase) + UInt128(try row.number(low))
     }
 
     func assetsInUse() throws -> Set<String> {

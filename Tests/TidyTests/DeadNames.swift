@@ -14,6 +14,7 @@ enum DeadNames {
         "OutboundOut": "NIO's ChannelHandler",
         "channelActive": "NIO's ChannelHandler",
         "channelInactive": "NIO's ChannelHandler",
+        "channelReadComplete": "NIO's ChannelHandler",
         "channelRead": "NIO's ChannelHandler",
         "databaseDidChange": "GRDB's TransactionObserver",
         "databaseDidCommit": "GRDB's TransactionObserver",

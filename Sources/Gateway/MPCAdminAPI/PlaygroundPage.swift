@@ -19,7 +19,6 @@ enum PlaygroundPage {
                 status: .ok,
                 headers: [
                     .contentType: "text/html; charset=utf-8", .contentSecurityPolicy: policy,
-                    .cacheControl: "no-store",
                 ], body: .init(byteBuffer: ByteBuffer(string: page)))
         }
     }
