@@ -87,6 +87,8 @@ final class ForeignCallbackServer {
     private static let destination = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
     /// Two of three must sign, so what these two refuse is refused.
     private static let asking = ["customer", "guardian"]
+    /// An event server on another machine (RFC 5737), spoken to in clear.
+    private static let elsewhere = "http://192.0.2.1:11030"
 
     private func configure(
         _ stack: Stack, _ server: ForeignCallbackServer
@@ -105,8 +107,9 @@ final class ForeignCallbackServer {
                 "callback": {"servers": [{"serviceAddress": "\(server.address)",
                 "publicKeyPath": "\(server.publicKey)"}], "retryTimes": 1, "sleepSeconds": 1,
                 "requestTimeoutSeconds": 2},
-                "events": {"servers": [{"serviceAddress": "\(server.address)"}],
-                "sleepSeconds": 1},
+                "events": {"servers": [{"serviceAddress": "\(server.address)"},
+                {"serviceAddress": "\(Self.elsewhere)"}], "sleepSeconds": 1,
+                "requestTimeoutSeconds": 1},
                 """, into: holder.dataDir + "/node.json")
             try await stack.control("start", holder.name)
         }
@@ -170,7 +173,13 @@ final class ForeignCallbackServer {
         let ping = try Ran.run("quorumkeep-node", ["callback", "ping", "--data", data])
         #expect(ping.status == 0 && ping.output.contains("\(server.address)  ok"))
         let told = try Ran.run("quorumkeep-node", ["events", "ping", "--data", data])
-        #expect(told.status == 0 && told.output.contains("\(server.address)  ok"))
+        #expect(told.status == 1 && told.output.contains("\(server.address)  ok"))
+        for name in Self.asking {
+            let log = try String(
+                contentsOf: stack.directory.appending(path: "logs/\(name).log"), encoding: .utf8)
+            #expect(log.contains("\(Self.elsewhere) is spoken to in clear"))
+            #expect(!log.contains("\(server.address) is spoken to in clear"))
+        }
 
         let (api, chain) = (try stack.api(), try stack.chain)
         let wallet = try await api.fundedWallet("w", "50", on: chain)
