@@ -55,7 +55,9 @@ extension Books {
             return holders
         }
         // Only what an address of the book is paid is known to holders by its destination.
-        guard transaction.kind == .withdrawal else { return holders }
+        guard transaction.kind == .withdrawal,
+            try transaction.hash == nil || store.replacement(by: request.digest)?.kind != .drop
+        else { return holders }
         let knowing = try notices(of: transaction).filter(\.isTold).map(\.holder)
         return holders.filter(knowing.contains)
     }

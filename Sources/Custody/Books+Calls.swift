@@ -96,6 +96,15 @@ extension Books {
         return transaction
     }
 
+    /// What a call would cost at most at each level, with as much gas as it would be accepted with.
+    ///
+    /// - Parameter estimate: the gas that the node says that it takes.
+    public func callCosts(
+        of draft: CallDraft, gas estimate: UInt64?
+    ) throws -> [FeeLevel: TransferCost] {
+        try costs(gas: gasLimit(draft, estimate), on: draft.chain)
+    }
+
     private static func address(_ text: String) throws -> EVMAddress {
         do throws(EVMAddress.Malformed) {
             return try EVMAddress(text: text)

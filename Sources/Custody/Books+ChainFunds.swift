@@ -3,7 +3,8 @@ import Chains
 import Intents
 import KeyGroups
 
-/// What one transfer would cost at a level, in gas and in base units of the chain's coin per gas.
+/// What one transfer or call would cost at a level, in gas and in base units of the chain's coin
+/// per gas.
 public struct TransferCost: Equatable, Sendable {
     public let gas: UInt64
     /// Most that a gas costs, the tip included.
@@ -69,14 +70,15 @@ extension Books {
 
     /// What a transfer of the asset would cost at most at each level.
     public func transferCosts(of asset: Asset) throws -> [FeeLevel: TransferCost] {
-        let prices = try prices(asset.asset.chain)
+        try costs(gas: asset.gasLimit, on: asset.asset.chain)
+    }
+
+    /// What so much gas would cost at most at each level.
+    func costs(gas: UInt64, on chain: ChainID) throws -> [FeeLevel: TransferCost] {
+        let prices = try prices(chain)
         return Dictionary(
             uniqueKeysWithValues: FeeLevel.allCases.map { level in
-                (
-                    level,
-                    TransferCost(
-                        gas: asset.gasLimit, price: prices.limit(level), tip: prices.tip(level))
-                )
+                (level, TransferCost(gas: gas, price: prices.limit(level), tip: prices.tip(level)))
             })
     }
 }

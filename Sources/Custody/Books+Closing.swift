@@ -47,6 +47,7 @@ extension Books {
             request.state = .unclear
             try store.update(request)
         }
+        try followReplacement(request)
     }
 
     /// Fails the transaction when none of its intents can be signed any more, and the ceremony that
@@ -75,7 +76,7 @@ extension Books {
     }
 
     /// The failure's sentence, and each refusal's.
-    private func reasons(for request: SigningRequest, _ failure: Failure) throws -> String {
+    func reasons(for request: SigningRequest, _ failure: Failure) throws -> String {
         let names = try holderNames()
         let refusals = try standing(on: request.digest).compactMap { holder, verdict in
             if case .refusal(let reason) = verdict {
@@ -154,8 +155,20 @@ extension Books {
         _ request: SigningRequest, _ asked: Asked, online: Set<IdentityPublicKey>
     ) throws {
         guard let id = request.transaction, var transaction = try store.transaction(id),
-            transaction.status == .pendingSignature
+            let (cause, who, next) = try delay(of: request, asked, online: online)
         else { return }
+        if transaction.status == .pendingSignature {
+            try wait(&transaction, cause, who: who, next: next)
+        } else if transaction.status == .broadcasting {
+            try explainReplacement(request, cause, who: who, next: next)
+        }
+    }
+
+    /// For whom a request waits, and what to say of it if it is not what is usual; nil of what has
+    /// ended.
+    private func delay(
+        of request: SigningRequest, _ asked: Asked, online: Set<IdentityPublicKey>
+    ) throws -> (Waiting.Cause, who: [String], next: String?)? {
         let names = try holderNames()
         func named(_ holders: [IdentityPublicKey]) -> [String] {
             holders.map { names[$0] ?? $0.hex }.sorted()
@@ -165,7 +178,7 @@ extension Books {
         switch request.state {
         case .open:
             if runs.contains(where: { $0.state == .live }) {
-                return try wait(&transaction, .run, who: [])
+                return (.run, [], nil)
             }
             var reasons: [String] = []
             let awaited = asked.everyone.filter { holder in
@@ -179,20 +192,22 @@ extension Books {
                 }
             }
             if let failed = runs.last(where: { $0.state == .failed }), awaited.isEmpty {
-                return try wait(
-                    &transaction, .run, who: named(failed.silent),
-                    next: "The last run failed (\(failed.reason ?? "timeout")); another follows. "
-                        + "If that goes on, look at these holders' logs and clocks.")
+                return (
+                    .run, named(failed.silent),
+                    "The last run failed (\(failed.reason ?? "timeout")); another follows. "
+                        + "If that goes on, look at these holders' logs and clocks."
+                )
             }
-            try wait(
-                &transaction, .holders, who: named(awaited),
-                next: reasons.isEmpty ? nil : reasons.sorted().joined(separator: " "))
+            return (
+                .holders, named(awaited),
+                reasons.isEmpty ? nil : reasons.sorted().joined(separator: " ")
+            )
         case .closing, .unclear:
             let given = verdicts.keys.filter { verdicts[$0] == .given }
             let awaited = Set(runs.flatMap(\.members) + given).filter { verdicts[$0] != .closed }
-            try wait(&transaction, .closing, who: named(Array(awaited)))
+            return (.closing, named(Array(awaited)), nil)
         case .done, .closed:
-            break
+            return nil
         }
     }
 }

@@ -18,7 +18,9 @@ extension Books {
         let round = SourceRound()
         for request in try store.signingRequests(in: [.open, .closing])
         where !Self.isAskedAgain(request) {
-            guard let source = request.source, let id = request.transaction else { continue }
+            guard let source = request.source, let id = request.transaction,
+                try isKept(request)
+            else { continue }
             let intent = try Intent(request.bytes)
             guard let order = intent.payment else { continue }
             let keyVault = try keyVault(of: intent.vault, intent.tenant)
@@ -33,6 +35,7 @@ extension Books {
                 }
             }
         }
+        made += try makeReplacementIntents(round, signer)
         made += try makeMessageIntents(signer)
         let submitted = try store.transactions(in: .submitted, kind: .withdrawal)
             .map { try keepTarget($0, round) }
@@ -242,10 +245,14 @@ extension Books {
     }
 
     /// What the holders are asked to sign.
-    private func purpose(
-        of transaction: Transaction, _ asset: Asset, _ source: WalletAddress, nonce: UInt64
+    ///
+    /// - Parameter fee: nil for what the transaction was accepted with.
+    func purpose(
+        of transaction: Transaction, _ asset: Asset, _ source: WalletAddress, nonce: UInt64,
+        fee: EVMFeeLimit? = nil
     ) throws -> Intent.Purpose {
-        let order = try order(transaction, asset, source, nonce: nonce)
+        let order = try order(
+            transaction, asset, source, nonce: nonce, fee: fee ?? firstFee(transaction, asset))
         guard let call = transaction.call else { return .transfer(order) }
         guard let order = CallOrder(payment: order, data: call.data) else {
             throw LedgerFault.impossible("call \(transaction.id)")
@@ -254,27 +261,36 @@ extension Books {
     }
 
     private func order(
-        _ transaction: Transaction, _ asset: Asset, _ source: WalletAddress, nonce: UInt64
+        _ transaction: Transaction, _ asset: Asset, _ source: WalletAddress, nonce: UInt64,
+        fee: EVMFeeLimit
     ) throws -> TransferOrder {
-        let gas = transaction.call?.gasLimit ?? asset.gasLimit
-        let price = UInt64(transaction.feeLimit.baseUnits / UInt128(gas))
-        let tip = try store.chainState(asset.asset.chain).map {
-            FeePrices($0).tip(transaction.feeLevel ?? .medium)
-        }
         // An address of ours is named with its path, so that holders know it for their own.
         let own =
             try transaction.kind == .consolidation
             ? store.address(transaction.destinationAddress ?? "", on: asset.asset.chain) : nil
-        guard let destination = transaction.destinationAddress,
-            let fee = EVMFeeLimit(
-                gasLimit: gas, maxFeePerGas: price, maxPriorityFeePerGas: min(tip ?? 1, price))
-        else { throw LedgerFault.impossible("withdrawal \(transaction.id)") }
+        guard let destination = transaction.destinationAddress else {
+            throw LedgerFault.impossible("withdrawal \(transaction.id)")
+        }
         return TransferOrder(
             chain: asset.asset.chain, sourcePath: source.path, sourceAddress: source.text,
             output: .init(
                 asset: asset.asset, address: destination, amount: transaction.amount,
                 ownPath: own?.path),
             nonce: nonce, fee: fee)
+    }
+
+    /// At the price that was reserved for, with the tip of now.
+    private func firstFee(_ transaction: Transaction, _ asset: Asset) throws -> EVMFeeLimit {
+        let gas = transaction.call?.gasLimit ?? asset.gasLimit
+        let price = UInt64(transaction.feeLimit.baseUnits / UInt128(gas))
+        let tip = try store.chainState(asset.asset.chain).map {
+            FeePrices($0).tip(transaction.feeLevel ?? .medium)
+        }
+        guard
+            let fee = EVMFeeLimit(
+                gasLimit: gas, maxFeePerGas: price, maxPriorityFeePerGas: min(tip ?? 1, price))
+        else { throw LedgerFault.impossible("fee of \(transaction.id)") }
+        return fee
     }
 
     func request(

@@ -11,7 +11,9 @@ extension Books {
     /// Puts off the next broadcast, with what the node said if it refused, and what the source
     /// address lacks.
     public func broadcasted(_ hash: Digest, on chain: ChainID, refusal: String?) throws {
-        guard var transfer = try store.outgoing(hash, on: chain), transfer.state == .broadcasting
+        // Others may have taken its place meanwhile.
+        guard var transfer = try store.outgoing(hash, on: chain), transfer.state == .broadcasting,
+            transfer.nextBroadcast != .never
         else { return }
         transfer.broadcasts += 1
         let pause = min(
@@ -51,9 +53,10 @@ extension Books {
             return nil
         }
         let asset = try asset(transaction.asset).asset
-        let log = tokenTransfer(of: transaction, asset, transfer)
+        let isDrop = try isDrop(sent.hash, of: transaction)
+        let log = isDrop ? nil : tokenTransfer(of: transaction, asset, transfer)
         let isCarriedOut = receipt.succeeded && (asset.contract == nil || log != nil)
-        let moved = isCarriedOut ? transaction.amount : .zero
+        let moved = isCarriedOut && !isDrop ? transaction.amount : .zero
         try changeFunds(of: source.text, asset, by: moved, up: false)
         try changeFunds(of: source.text, asset.feeAsset, by: receipt.fee, up: false)
         let isConsolidation = transaction.kind == .consolidation
@@ -62,11 +65,12 @@ extension Books {
         }
         known.state = .mined
         try store.update(known)
+        try silenceOthers(than: known)
         transaction.hash = sent.hash
         transaction.blockNumber = block.number
         transaction.fee = receipt.fee
         transaction.failure =
-            isCarriedOut
+            isCarriedOut || isDrop
             ? nil
             : Failure(.rejectedByChain, "The chain mined the transfer but did not carry it out.")
         try move(&transaction, to: .confirming)
@@ -175,7 +179,8 @@ extension Books {
         guard let fee = transaction.fee, transaction.blockNumber != nil else {
             throw LedgerFault.impossible("withdrawal \(transaction.id)")
         }
-        let moved = transaction.failure == nil ? transaction.amount : .zero
+        let isDrop = try isDrop(transaction.hash, of: transaction)
+        let moved = transaction.failure == nil && !isDrop ? transaction.amount : .zero
         let round = try store.entryCount(of: transaction.id, prefix: "unspent:")
         let purses = try purses(of: transaction)
         for purse in purses {
@@ -191,7 +196,8 @@ extension Books {
                 "\(key):rest", debit: wallet.account(.reserved),
                 credit: wallet.account(.available), rest, for: transaction.id)
         }
-        try move(&transaction, to: transaction.failure == nil ? .completed : .failed)
+        let outcome = transaction.failure == nil ? Transaction.Status.completed : .failed
+        try move(&transaction, to: isDrop ? .cancelled : outcome)
         for purse in purses { try recordBalance(of: purse.wallet) }
         if let failure = transaction.failure { try failWithdrawal(of: transaction, failure) }
         stirred.signing = true  // a withdrawal may have waited for it
@@ -217,6 +223,8 @@ extension Books {
         }
         for var request in try store.signingRequests(in: [.open, .closing, .unclear])
         where request.source == source && request.nonce == nonce {
+            request.state = .unclear
+            try followReplacement(request)
             request.state = .closed
             try store.update(request)
             guard let id = request.transaction, id != winner,
@@ -230,11 +238,11 @@ extension Books {
     private static let nonceSpent = Failure(
         .nonceSpent, "Another transfer with the same nonce is final, so this one can never be.")
 
-    /// The block of a withdrawal is gone: the same bytes are broadcast again.
+    /// The block of a withdrawal is gone: its bytes are broadcast again.
     func revertWithdrawal(_ effect: ChainEffect) throws {
-        guard var transaction = try store.transaction(effect.transaction),
-            var transfer = try store.outgoing(effect.hash, on: effect.chain)
-        else { throw LedgerFault.impossible("withdrawal \(effect.transaction)") }
+        guard var transaction = try store.transaction(effect.transaction) else {
+            throw LedgerFault.impossible("withdrawal \(effect.transaction)")
+        }
         if transaction.kind == .consolidation, let destination = transaction.destinationAddress {
             try changeFunds(of: destination, effect.asset, by: effect.amount, up: false)
         }
@@ -249,9 +257,7 @@ extension Books {
                     key: "unspent:\(transaction.id):\(round)\(purse.suffix)")
             }
         }
-        transfer.state = .broadcasting
-        transfer.nextBroadcast = now
-        try store.update(transfer)
+        try revive(&transaction)
         transaction.blockNumber = nil
         transaction.fee = nil
         transaction.failure = nil

@@ -139,13 +139,8 @@ extension Books {
         switch request.state {
         case .open:
             let verdicts = try standing(on: request.digest)
-            if let id = request.transaction,
-                try store.transaction(id)?.status != .pendingSignature
-            {
-                // Another intent of the withdrawal was signed.
-                return try close(
-                    request, asked,
-                    because: Failure(.keyChanged, "Another intent was signed."), signer)
+            if let failure = try outdated(request) {
+                return try close(request, asked, because: failure, signer)
             }
             if let failure = try stopping(request) ?? givenUp(request) {
                 return try close(request, asked, because: failure, signer)
@@ -174,6 +169,18 @@ extension Books {
         case .done, .closed:
             return []
         }
+    }
+
+    /// Why nobody needs the intent any more, if that is so.
+    private func outdated(_ request: SigningRequest) throws -> Failure? {
+        guard let id = request.transaction, let transaction = try store.transaction(id),
+            transaction.status != .pendingSignature
+        else { return nil }
+        guard try store.replacement(by: request.digest) != nil else {
+            return Failure(.keyChanged, "Another intent was signed.")
+        }
+        return transaction.status == .broadcasting
+            ? nil : Failure(.nonceSpent, "A block has bytes of it already.")
     }
 
     /// Why the withdrawal is to end, unless an earlier intent of it may be signed: then only a
@@ -351,7 +358,9 @@ extension Books {
             run.endedAt = now
             try store.update(run)
         }
-        guard transaction.status == .pendingSignature else { return false }
+        guard transaction.status == .pendingSignature else {
+            return try take(signature, intent, replacement: digest, &transaction)
+        }
         switch intent.purpose {
         case .transfer, .contractCall: try send(intent, signature, &transaction)
         case .message:
@@ -366,18 +375,29 @@ extension Books {
     private func send(
         _ intent: Intent, _ signature: ECDSASignature, _ transaction: inout Transaction
     ) throws {
-        guard let order = intent.payment, let signed = intent.transaction?.signed(signature),
-            let source = try store.address(order.sourceAddress, on: order.chain)
-        else { throw LedgerFault.impossible("transfer \(transaction.id)") }
-        try store.insert(
-            OutgoingTransfer(
-                chain: order.chain, hash: signed.hash, transaction: transaction.id,
-                source: order.sourceAddress, nonce: order.nonce, raw: signed.raw,
-                state: .broadcasting, nextBroadcast: now, broadcasts: 0))
-        try store.setNextNonce(max(source.nextNonce, order.nonce + 1), of: source)
-        transaction.hash = signed.hash
+        let transfer = try outgoing(intent, signature, transaction.id, .broadcasting)
+        guard let source = try store.address(transfer.source, on: transfer.chain) else {
+            throw LedgerFault.impossible("source of \(transaction.id)")
+        }
+        try store.insert(transfer)
+        try store.setNextNonce(max(source.nextNonce, transfer.nonce + 1), of: source)
+        transaction.hash = transfer.hash
         try move(&transaction, to: .broadcasting)
         stirred.broadcasting = true
         stirred.signing = true  // the source address is free for the next
+    }
+
+    /// The bytes that the intent and its signature make.
+    func outgoing(
+        _ intent: Intent, _ signature: ECDSASignature, _ transaction: TransactionID,
+        _ state: OutgoingTransfer.State
+    ) throws -> OutgoingTransfer {
+        guard let order = intent.payment, let signed = intent.transaction?.signed(signature) else {
+            throw LedgerFault.impossible("transfer \(transaction)")
+        }
+        return OutgoingTransfer(
+            chain: order.chain, hash: signed.hash, transaction: transaction,
+            source: order.sourceAddress, nonce: order.nonce, raw: signed.raw, state: state,
+            nextBroadcast: now, broadcasts: 0)
     }
 }

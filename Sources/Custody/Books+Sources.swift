@@ -139,19 +139,32 @@ extension Books {
         for asset in [coin, asset] {
             left[asset] = try store.funds(of: address.text, asset: asset)
         }
+        // Of bytes with one nonce one is mined, whichever takes the most.
+        var taken: [UInt64: (coins: Amount, tokens: Amount)] = [:]
         for transfer in try store.broadcasting(from: address.text, on: address.chain)
         where transfer.nonce < nonce ?? .max {
-            guard let signed = SignedEVMTransaction(raw: transfer.raw),
-                let most = signed.transaction.fee.most?.adding(signed.transaction.value)
-            else { throw LedgerFault.impossible("transfer \(transfer.hash)") }
-            left[coin] = left[coin]?.subtracting(most) ?? .zero
-            if case .tokens(let moved, let contract) = signed.transaction.payment,
-                contract == asset.contract
-            {
-                left[asset] = left[asset]?.subtracting(moved.amount) ?? .zero
-            }
+            let (coins, tokens) = try Self.most(transfer, of: asset)
+            let before = taken[transfer.nonce] ?? (.zero, .zero)
+            taken[transfer.nonce] = (max(before.coins, coins), max(before.tokens, tokens))
+        }
+        for (coins, tokens) in taken.values {
+            left[coin] = left[coin]?.subtracting(coins) ?? .zero
+            if asset != coin { left[asset] = left[asset]?.subtracting(tokens) ?? .zero }
         }
         return (left[asset] ?? .zero, left[coin] ?? .zero)
+    }
+
+    /// What signed bytes take of their source at most: coins with the fee, and of a token.
+    static func most(
+        _ transfer: OutgoingTransfer, of asset: AssetID
+    ) throws -> (coins: Amount, tokens: Amount) {
+        guard let signed = SignedEVMTransaction(raw: transfer.raw),
+            let coins = signed.transaction.fee.most?.adding(signed.transaction.value)
+        else { throw LedgerFault.impossible("transfer \(transfer.hash)") }
+        guard case .tokens(let moved, let contract) = signed.transaction.payment,
+            contract == asset.contract
+        else { return (coins, .zero) }
+        return (coins, moved.amount)
     }
 
     /// Notes for which withdrawals the addresses are kept that it could leave.
@@ -167,7 +180,7 @@ extension Books {
         guard let text = transaction.sourceAddress,
             let source = try store.address(text, on: asset.asset.chain),
             let need = SourceNeed(
-                asset.asset, amount: transaction.amount, fee: transaction.feeLimit)
+                asset.asset, amount: transaction.amount, fee: transaction.feeMost)
         else { return nil }
         let left = try self.left(of: asset.asset, at: source, before: nonce)
         let coin = try feeAsset(of: asset)

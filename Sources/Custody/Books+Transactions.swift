@@ -191,14 +191,19 @@ extension Books {
         let required = isOffChain ? 0 : asset?.confirmations ?? 0
         let consolidations =
             transaction.kind == .withdrawal ? try store.consolidations(of: transaction.id) : []
+        let replacements =
+            transaction.hash != nil && [.withdrawal, .contractCall].contains(transaction.kind)
+            ? try store.replacements(of: transaction.id) : []
+        let waiting = waiting(of: transaction, consolidations, confirmations, of: required)
         return TransactionView(
             transaction: transaction, timeline: try store.timeline(of: transaction.id),
             refusals: try refusals(of: transaction), confirmations: confirmations,
             requiredConfirmations: required,
-            waiting: waiting(of: transaction, consolidations, confirmations, of: required),
+            waiting: transaction.status == .broadcasting
+                ? waiting?.beside(replacements.last) : waiting,
             feeAsset: [.withdrawal, .contractCall, .consolidation].contains(transaction.kind)
                 ? asset.flatMap { settings.asset($0.asset.feeAsset) } : nil,
-            consolidations: consolidations)
+            consolidations: consolidations, replacements: replacements)
     }
 
     /// Its end if that was asked for, what is noted, or else what is usual for the status.

@@ -287,7 +287,9 @@ struct Purse {
 
     /// What is reserved of it while the withdrawal is under way.
     func reserved(for transaction: Transaction) throws -> Amount {
-        guard let fees = transaction.feeLimit.times(UInt64(1 + transaction.consolidationsLeft))
+        guard
+            let fees = transaction.feeLimit.times(UInt64(1 + transaction.consolidationsLeft))?
+                .adding(transaction.feeRaise)
         else {
             throw LedgerFault.impossible("fees of \(transaction.id)")
         }

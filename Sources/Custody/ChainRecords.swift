@@ -125,7 +125,8 @@ public struct OutgoingTransfer: Equatable, Sendable {
     public enum State: String, Sendable {
         case broadcasting
         case mined
-        /// Another transaction with its nonce is final: the chain can never take it.
+        /// Another transaction with its nonce is final, or a block has other bytes of this one:
+        /// the chain cannot take it.
         case dead
     }
 

@@ -244,6 +244,14 @@ public protocol CustodyStore {
         throws
     func bannedPairs(in group: GroupID) throws -> [Set<IdentityPublicKey>]
 
+    func insert(_ replacement: Replacement) throws
+    func update(_ replacement: Replacement) throws
+    func replacements(of transaction: TransactionID) throws -> [Replacement]
+    func replacement(by intent: Digest) throws -> Replacement?
+    func replacement(externalID: String, of tenant: TenantID) throws -> Replacement?
+    /// Those of which no intent is made yet, oldest first.
+    func askedReplacements() throws -> [Replacement]
+
     // Chains.
     func insert(_ outgoing: OutgoingTransfer) throws
     func update(_ outgoing: OutgoingTransfer) throws

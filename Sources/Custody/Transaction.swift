@@ -37,7 +37,8 @@ public struct Transaction: Equatable, Sendable {
         case confirming = "Confirming"
         case completed = "Completed"
         case failed = "Failed"
-        /// Ended at its owner's word, before anything was signed.
+        /// Ended at its owner's word: before anything was signed, or dropped, so that nothing but a
+        /// fee has left.
         case cancelled = "Cancelled"
 
         public var isFinal: Bool { self == .completed || self == .failed || self == .cancelled }
@@ -56,6 +57,8 @@ public struct Transaction: Equatable, Sendable {
     public let amount: Amount
     /// What is reserved for the fee at most.
     public let feeLimit: Amount
+    /// What is reserved beyond that for bytes in place of the first.
+    public var feeRaise: Amount
     /// What its caller lets all fees together be: its own, and those of what gathers its funds.
     public let maxFee: Amount?
     /// The withdrawal that a consolidation is for.
@@ -88,7 +91,8 @@ public struct Transaction: Equatable, Sendable {
     public init(
         id: TransactionID, tenant: TenantID, kind: Kind, status: Status, vault: VaultID,
         wallet: WalletID, destinationWallet: WalletID? = nil, asset: String, amount: Amount,
-        feeLimit: Amount = .zero, maxFee: Amount? = nil, parent: TransactionID? = nil,
+        feeLimit: Amount = .zero, feeRaise: Amount = .zero, maxFee: Amount? = nil,
+        parent: TransactionID? = nil,
         consolidationsLeft: Int = 0, feeLevel: FeeLevel? = nil, fee: Amount? = nil,
         sourceAddress: String? = nil,
         destinationAddress: String? = nil, hash: Digest? = nil, blockNumber: UInt64? = nil,
@@ -107,6 +111,7 @@ public struct Transaction: Equatable, Sendable {
         self.asset = asset
         self.amount = amount
         self.feeLimit = feeLimit
+        self.feeRaise = feeRaise
         self.maxFee = maxFee
         self.parent = parent
         self.consolidationsLeft = consolidationsLeft
@@ -127,6 +132,11 @@ public struct Transaction: Equatable, Sendable {
         self.createdAt = createdAt
         self.updatedAt = updatedAt
     }
+}
+
+extension Transaction {
+    /// The most that its fee can cost, whichever of its bytes is mined.
+    public var feeMost: Amount { feeLimit.adding(feeRaise) ?? .most }
 }
 
 /// How much a withdrawal offers for being mined soon.
@@ -168,6 +178,12 @@ public struct Waiting: Equatable, Sendable {
         self.who = who
         self.since = since
         self.next = next
+    }
+
+    /// The same with how far other bytes are that are to be mined instead.
+    func beside(_ replacement: Replacement?) -> Waiting {
+        guard let sentence = replacement?.sentence else { return self }
+        return Waiting(cause, who: who, since: since, next: "\(next) \(sentence)")
     }
 
     /// Whether it is the same wait, whenever it began.
@@ -250,6 +266,8 @@ public struct TransactionView: Equatable, Sendable {
     public let feeAsset: Asset?
     /// The transfers that gather what a withdrawal needs, oldest first.
     public let consolidations: [Transaction]
+    /// What was asked for to be mined in its place, oldest first.
+    public var replacements: [Replacement] = []
     /// Those of them that leave an address of a vault which the asker may not see: source, amount
     /// and hash are not shown.
     public var hidden: Set<TransactionID> = []

@@ -156,6 +156,13 @@ extension TransferOrder {
         }
     }
 
+    /// Whether it moves nothing, from its source to itself: it costs its fee, and keeps whatever
+    /// else has the nonce from the chain.
+    var isDrop: Bool {
+        output.ownPath == sourcePath && output.asset == output.asset.feeAsset
+            && output.amount.isZero
+    }
+
     /// The assets that it takes from its source: what it moves, and the coin of the fee.
     public var assets: Set<AssetID> { [output.asset, output.asset.feeAsset] }
 

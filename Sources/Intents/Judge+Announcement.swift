@@ -29,7 +29,7 @@ extension Judge {
     func checkOwn(_ order: TransferOrder, _ key: SharedKey<ECDSA>) throws(Stop) {
         guard let path = order.output.ownPath else { return }
         guard path.coin == order.chain.coinType, path.number < AccountPath.numbersMost,
-            path.vaultIndex < AccountPath.vaultsMost, path != order.sourcePath,
+            path.vaultIndex < AccountPath.vaultsMost, path != order.sourcePath || order.isDrop,
             let derived = DerivedKey(path.derivation, of: key),
             EVMAddress(derived.publicKey).text == order.output.address
         else {

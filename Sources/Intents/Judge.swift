@@ -183,7 +183,9 @@ public struct Judge: Sendable {
         let item = try rebuild(order, intent, knowing)
         let isOwn = order.output.ownPath != nil
         let announced = isOwn ? nil : try announcement(of: order.output.address, knowing)
-        guard !order.output.amount.isZero else { throw refuse(.amountZero, "The amount is zero.") }
+        guard !order.output.amount.isZero || order.isDrop else {
+            throw refuse(.amountZero, "The amount is zero.")
+        }
         guard isOwn || order.output.amount <= limits.perTransaction else {
             throw refuse(
                 .amountAboveLimit,

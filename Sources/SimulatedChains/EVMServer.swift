@@ -156,6 +156,12 @@ public final class EVMServer: Sendable {
         case "evm_mine":
             chain.mine(1)
             return "0x0"
+        case "evm_setAutomine":
+            guard let isOn = parameters.first as? Bool else {
+                throw SimulatedEVM.Rejected(message: "evm_setAutomine(on)")
+            }
+            chain.setMining(isOn)
+            return true
         case "anvil_mine":
             chain.mine(min(1000, max(1, integer(parameters, 0) ?? 1)))
             return NSNull()

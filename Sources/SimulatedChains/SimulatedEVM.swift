@@ -42,6 +42,8 @@ public final class SimulatedEVM: Sendable {
         var places: [Digest: (block: Int, index: Int)] = [:]
         var pool: [SignedEVMTransaction] = []
         var emptySince = 0
+        /// Off, what is sent stays in the pool until a block is asked for.
+        var isMining = true
         /// Makes the blocks after a reorganisation differ from those before it.
         var generation: UInt64 = 0
     }
@@ -131,10 +133,15 @@ public final class SimulatedEVM: Sendable {
     /// Mines a block if there is a reason to.
     public func mineIfNeeded() {
         ledger.withLock { ledger in
-            guard !ledger.pool.isEmpty || ledger.emptySince < Self.confirmingBlocks else { return }
+            guard ledger.isMining,
+                !ledger.pool.isEmpty || ledger.emptySince < Self.confirmingBlocks
+            else { return }
             mine(&ledger)
         }
     }
+
+    /// Whether blocks are mined by themselves.
+    func setMining(_ isOn: Bool) { ledger.withLock { $0.isMining = isOn } }
 
     public func mine(_ count: Int) {
         ledger.withLock { ledger in
@@ -262,14 +269,26 @@ public final class SimulatedEVM: Sendable {
             guard ledger.pool.count < Self.poolMost else {
                 throw Rejected(message: "txpool is full")
             }
-            guard
-                !ledger.pool.contains(where: {
-                    $0.sender == sender && $0.transaction.nonce == transaction.nonce
-                })
-            else { throw Rejected(message: "replacement transaction underpriced") }
+            if let at = ledger.pool.firstIndex(where: {
+                $0.sender == sender && $0.transaction.nonce == transaction.nonce
+            }) {
+                guard Self.outbids(transaction.fee, ledger.pool[at].transaction.fee) else {
+                    throw Rejected(message: "replacement transaction underpriced")
+                }
+                ledger.pool.remove(at: at)
+            }
             ledger.pool.append(transfer)
             return transfer.hash
         }
+    }
+
+    /// Whether a pool gives up the one for the other: both prices a tenth higher, as geth has it.
+    private static func outbids(_ new: EVMFeeLimit, _ old: EVMFeeLimit) -> Bool {
+        func isRaised(_ new: UInt64, _ old: UInt64) -> Bool {
+            new > old && UInt128(new) * 100 >= UInt128(old) * 110
+        }
+        return isRaised(new.maxFeePerGas, old.maxFeePerGas)
+            && isRaised(new.maxPriorityFeePerGas, old.maxPriorityFeePerGas)
     }
 
     /// Sends what the address lacks up to this balance, from the faucet, as a transfer in the next
@@ -319,6 +338,7 @@ public final class SimulatedEVM: Sendable {
         let address = faucet.with { EVMAddress($0.publicKey) }
         var fresh = Ledger()
         fresh.generation = ledger.generation
+        fresh.isMining = ledger.isMining
         fresh.pool = ledger.pool
         fresh.accounts[address] = Self.faucetAccount
         fresh.blocks = Array(kept.prefix(1))

@@ -80,13 +80,13 @@ extension SQLStore {
     }
 
     func update(_ transaction: Transaction) throws {
-        let fee = transaction.fee?.columns
+        let (fee, raise) = (transaction.fee?.columns, transaction.feeRaise.columns)
         try run(
             """
             UPDATE transactions SET status = ?, fee_high = ?, fee_low = ?, source_address = ?,
                 hash = ?, block_number = ?, waiting = ?, failure_code = ?, failure_message = ?,
                 stop_code = ?, stop_message = ?, consolidations_left = ?, updated_at = ?,
-                signature = ?
+                signature = ?, fee_raise_high = ?, fee_raise_low = ?
             WHERE id = ?
             """,
             [
@@ -96,7 +96,7 @@ extension SQLStore {
                 transaction.failure?.message, transaction.stopping?.code.rawValue,
                 transaction.stopping?.message, transaction.consolidationsLeft,
                 transaction.updatedAt.milliseconds, transaction.signature?.bytes.data,
-                transaction.id.data,
+                raise.high, raise.low, transaction.id.data,
             ])
     }
 
@@ -144,6 +144,7 @@ extension SQLStore {
             destinationWallet: try row.optional("destination_wallet"), asset: row["asset"],
             amount: try row.amount("high", "low"),
             feeLimit: try row.amount("fee_limit_high", "fee_limit_low"),
+            feeRaise: try row.amount("fee_raise_high", "fee_raise_low"),
             maxFee: row["max_fee_high"] as Int64? == nil
                 ? nil : try row.amount("max_fee_high", "max_fee_low"),
             parent: try row.optional("parent"), consolidationsLeft: row["consolidations_left"],

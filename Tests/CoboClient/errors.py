@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import cobo_waas2 as cobo
 from cobo_waas2.exceptions import ApiException
 
+from transfers import rbf
 from stack import STACK, api, books, client, control, fund, mpc, nodes, refused, rpc, run, same
 from stack import step, transactions, until, wallets
 
@@ -301,6 +302,7 @@ def money(vault):
     look = lambda: transactions.get_transaction_by_id(sent.transaction_id).status.value
     until("a transfer", look, ["Completed"])
     refused(60005, transactions.cancel_transaction_by_id, sent.transaction_id)
+    replacements(wallet, sent.transaction_id, name)
     step("12002 12007 12009 30010 30014 30018 60005")
 
     for type, member in [
@@ -316,6 +318,9 @@ def money(vault):
         "destination": {"destination_type": "SOL_Contract", "instructions": []},
     })
     refused(2002, raw, "POST", "/transactions/estimate_fee", {
+        "request_type": "ContractCall", "chain_id": "SETH", "source": source, "fee_type": "UTXO",
+    })
+    refused(2003, raw, "POST", "/transactions/estimate_fee", {
         "request_type": "ContractCall", "chain_id": "SETH", "source": source,
     })
     try:
@@ -327,7 +332,11 @@ def money(vault):
 
     rpc("x_fault", "eth_estimateGas", "http500", 100)
     refused(2000, call, wallet, address)
+    refused(2000, estimate_call, wallet, address)
     rpc("x_fault", "eth_estimateGas", "clear")
+    fees = estimate_call(wallet, address)
+    assert int(fees.recommended.gas_limit) > 21000, fees
+    assert float(fees.slow.reserved_fee) < float(fees.fast.reserved_fee), fees
     step("2000, where the chain does not answer")
 
     poor = make_wallet(vault, "Tokens only")
@@ -339,6 +348,39 @@ def money(vault):
     until("tokens", lambda: len(tokens()) == 1 and float(tokens()[0].balance.available) > 0, [True])
     refused(30013, send, poor, "1", token="SETH_USDT")
     step("30013")
+
+
+def replacements(wallet, done, name):
+    """Speed-ups and drops that cannot be, and that leave the transfer as it was."""
+    gwei = 10**9
+    speed_up, drop = transactions.speedup_transaction_by_id, transactions.drop_transaction_by_id
+    refused(60007, speed_up, done, rbf(str(uuid.uuid4()), 9 * gwei, 4 * gwei))
+    refused(60006, drop, done, rbf(str(uuid.uuid4()), 9 * gwei, 4 * gwei))
+    refused(60004, speed_up, str(uuid.uuid4()), rbf(str(uuid.uuid4()), 9 * gwei, 4 * gwei))
+    refused(60004, drop, str(uuid.uuid4()), rbf(str(uuid.uuid4()), 9 * gwei, 4 * gwei))
+    rpc("evm_setAutomine", False)
+    stuck = send(wallet, "0.25").transaction_id
+    look = lambda: transactions.get_transaction_by_id(stuck)
+    until("a transfer", lambda: look().status.value, ["Broadcasting"])
+    before = look().fee.actual_instance.max_fee_amount
+    for ask in (speed_up, drop):
+        refused(12009, ask, stuck, rbf(name, 9 * gwei, 4 * gwei))
+        refused(2006, ask, stuck, rbf(str(uuid.uuid4()), 3 * gwei, 4 * gwei))
+        refused(2006, ask, stuck, rbf(str(uuid.uuid4()), 9 * gwei, gwei))
+        refused(2006, ask, stuck, rbf(str(uuid.uuid4()), "much", gwei))
+        refused(2006, ask, stuck, rbf(str(uuid.uuid4()), 9 * gwei, 4 * gwei, "SETH_USDT"))
+        refused(12007, ask, stuck, rbf(str(uuid.uuid4()), 10**6 * gwei, 4 * gwei))
+        refused(2003, raw, "POST", f"/transactions/{stuck}/speedup", {"request_id": "x"})
+    same(look().fee.actual_instance.max_fee_amount, before, "what is reserved after refusals")
+    once = str(uuid.uuid4())
+    drop(stuck, rbf(once, 9 * gwei, 4 * gwei))
+    refused(12009, drop, stuck, rbf(once, 20 * gwei, 8 * gwei))
+    refused(12009, send, wallet, "0.25", request_id=once)
+    # While it is signed it cannot be asked for anew, and once it is it cannot be sped up.
+    refused(60007, speed_up, stuck, rbf(str(uuid.uuid4()), 20 * gwei, 8 * gwei))
+    rpc("evm_setAutomine", True)
+    until("a transfer", lambda: look().status.value, ["Failed", "Completed"])
+    step("60006 60007")
 
 
 def call(wallet, address):
@@ -360,6 +402,29 @@ def call(wallet, address):
             ),
         )
     )
+
+
+def estimate_call(wallet, address):
+    return transactions.estimate_fee(
+        cobo.EstimateFeeParams(
+            cobo.EstimateContractCallFeeParams(
+                request_type=cobo.EstimateFeeRequestType.CONTRACTCALL, chain_id="SETH",
+                source=cobo.ContractCallSource(
+                    cobo.MpcContractCallSource(
+                        source_type=cobo.ContractCallSourceType("Org-Controlled"),
+                        wallet_id=wallet, address=address,
+                    )
+                ),
+                destination=cobo.ContractCallDestination(
+                    cobo.EvmContractCallDestination(
+                        destination_type=cobo.ContractCallDestinationType.EVM_CONTRACT,
+                        address="0xCcCCccccCCCCcCCCCCCcCcCccCcCCCcCcccccccC", value="0.1",
+                        calldata="0x01020304",
+                    )
+                ),
+            )
+        )
+    ).actual_instance
 
 
 def give_tokens(address, amount):

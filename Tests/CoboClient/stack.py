@@ -1,6 +1,8 @@
 """What the scripts share: the local stack that argv[1] describes, and the stock client against it."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -79,6 +81,28 @@ def run(*words):
 
 def control(verb, name):
     run("dev", verb, name)
+
+
+def crash():
+    """The platform dies without a word, and is started again."""
+    os.kill(json.load(open(sys.argv[1]))["platform"]["pid"], signal.SIGKILL)
+
+    def comes():
+        try:
+            control("start", "platform")
+            return True
+        except subprocess.CalledProcessError:
+            return False
+
+    until("the platform is started again", comes, [True])
+
+    def answers():
+        try:
+            return bool(cobo.OrganizationsApi(api).get_org_info().org_id)
+        except Exception:
+            return False
+
+    until("the platform answers", answers, [True])
 
 
 def fund(address, coins):

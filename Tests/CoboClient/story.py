@@ -15,9 +15,9 @@ from eth_keys.datatypes import PublicKey
 from faces import agree, both_faces
 from listening import Ear, ask_back
 from signing import call_contracts, sign_messages
-from stack import STACK, api, books, client, control, fund, mpc, nodes, refused, same, step
-from stack import transactions, until, wallets
-from transfers import send, source_of
+from stack import STACK, api, books, client, control, crash, fund, mpc, nodes, refused, rpc, same
+from stack import step, transactions, until, wallets
+from transfers import rbf, send, source_of
 
 
 def holder(name, kind="API"):
@@ -132,6 +132,7 @@ def main():
     wallet, address = make_wallet(vault, root)
     move(wallet, address, 5)
     both_faces(wallet)
+    replace_bytes(wallet, "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")
     sign_messages(wallet, address)
     call_contracts(wallet, address)
     agree(wallet)
@@ -243,6 +244,56 @@ def move(wallet, address, coins):
     rejected = transactions.list_transactions(request_id=name, statuses="Rejected").data
     same(rejected, [], "rejected")
     step(f"deposit and transfer, with {coins} coins")
+
+
+def replace_bytes(wallet, payee):
+    """What no block takes is sped up, and dropped, while the platform dies; the chain has what the
+    newest bytes say."""
+    def available():
+        return float(
+            wallets.list_token_balances_for_wallet(wallet, token_ids="SETH").data[0]
+            .balance.available
+        )
+
+    for ask, kind, ends, spent in [
+        (transactions.speedup_transaction_by_id, "SpeedUp", "Completed", 0.5),
+        (transactions.drop_transaction_by_id, "Drop", "Failed", 0),
+    ]:
+        before = available()
+        rpc("evm_setAutomine", False)
+        sent = send(wallet, payee, "0.5", str(uuid.uuid4())).transaction_id
+        look = lambda: transactions.get_transaction_by_id(sent)
+        until(kind, lambda: look().status.value, ["Broadcasting"])
+        first = look().transaction_hash
+        name = str(uuid.uuid4())
+        fee = transactions.estimate_fee(
+            cobo.EstimateFeeParams(
+                cobo.EstimateTransferFeeParams(
+                    request_type=cobo.EstimateFeeRequestType.TRANSFER, token_id="SETH",
+                    source=source_of(wallet), replaced_transaction_id=sent,
+                )
+            )
+        ).actual_instance.recommended
+        asked = ask(sent, rbf(name, fee.max_fee_per_gas, fee.max_priority_fee_per_gas))
+        crash()
+        same((asked.transaction_id, asked.request_id), (sent, name), kind)
+        refused(12009, ask, sent, rbf(name, fee.max_fee_per_gas, fee.max_priority_fee_per_gas))
+        until(kind, lambda: look().transaction_hash != first, [True])
+        replacement = look().replacement
+        same(replacement.replaced_type.value, kind, "replacement")
+        same(replacement.replaced_transaction_hash, first, "replacement")
+        found = transactions.list_transactions(request_id=name).data
+        same([one.transaction_id for one in found], [sent], "the transfer by its new request_id")
+        second = look().transaction_hash
+        until(f"{kind} in the pool", lambda: rpc("eth_getTransactionByHash", second) is None,
+              [False])
+        same(rpc("eth_getTransactionByHash", first), None, "the first bytes, which are given up")
+        crash()
+        rpc("evm_setAutomine", True)
+        until(kind, lambda: look().status.value, [ends])
+        same(look().transaction_hash, second, "hash")
+        assert 0 < before - available() - spent < 0.001, (kind, before, available())
+    step("a speed-up and a drop")
 
 
 def lose(vault, main, recovery, roots):

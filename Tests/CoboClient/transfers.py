@@ -13,6 +13,19 @@ def source_of(wallet):
     )
 
 
+def rbf(request_id, price, tip, token="SETH"):
+    """What the client says of a speed-up and of a drop, in wei for a gas."""
+    return cobo.TransactionRbf(
+        request_id=request_id,
+        fee=cobo.TransactionRequestFee(
+            cobo.TransactionRequestEvmEip1559Fee(
+                fee_type=cobo.FeeType.EVM_EIP_1559, token_id=token,
+                max_fee_per_gas=str(price), max_priority_fee_per_gas=str(tip),
+            )
+        ),
+    )
+
+
 def send(wallet, payee, amount, request_id, transactions=transactions):
     return transactions.create_transfer_transaction(
         cobo.TransferParams(

@@ -70,6 +70,28 @@ import Testing
         try await scene.sums()
     }
 
+    @Test func `is sped up with the same data and gas`() async throws {
+        var scene = try await WithdrawalScene()
+        let (asked, first) = try await signed(scene, draft(scene))
+        scene.test.pass(seconds: 1)
+        let (tenant, more) = (
+            scene.tenant, ReplacementDraft(externalID: "s", price: 9, tip: 3, maxFee: nil)
+        )
+        _ = try await scene.test.custody.write {
+            try $0.replace(asked.id, by: .speedUp, more, for: tenant)
+        }
+        let second = try await scene.sign(try #require(try await scene.requests().first))
+        #expect(second.transaction.payment == first.transaction.payment)
+        #expect(second.transaction.fee.gasLimit == Self.gas)
+        #expect(second.transaction.fee.maxFeePerGas == 9)
+        try await scene.test.apply(
+            scene.chain.block([TestChain.mined(second, fee: Amount(UInt32(800_000)))]))
+        for _ in 0..<2 { try await scene.test.apply(scene.chain.block()) }
+        #expect(try await scene.read(asked).transaction.status == .completed)
+        #expect(try await scene.test.balance(scene.alice).reserved.isZero)
+        try await scene.sums()
+    }
+
     @Test func `that fails on the chain costs its fee alone`() async throws {
         var scene = try await WithdrawalScene()
         let (asked, signed) = try await signed(scene, draft(scene))

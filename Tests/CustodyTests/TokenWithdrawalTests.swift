@@ -116,6 +116,49 @@ import Testing
         #expect(try await scene.status(scene.coins) == .active)
     }
 
+    private func replace(
+        _ transaction: Transaction, by kind: Replacement.Kind, _ scene: Scene
+    ) async throws {
+        let (tenant, id) = (scene.tenant, transaction.id)
+        let draft = ReplacementDraft(
+            externalID: kind.rawValue, price: nil, tip: nil, maxFee: nil)
+        scene.test.pass(seconds: 1)
+        _ = try await scene.test.custody.write {
+            try $0.replace(id, by: kind, draft, for: tenant)
+        }
+    }
+
+    @Test func `is sped up and then dropped, for which its coins alone pay`() async throws {
+        var scene = try await funded()
+        let asked = try await withdraw(from: scene.tokens, scene)
+        let first = try await signNext(scene)
+        try await replace(asked, by: .speedUp, scene)
+        // 100,000 gas at 3 × base + 2 × tip = 5 wei.
+        let reserved = [
+            has(Amount(UInt32(3_500_000)), Amount(UInt32(1_500_000))),
+            has(Self.coins.subtracting(Amount(UInt32(500_000))), Amount(UInt32(500_000))),
+        ]
+        #expect(try await balances(scene) == reserved)
+        let second = try await signNext(scene)
+        #expect(second.transaction.payment == first.transaction.payment)
+        #expect(second.transaction.fee.gasLimit == 100_000)
+        try await replace(asked, by: .drop, scene)
+        // A plain transfer's gas at a higher price takes less than that.
+        #expect(try await balances(scene) == reserved)
+        let drop = try await signNext(scene)
+        let source = try EVMAddress(text: scene.tokens.depositAddress)
+        #expect(drop.transaction.payment == .coins(.zero, to: source))
+        #expect(drop.transaction.fee.gasLimit == 21_000 && drop.transaction.nonce == 0)
+        try await scene.confirm([TestChain.mined(drop, fee: Amount(UInt32(100_000)))])
+        #expect(try await read(asked, scene).transaction.status == .cancelled)
+        #expect(
+            try await balances(scene) == [
+                has(Amount(UInt32(5_000_000))),
+                has(Self.coins.subtracting(Amount(UInt32(100_000)))),
+            ])
+        try await scene.sums()
+    }
+
     @Test func `is refused where nobody can pay the fee, with the name of who pays it`()
         async throws
     {

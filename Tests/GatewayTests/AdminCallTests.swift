@@ -89,6 +89,55 @@ import Testing
         #expect(face.gas.asked.isEmpty)
     }
 
+    @Test func `are estimated with the gas that the node says, a quarter above`() async throws {
+        let (face, wallet, address) = try await funded()
+        let path = "/v2/transactions/estimate_fee"
+        func body(_ data: String = "0x01020304", _ more: String = "") -> String {
+            #"{"request_type":"ContractCall","chain_id":"SETH","source":{"source_type":"#
+                + #""Org-Controlled","wallet_id":"\#(wallet)","address":"\#(address)"},"#
+                + #""destination":{"destination_type":"EVM_Contract","#
+                + #""address":"\#(Self.contract)","value":"0.5","calldata":"\#(data)"}\#(more)}"#
+        }
+        face.gas.say(40_000)
+        let answer = try await face.admin("POST", path, body())
+        #expect(answer.status == 201, "\(answer.json)")
+        #expect(answer.json["recommended"]?["gas_limit"] == .string("50000"))
+        // 50,000 gas at 3 wei, and at 5.
+        #expect(answer.json["recommended"]?["reserved_fee"] == .string("0.00000000000015"))
+        #expect(answer.json["fast"]?["reserved_fee"] == .string("0.00000000000025"))
+        #expect(answer.json["token_id"] == .string("SETH"))
+        #expect(face.gas.asked.map(\.data) == [[1, 2, 3, 4]])
+        // A call that is asked for in the same way reserves as much.
+        let asked = try await face.admin("POST", Self.path, self.body(wallet, address))
+        let id = asked.json["transaction_id"]?.string ?? ""
+        let shown = try await face.admin("GET", "/v2/transactions/\(id)").json
+        #expect(shown["fee"]?["max_fee_amount"] == answer.json["recommended"]?["reserved_fee"])
+
+        let count = face.gas.asked.count
+        let cases = [
+            (body("01"), 2006), (body("0x01", #","fee_type":"UTXO""#), 2002),
+            (body("0x01", #","gas_limit":"1""#), 2006),
+            (#"{"request_type":"ContractCall","chain_id":"SETH"}"#, 2003),
+        ]
+        for (at, (body, code)) in cases.enumerated() {
+            #expect(try await face.admin("POST", path, body).errorCode == code, "case \(at)")
+        }
+        #expect(face.gas.asked.count == count, "what is refused asks no node")
+        face.gas.fail(Refusal(.invalid, field: "calldata", "execution reverted"))
+        #expect(try await face.admin("POST", path, body()).errorCode == 2006)
+        face.gas.fail(Refusal(.chainUnavailable, "no node"))
+        #expect(try await face.admin("POST", path, body()).status == 503)
+
+        let key = AdminKey.ed25519(0x33)
+        try await face.admit(
+            key, Set(Permission.allCases).subtracting([.transactionEstimateFee]))
+        var foreign = Face.AdminParts(body())
+        foreign.key = key
+        let before = face.gas.asked.count
+        #expect(try await face.admin("POST", path, foreign).errorCode == 2025)
+        #expect(face.gas.asked.count == before)
+    }
+
     @Test func `are refused with the code that says why, and their nonce is used up`() async throws
     {
         let (face, wallet, address) = try await funded()

@@ -213,6 +213,49 @@ import Testing
         #expect(approved.items == quorum.items(order))
     }
 
+    @Test func `to its source itself it sends nothing, for the fee alone, and nothing else`() throws
+    {
+        func judged(
+            _ rules: HolderRules = SimulatedQuorum.rules(), amount: UInt64 = 0, number: UInt32 = 0,
+            address: String? = nil, asset: AssetID? = nil, spent: UInt64 = 0
+        ) throws -> Judge.Finding {
+            try judge(rules: rules, spent: spent, destination: nil) { quorum in
+                guard
+                    case .transfer(let order) = ownOrder(
+                        quorum, to: number,
+                        at: AccountPath(coin: 60, vaultIndex: 5, number: number)!,
+                        address: address, amount: amount
+                    ).purpose
+                else { preconditionFailure("a transfer") }
+                return quorum.intent(
+                    .transfer(
+                        TransferOrder(
+                            chain: order.chain, sourcePath: order.sourcePath,
+                            sourceAddress: order.sourceAddress,
+                            output: .init(
+                                asset: asset ?? order.output.asset,
+                                address: order.output.address, amount: order.output.amount,
+                                ownPath: order.output.ownPath), nonce: 3, fee: order.fee)))
+            }
+        }
+        let fee: UInt64 = 21_000_000_000_000
+        let tight = SimulatedQuorum.rules(perTransaction: 1, perDay: fee)
+        guard case .approve(let approved) = try judged(tight) else {
+            Issue.record("\(code(try judged(tight)))")
+            return
+        }
+        #expect(approved.spending == [SimulatedQuorum.asset: Amount(UInt128(fee))!])
+        #expect(approved.items.count == 1)
+        #expect(code(try judged(tight, spent: 1)) == "wait daily_limit")
+        #expect(code(try judged(SimulatedQuorum.rules(fee: fee - 1))) == "refuse fee_above_limit")
+        #expect(code(try judged(amount: 1)) == "refuse wrong_destination")
+        #expect(code(try judged(number: 1)) == "refuse amount_zero")
+        let tokens = try judged(tokenRules(), asset: SimulatedQuorum.token)
+        #expect(code(tokens) == "refuse wrong_destination")
+        let other = SimulatedQuorum.stranger
+        #expect(code(try judged(address: other)) == "refuse wrong_destination")
+    }
+
     @Test func `what is called its own and is not, it refuses`() throws {
         let other = try SimulatedQuorum(SigningThreshold(2, of: 3)!, seed: "another root")
         try other.generateKey()

@@ -291,7 +291,7 @@ enum Resource {
             "fee": text(transaction.fee, of: feeAsset),
             "feeAssetId": .optional(view.feeAsset?.id),
             "maxFee": [.withdrawal, .contractCall].contains(transaction.kind)
-                ? text(transaction.feeLimit, of: feeAsset) : .null,
+                ? text(transaction.feeMost, of: feeAsset) : .null,
             "consolidation": consolidation(view, asset, feeAsset),
             "sourceAddress": .optional(transaction.sourceAddress),
             "destinationAddress": .optional(transaction.destinationAddress),

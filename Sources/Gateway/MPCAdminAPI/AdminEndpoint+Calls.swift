@@ -68,6 +68,32 @@ extension AdminCall {
             gasPrice: limits.price, maxFee: limits.most, note: note, externalID: externalID)
     }
 
+    /// The call whose fee is to be estimated; nil where it is a transfer's.
+    func estimatedCall() throws -> CallDraft? {
+        guard try self.fields().peek("request_type") == "ContractCall" else { return nil }
+        var fields = try self.fields(
+            "request_id", "request_type", "chain_id", "source", "destination", "fee_type",
+            "replaced_transaction_id")
+        try serve(fields, "destination_type", in: "destination", only: "EVM_Contract")
+        try serve(fields, "fee_type", only: "EVM_EIP_1559")
+        let chainID = fields.string("chain_id")
+        let source = fields.object(
+            "source", knowing: "source_type", "wallet_id", "address", read: Source.init)
+        let destination = fields.object(
+            "destination", knowing: "destination_type", "address", "value", "calldata",
+            read: CallDestination.init)
+        for name in ["request_id", "request_type", "fee_type", "replaced_transaction_id"] {
+            _ = fields.string(name)
+        }
+        try fields.finish()
+        let vault = try vault(source)
+        let (contract, value, data) = try callee(destination)
+        return CallDraft(
+            vault: vault.id, chain: try chain(named: required("chain_id", chainID)),
+            source: try required("address", source?.address), contract: contract, value: value,
+            data: data, gasLimit: nil, gasPrice: nil, maxFee: nil, note: nil, externalID: "")
+    }
+
     private func callee(
         _ destination: CallDestination?
     ) throws -> (contract: String, value: String?, data: [UInt8]) {

@@ -30,8 +30,19 @@ extension AdminEndpoint {
         },
         AdminEndpoint(
             name: "estimate_fee", method: .post, path: "transactions/estimate_fee",
-            permission: .transactionEstimateFee, isChange: false
-        ) { call in try call.estimate() },
+            permission: .transactionEstimateFee, isChange: false,
+            question: { call in
+                try call.estimatedCall().flatMap { draft in
+                    try call.books.question(before: draft, for: call.tenant)
+                }
+            }
+        ) { call in
+            if let draft = try call.estimatedCall() {
+                return try call.show(
+                    call.books.callCosts(of: draft, gas: call.gas), on: draft.chain)
+            }
+            return try call.estimate()
+        },
         .change(
             .post, "create_transfer_transaction", "transactions/transfer", .transactionWithdraw,
             made: "transaction_id"
@@ -64,20 +75,32 @@ extension AdminCall {
     /// Longest description of a transaction.
     private static let descriptionMost = 100
 
+    /// What it costs to take the place of a transaction's bytes, if the request names one.
+    private func replacing(
+        _ costs: [FeeLevel: TransferCost]
+    ) throws -> [FeeLevel: TransferCost] {
+        guard let text = try fields().peek("replaced_transaction_id") else { return costs }
+        do {
+            guard let id = TransactionID(text: text.lowercased()) else {
+                throw Refusal.notFound("transaction")
+            }
+            return try books.raised(costs, above: id, of: tenant)
+        } catch let refusal as Refusal where refusal.code == .notFound {
+            throw AdminProblem(.transactionNotFound, refusal.message)
+        } catch let refusal as Refusal where refusal.code == .tooLate {
+            throw AdminProblem(.notAccelerable, refusal.message)
+        }
+    }
+
     /// A request's name is for one transaction, of whatever kind.
     func refuseUsed(request: String) throws {
-        for kind in [Transaction.Kind.withdrawal, .contractCall, .messageSign] {
-            let known = try books.store.transaction(
-                externalID: request, kind: kind, of: tenant)
-            guard known == nil else {
-                throw AdminProblem(
-                    .requestIDReused, "'request_id' was used for another transaction.")
-            }
+        guard try !books.isUsed(request, by: tenant) else {
+            throw AdminProblem(.requestIDReused, "'request_id' was used for another transaction.")
         }
     }
 
     /// The transaction in the path.
-    fileprivate func transaction() throws -> TransactionView {
+    func transaction() throws -> TransactionView {
         do {
             return try books.transaction(id("transaction_id", "transaction"), of: tenant)
         } catch let refusal as Refusal where refusal.code == .notFound {
@@ -99,9 +122,16 @@ extension AdminCall {
 
     fileprivate func transactionFilter() throws -> TransactionFilter {
         var choice = TransactionChoice()
-        choice.externalID = try value("request_id")
         choice.ids = try values("transaction_ids")?.compactMap {
             TransactionID(text: $0.lowercased())
+        }
+        if let name = try value("request_id") {
+            // What was asked of a transaction later finds it too.
+            if let replaced = try books.store.replacement(externalID: name, of: tenant) {
+                choice.ids = [replaced.transaction].filter { choice.ids?.contains($0) ?? true }
+            } else {
+                choice.externalID = name
+            }
         }
         choice.hashes = try values("transaction_hashes")?.compactMap {
             Digest(hex: $0.hasPrefix("0x") ? String($0.dropFirst(2)) : $0)
@@ -192,6 +222,8 @@ extension AdminCall {
         let token: String?
         let most: String?
         let price: String?
+        /// The platform chooses the first bytes' tip by itself.
+        let tip: String?
         /// The platform counts a transfer's gas by itself.
         let gas: String?
 
@@ -201,8 +233,7 @@ extension AdminCall {
             most = fields.string("max_fee_amount")
             price = fields.string("max_fee_per_gas") ?? fields.string("gas_price")
             gas = fields.string("gas_limit")
-            // The platform chooses the tip by itself.
-            _ = fields.string("max_priority_fee_per_gas")
+            tip = fields.string("max_priority_fee_per_gas")
         }
     }
 
@@ -281,8 +312,9 @@ extension AdminCall {
 
     fileprivate func estimate() throws -> JSONValue {
         var fields = try self.fields(
-            "request_id", "request_type", "source", "token_id", "destination", "fee_type")
-        try serve(fields, "request_type", only: "Transfer")
+            "request_id", "request_type", "source", "token_id", "destination", "fee_type",
+            "replaced_transaction_id")
+        try serve(fields, "request_type", only: "Transfer", "ContractCall")
         try serve(fields, "fee_type", only: "EVM_EIP_1559")
         let (type, token) = (fields.string("request_type"), fields.string("token_id"))
         let source = fields.object(
@@ -290,7 +322,7 @@ extension AdminCall {
         let destination = fields.object(
             "destination", knowing: "destination_type", "account_output", read: Destination.init)
         let feeType = fields.string("fee_type") ?? "EVM_EIP_1559"
-        _ = fields.string("request_id")
+        for name in ["request_id", "replaced_transaction_id"] { _ = fields.string(name) }
         try fields.finish()
         guard try required("request_type", type) == "Transfer", feeType == "EVM_EIP_1559" else {
             throw AdminProblem.unsupported("An estimate but of a transfer's EVM_EIP_1559 fee")
@@ -298,10 +330,16 @@ extension AdminCall {
         _ = try vault(source)
         let asset = try asset(named: required("token_id", token))
         if destination != nil { _ = try output(destination) }
-        guard let coin = settings.coin(of: asset.asset.chain) else {
-            throw LedgerFault.impossible("coin of \(asset.id)")
+        return try show(books.transferCosts(of: asset), on: asset.asset.chain)
+    }
+
+    fileprivate func show(
+        _ usual: [FeeLevel: TransferCost], on chain: ChainID
+    ) throws -> JSONValue {
+        let costs = try replacing(usual)
+        guard let coin = settings.coin(of: chain) else {
+            throw LedgerFault.impossible("coin of \(chain.text)")
         }
-        let costs = try books.transferCosts(of: asset)
         func show(_ level: FeeLevel) -> JSONValue {
             guard let cost = costs[level],
                 let most = Amount(UInt128(cost.price) * UInt128(cost.gas))

@@ -45,9 +45,6 @@ extension AdminEndpoint {
             "transactions/chains/{chain_id}/tx_hash/{tx_hash}/receipt"),
         .unsupported(
             .post, "resend_transaction_by_id", "transactions/{transaction_id}/resend"),
-        .unsupported(.post, "drop_transaction_by_id", "transactions/{transaction_id}/drop"),
-        .unsupported(
-            .post, "speedup_transaction_by_id", "transactions/{transaction_id}/speedup"),
         .unsupported(
             .post, "sign_and_broadcast_transaction_by_id",
             "transactions/{transaction_id}/sign_and_broadcast"),

@@ -30,6 +30,8 @@ struct AdminProblem: Error {
         case noUsableGroup = 30032
         case transactionNotFound = 60004
         case notCancelable = 60005
+        case notDroppable = 60006
+        case notAccelerable = 60007
 
         fileprivate var status: HTTPResponse.Status {
             switch self {
@@ -41,7 +43,8 @@ struct AdminProblem: Error {
             case .noSuchEndpoint, .notFound, .transactionNotFound: .notFound
             case .missingParameter, .badValue, .duplicate, .unsupportedToken,
                 .insufficientBalance, .requestIDReused, .belowMinimum, .feeTokenShort,
-                .badDestination, .descriptionTooLong, .noUsableGroup, .notCancelable:
+                .badDestination, .descriptionTooLong, .noUsableGroup, .notCancelable, .notDroppable,
+                .notAccelerable:
                 .badRequest
             }
         }

@@ -64,6 +64,7 @@ extension AdminResource {
         if let block = transaction.blockNumber {
             add("block_info", .object(["block_number": .integer(block)]))
         }
+        if let replacement = replacement(view) { add("replacement", replacement) }
         if let note = transaction.note { add("description", .string(note)) }
         add("created_timestamp", .integer(transaction.createdAt.milliseconds))
         add("updated_timestamp", .integer(transaction.updatedAt.milliseconds))
@@ -120,6 +121,17 @@ extension AdminResource {
         ])
     }
 
+    /// What its bytes replaced, which are of the same transaction here.
+    private static func replacement(_ view: TransactionView) -> JSONValue? {
+        guard let newest = view.replacements.last(where: { $0.state == .signed }) else {
+            return nil
+        }
+        return .object([
+            "replaced_type": .string(newest.kind.rawValue),
+            "replaced_transaction_hash": .string("0x" + newest.replaced.hex),
+        ])
+    }
+
     private static func fee(_ view: TransactionView) -> JSONValue? {
         guard let coin = view.feeAsset else { return nil }
         let transaction = view.transaction
@@ -127,7 +139,7 @@ extension AdminResource {
         var members: [JSONValue.Member] = [
             .init(name: "fee_type", value: .string("Fixed")),
             .init(name: "token_id", value: .string(CustodySettings.name(of: coin))),
-            .init(name: "max_fee_amount", value: text(transaction.feeLimit)),
+            .init(name: "max_fee_amount", value: text(transaction.feeMost)),
         ]
         if let fee = transaction.fee { members.append(.init(name: "fee_used", value: text(fee))) }
         return .object(members)

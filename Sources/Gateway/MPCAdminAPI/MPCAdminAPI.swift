@@ -12,11 +12,19 @@ struct MPCAdminAPI: Sendable {
     static let endpoints =
         AdminEndpoint.organisation + AdminEndpoint.tokens + AdminEndpoint.keyVaults
         + AdminEndpoint.keyShares + AdminEndpoint.wallets + AdminEndpoint.transactions
-        + AdminEndpoint.calls + AdminEndpoint.messages + AdminEndpoint.addressBook
+        + AdminEndpoint.replacements + AdminEndpoint.calls + AdminEndpoint.messages
+        + AdminEndpoint.addressBook
         + AdminEndpoint.webhooks + AdminEndpoint.callbacks + AdminEndpoint.unsupported
 
     /// Methods that are answered with what a path has instead.
     private static let methods: [HTTPRequest.Method] = [.get, .post, .put, .patch, .delete]
+
+    /// What a request that changes nothing comes to.
+    private enum Look: Sendable {
+        case done(JSONValue)
+        /// A chain's node must be asked first.
+        case ask(EVMCallQuestion, AdminCaller)
+    }
 
     let custody: Bookkeeper
     let meter: UsageMeter
@@ -65,11 +73,24 @@ struct MPCAdminAPI: Sendable {
             try caller.require(endpoint.permission)
         }
         guard endpoint.isChange else {
-            let answer = try await authenticator.read(request, context, body) { books, caller in
+            let answer = try await authenticator.read(
+                request, context, body
+            ) { books, caller -> Look in
                 try admit(caller)
-                return try work(call(books, caller, nil))
+                let call = try call(books, caller, nil)
+                if let question = try endpoint.question?(call) { return .ask(question, caller) }
+                return .done(try work(call))
             }
-            return answers.response(.init(code: endpoint.status), answer.bytes)
+            switch answer {
+            case .done(let answer):
+                return answers.response(.init(code: endpoint.status), answer.bytes)
+            case .ask(let question, let caller):
+                let gas = try await self.gas.gas(of: question)
+                let answer = try await custody.read(as: caller.actor) { books in
+                    try work(call(books, caller, gas))
+                }
+                return answers.response(.init(code: endpoint.status), answer.bytes)
+            }
         }
         let caller = try await authenticator.read(
             request, context, body, isChange: true

@@ -54,8 +54,8 @@ struct TransactionStory {
     var lines: [String] {
         get throws {
             let view = try books.view(transaction)
-            return try head(view) + course(view) + waiting(view) + consolidations(view) + signing()
-                + broadcasts() + events()
+            return try head(view) + course(view) + waiting(view) + consolidations(view)
+                + replacements(view) + signing() + broadcasts() + events()
         }
     }
 
@@ -80,8 +80,8 @@ struct TransactionStory {
         }
         if let paid = transaction.fee {
             add("fee", fee(paid))
-        } else if transaction.feeLimit != .zero {
-            add("fee", "at most \(fee(transaction.feeLimit))")
+        } else if transaction.feeMost != .zero {
+            add("fee", "at most \(fee(transaction.feeMost))")
         }
         if let gathering = view.gathering {
             let spent = fee(gathering.fee)
@@ -127,6 +127,15 @@ struct TransactionStory {
                     + "\(transfer.amount.text(decimals: asset?.decimals ?? 0)) \(transfer.asset) "
                     + "from \(transfer.sourceAddress ?? "?") to "
                     + (transfer.destinationAddress ?? "?")
+            }
+    }
+
+    private func replacements(_ view: TransactionView) -> [String] {
+        (view.replacements.isEmpty ? [] : ["Replacements"])
+            + view.replacements.map { replacement in
+                "  \(replacement.kind.rawValue) no. \(replacement.number), at most "
+                    + "\(replacement.fee.maxFeePerGas) wei for a gas: \(replacement.state.rawValue)"
+                    + (replacement.hash.map { ", 0x\($0.hex)" } ?? "")
             }
     }
 
@@ -184,8 +193,9 @@ struct TransactionStory {
         let outgoing = try books.store.outgoing(of: transaction.id)
         return (outgoing.isEmpty ? [] : ["Broadcasts"])
             + outgoing.map { outgoing in
-                let next =
-                    outgoing.state == .broadcasting ? ", next \(outgoing.nextBroadcast.text)" : ""
+                let isSent =
+                    outgoing.state == .broadcasting && outgoing.nextBroadcast != .never
+                let next = isSent ? ", next \(outgoing.nextBroadcast.text)" : ""
                 return "  0x\(outgoing.hash.hex), nonce \(outgoing.nonce): "
                     + "\(outgoing.state.rawValue), times sent: \(outgoing.broadcasts)\(next)"
             }
@@ -232,6 +242,6 @@ extension TransactionView {
             return (consolidationFee, nil, own.adding(consolidationFee) ?? .most)
         }
         let most = consolidationFeeLimit
-        return (consolidationFee, most, transaction.feeLimit.adding(most) ?? .most)
+        return (consolidationFee, most, transaction.feeMost.adding(most) ?? .most)
     }
 }
