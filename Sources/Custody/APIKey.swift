@@ -99,6 +99,9 @@ extension AccessKey {
 
 /// A key of the MPC administration face: the platform knows its public half only.
 public struct PublicAPIKey: AccessKey, Equatable {
+    /// Most nonces of a key that are no times. They are remembered for ever, at some 300 bytes.
+    public static let wordsMost = 100_000
+
     public let id: APIPublicKey
     public let tenant: TenantID
     public let name: String

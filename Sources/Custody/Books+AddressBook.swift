@@ -105,7 +105,8 @@ extension Books {
         return entry
     }
 
-    private func standingEntry(
+    /// An entry that was not removed.
+    public func standingEntry(
         _ id: AddressBookEntryID, of tenant: TenantID
     ) throws -> AddressBookEntry {
         let entry = try addressBookEntry(id, of: tenant)

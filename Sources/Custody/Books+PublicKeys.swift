@@ -63,9 +63,9 @@ extension Books {
     }
 
     /// Takes a request's nonce, which counts once. One that is a time is forgotten when a request
-    /// with it would be too old; another never.
+    /// with it would be too old; another never, so that a key has so many of these and no more.
     ///
-    /// - Throws: `Replayed` if it was taken before.
+    /// - Throws: `Replayed` if it was taken before, `NoncesSpent` if the key has no such more.
     public func claim(_ request: KeySignedRequest) throws {
         let until = request.sentAt.map {
             Timestamp(milliseconds: $0).adding(seconds: 2 * KeySignedRequest.windowSeconds)
@@ -75,5 +75,7 @@ extension Books {
                 nonce: request.nonce, of: request.key,
                 until: until ?? Timestamp(milliseconds: .max))
         else { throw Replayed() }
+        guard try until != nil || store.countWord(of: request.key) <= PublicAPIKey.wordsMost
+        else { throw NoncesSpent() }
     }
 }

@@ -44,6 +44,11 @@ public struct Replayed: Error, Equatable {
     public init() {}
 }
 
+/// The request's nonce is no time, and its key has used as many of these as are remembered.
+public struct NoncesSpent: Error, Equatable {
+    public init() {}
+}
+
 extension Books {
     /// Does `work` unless it was done before: what is stored is the answer, in the same transaction
     /// as the effect. A repeated idempotency key gets the stored answer; a repeated signature

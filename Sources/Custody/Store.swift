@@ -281,6 +281,10 @@ public protocol CustodyStore {
     func claim(signature: [UInt8], of caller: APIKeyID, until: Timestamp) throws -> Bool
     /// False if the key used the nonce already.
     func claim(nonce: String, of caller: APIPublicKey, until: Timestamp) throws -> Bool
+    /// Counts a nonce of the key that is no time.
+    ///
+    /// - Returns: how many there were, with this one.
+    func countWord(of key: APIPublicKey) throws -> Int
     /// Forgets what is too old to matter.
     func purge(answersBefore: Timestamp, signaturesBefore: Timestamp) throws
 

@@ -1,3 +1,4 @@
+import Algebra
 import Canonical
 import Chains
 import Foundation
@@ -7,14 +8,17 @@ import KeyGroups
 /// What a holder asks its operator's callback servers: the same words as Cobo's callback protocol,
 /// version 2 (docs/protocols/callback.md).
 public struct Consultation: Sendable {
-    /// What is decided: the intent's digest, which is the request's name too.
+    /// What is decided: the intent's digest, or that of a check-up.
     public let subject: Digest
+    /// Who asks.
+    public let holder: IdentityPublicKey
     public let words: RequestWords
     /// Who has not decided yet.
     public let servers: [CallbackServer]
     /// Unix seconds; nobody is asked afterwards.
     public let expires: UInt64
 
+    public var name: Digest { .requestName(of: subject, at: holder) }
     public var kind: RequestWords.Kind { words.kind }
     public var detail: JSONValue { words.detail }
     public var extra: JSONValue { words.extra }
@@ -22,9 +26,17 @@ public struct Consultation: Sendable {
     /// The package that is sent, JSON.
     var package: [UInt8] {
         JSONValue.object([
-            "request_id": .string(subject.hex), "request_type": .integer(kind.rawValue),
+            "request_id": .string(name.hex), "request_type": .integer(kind.rawValue),
             "request_detail": .string(detail.text), "extra_info": .string(extra.text),
         ]).bytes
+    }
+}
+
+extension Digest {
+    /// What a request is called towards the operator's servers. Each holder has a name of its own
+    /// for it, so that what a server tells one holder is no answer to another.
+    static func requestName(of subject: Digest, at holder: IdentityPublicKey) -> Digest {
+        TaggedHash.digest("quorumkeep/request-name/v1", subject.bytes + holder.bytes)
     }
 }
 
@@ -36,6 +48,7 @@ public struct RequestWords: Sendable {
         case keyGeneration = 1
         case signing = 2
         case resharing = 3
+        case checkUp = 5
     }
 
     public let kind: Kind
@@ -217,6 +230,33 @@ extension RequestWords {
             ),
             ("description", .string(note ?? "")),
         ]
+    }
+}
+
+// Check-ups.
+extension RequestWords {
+    /// - Parameters:
+    ///   - keys: the group's keys that are active; there is at least one.
+    ///   - challenge: names the check-up at the platform.
+    init(
+        ofCheckUp subject: Digest, _ group: GroupID, _ keys: [KeyRecord], _ challenge: [UInt8],
+        by holder: IdentityPublicKey
+    ) {
+        kind = .checkUp
+        let message = JSONValue.string(Hex.encode(challenge))
+        detail = .object([
+            "node_id": .string(holder.hex),
+            "details": .array([.object(["group_id": .string(group.hex), "message": message])]),
+            "task_id": .string(subject.hex), "biz_task_id": message,
+        ])
+        extra = .object([
+            "validity_key_share_holder_groups": .array(
+                keys.map {
+                    Self.group(
+                        group, $0.kind, $0.roster, $0.key.threshold, $0.scheme,
+                        root: $0.key.rootText)
+                })
+        ])
     }
 }
 

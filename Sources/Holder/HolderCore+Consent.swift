@@ -1,3 +1,4 @@
+import Algebra
 import Canonical
 import Intents
 import KeyGroups
@@ -23,7 +24,8 @@ extension HolderCore {
         outputs.append(
             .consult(
                 Consultation(
-                    subject: digest, words: try words(of: intent, digest, items: approved.items),
+                    subject: digest, holder: identity.publicKey,
+                    words: try words(of: intent, digest, items: approved.items),
                     servers: try consents(to: digest).missing, expires: intent.expires)))
     }
 
@@ -41,18 +43,26 @@ extension HolderCore {
 
     /// A server has decided: stored first, then used. What nobody waits for any more is dropped.
     func decided(_ decision: ServerDecision, by server: Digest, on subject: Digest) throws {
-        guard let bytes = consultations[subject],
-            let address = callbackServers.first(where: { $0.id == server })?.address
+        guard let address = callbackServers.first(where: { $0.id == server })?.address
         else { return }
-        try store.keep(decision, of: server, on: subject, at: now)
-        switch decision {
-        case .approved: break
-        case .rejected(let why): note("\(address) rejected \(subject): \(why)")
-        case .silent(let why): note("\(address) gave no answer to \(subject): \(why)")
+        if let group = checkUpGroup(subject) {
+            note(decision, of: address, on: "the check-up of group \(group)")
+            return try decided(decision, by: server, onCheckUpOf: group)
         }
+        guard let bytes = consultations[subject] else { return }
+        try store.keep(decision, of: server, on: subject, at: now)
+        note(decision, of: address, on: "\(subject)")
         guard try consents(to: subject).isSettled else { return }
         endConsultation(on: subject)
         try decide(bytes, subject)
+    }
+
+    private func note(_ decision: ServerDecision, of address: String, on what: String) {
+        switch decision {
+        case .approved: break
+        case .rejected(let why): note("\(address) rejected \(what): \(why)")
+        case .silent(let why): note("\(address) gave no answer to \(what): \(why)")
+        }
     }
 
     func endConsultation(on subject: Digest) {

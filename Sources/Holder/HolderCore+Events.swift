@@ -19,6 +19,9 @@ struct EventOutbox {
 /// transaction of what it tells of; each server is told one at a time, in order, and of the oldest
 /// that it has not acknowledged when this process begins. Nothing here waits for a server.
 extension HolderCore {
+    /// How long after a request's end it is known what was told of it, in seconds.
+    private static let toldSeconds: UInt64 = 24 * 3600
+
     /// Hands out the next event for each server that is being told nothing.
     func deliverEvents() throws {
         if !outbox.isSwept {
@@ -69,7 +72,15 @@ extension HolderCore {
         }
         if before == nil, status != .scheduling { try keep(.scheduling, "", nil) }
         try keep(status, reason, result)
-        try store.setTold(status, of: digest)
+        try store.setTold(status, of: digest, expires: intent.expires)
+    }
+
+    /// Forgets what was told of requests that ended long ago. Nothing more will be told of them:
+    /// what was refused is closed a minute after its end, what is closed stays so, no run begins
+    /// after the end and none lasts longer than two minutes, and a key becomes active once.
+    func forgetTold() throws {
+        guard now > Self.toldSeconds else { return }
+        try store.forgetTold(expiredBefore: now - Self.toldSeconds)
     }
 
     private func keep(_ event: HolderEvent) throws {

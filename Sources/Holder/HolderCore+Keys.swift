@@ -144,29 +144,4 @@ extension HolderCore {
         outputs.append(
             .keyReady(intent: key.intent, certificate: certificate, activations: activations))
     }
-
-    /// Proves that our share of each active epoch of the group is whole; with an empty proof says
-    /// that it is not, which an operator must look at.
-    func checkUp(_ group: GroupID, _ challenge: [UInt8]) throws {
-        guard !judge.rules.keys.rejectsCheckUps else {
-            return note("answers no check-up: its rules forbid them (checkUp)")
-        }
-        for key in try store.keys(of: group) where key.state == .active {
-            let proof = shareProof(of: key, challenge, key.scheme.type)
-            if proof == nil { note("the share of group \(group), epoch \(key.epoch), is damaged") }
-            outputs.append(
-                .shareProof(
-                    group: group, epoch: key.epoch, challenge: challenge, proof: proof ?? []))
-        }
-    }
-
-    private func shareProof<Scheme: KeyScheme>(
-        of key: KeyRecord, _ challenge: [UInt8], _ scheme: Scheme.Type
-    ) -> [UInt8]? {
-        guard let share = try? openShare(of: key, scheme) else { return nil }
-        return share.proof(
-            of: ShareCheck.Statement(
-                group: key.group, epoch: key.epoch, certificate: key.certificateDigest,
-                index: key.me, challenge: challenge))
-    }
 }

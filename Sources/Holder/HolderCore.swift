@@ -34,6 +34,8 @@ public final class HolderCore {
     let callbackServers: [CallbackServer]
     /// Intents that the servers are asked about, by digest.
     var consultations: [Digest: [UInt8]] = [:]
+    /// Check-ups that the servers are asked about, or have decided, by group.
+    var checkUps: [GroupID: AskedCheckUp] = [:]
     /// Servers of the operator's that are told what becomes of requests.
     let eventServers: [EventServer]
     var outbox: EventOutbox
@@ -96,6 +98,7 @@ public final class HolderCore {
         case .delivered(let event, let server): try delivered(event, to: server)
         case .tick:
             try closeExpired()
+            try forgetTold()
             if now >= lastTestified + Self.testimonyPause { try testify() }
         }
     }

@@ -66,7 +66,8 @@ public struct HolderEvent: Equatable, Sendable {
     ) {
         let name = words.kind.eventName
         var data: [(String, JSONValue)] = [
-            ("data_type", .string(name)), ("request_id", .string(subject.hex)),
+            ("data_type", .string(name)),
+            ("request_id", .string(Digest.requestName(of: subject, at: node).hex)),
             ("request_type", .string(name)), ("request_status", .integer(status.rawValue)),
             ("request_detail", words.detail), ("extra_info", .string(words.extra.text)),
             ("failed_reason", .string(reason)),
@@ -117,6 +118,7 @@ extension RequestWords.Kind {
         case .keyGeneration: "KeyGen"
         case .signing: "KeySign"
         case .resharing: "KeyReshare"
+        case .checkUp: "KeyShareSign"
         }
     }
 }

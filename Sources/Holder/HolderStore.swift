@@ -71,7 +71,11 @@ public protocol HolderStore: RunRegistry {
     func dropEvents(exceptFor servers: Set<Digest>) throws
     /// What servers were last told of the request; nil if nothing.
     func told(of subject: Digest) throws -> HolderEvent.Status?
-    func setTold(_ status: HolderEvent.Status, of subject: Digest) throws
+    /// - Parameter expires: when the request does, Unix seconds.
+    func setTold(_ status: HolderEvent.Status, of subject: Digest, expires: UInt64) throws
+    /// Forgets what was told of requests that expired before this time and have come to an end
+    /// here: closed, signed, or their keys made and confirmed.
+    func forgetTold(expiredBefore time: UInt64) throws
 
     // Announced addresses, by root key.
     func announced(_ address: String, on chain: ChainID, under root: [UInt8]) throws

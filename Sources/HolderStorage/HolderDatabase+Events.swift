@@ -53,10 +53,28 @@ extension HolderDatabase {
         }
     }
 
-    public func setTold(_ status: HolderEvent.Status, of subject: Digest) throws {
+    public func setTold(
+        _ status: HolderEvent.Status, of subject: Digest, expires: UInt64
+    ) throws {
         try run(
             """
-            INSERT INTO told VALUES (?, ?) ON CONFLICT DO UPDATE SET status = excluded.status
-            """, [subject.data, Int64(status.rawValue)])
+            INSERT INTO told VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET status = excluded.status
+            """, [subject.data, Int64(status.rawValue), Int64(clamping: expires)])
+    }
+
+    public func forgetTold(expiredBefore time: UInt64) throws {
+        try run(
+            """
+            DELETE FROM told WHERE subject IN (
+                SELECT subject FROM told WHERE expires < ?
+                AND NOT EXISTS (
+                    SELECT 1 FROM keys
+                    WHERE intent = subject AND state IN ('pending', 'certified'))
+                AND NOT EXISTS (
+                    SELECT 1 FROM intents WHERE digest = subject AND state <> 'closed'
+                    AND NOT EXISTS (SELECT 1 FROM last_messages WHERE intent = digest)
+                    AND NOT EXISTS (SELECT 1 FROM keys WHERE intent = digest))
+                LIMIT 1000)
+            """, [Int64(clamping: time)])
     }
 }

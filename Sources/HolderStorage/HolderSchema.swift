@@ -16,6 +16,9 @@ enum HolderSchema {
         migrator.registerMigration("5-events") { db in
             try db.execute(sql: events)
         }
+        migrator.registerMigration("6-told") { db in
+            try db.execute(sql: toldUntil)
+        }
         return migrator
     }
 
@@ -87,6 +90,14 @@ enum HolderSchema {
         CREATE TABLE told (
             subject BLOB PRIMARY KEY, status INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
+        """
+
+    /// When the requests end of which something was told: later it need not be known.
+    private static let toldUntil = """
+        ALTER TABLE told ADD COLUMN expires INTEGER NOT NULL DEFAULT 0;
+        UPDATE told
+        SET expires = coalesce((SELECT expires FROM intents WHERE digest = subject), 0);
+        CREATE INDEX told_by_end ON told (expires);
         """
 
     /// What callback servers decided: one decision of each on one subject.

@@ -42,6 +42,8 @@ public struct Consents: Equatable, Sendable {
     /// Who has not decided.
     public var missing: [CallbackServer] { servers.filter { decisions[$0.id] == nil } }
 
+    public var isApproved: Bool { servers.allSatisfy { decisions[$0.id] == .approved } }
+
     /// Whether all have approved, or one has not: then the others are asked no more.
     public var isSettled: Bool {
         missing.isEmpty || servers.contains { decisions[$0.id].map { $0 != .approved } ?? false }

@@ -44,6 +44,12 @@ extension SQLStore {
             [at.milliseconds, key.text])
     }
 
+    func countWord(of key: APIPublicKey) throws -> Int {
+        try row(
+            "UPDATE public_api_keys SET words = words + 1 WHERE id = ? RETURNING words", [key.text]
+        )?["words"] ?? 0
+    }
+
     private static func publicAPIKey(_ row: Row) throws -> PublicAPIKey {
         guard let id = APIPublicKey(text: row["id"]) else { throw row.corrupt("id") }
         // A permission that a later version knows is none of this one's.

@@ -32,6 +32,7 @@ enum Schema {
         migrator.registerMigration("subscriptions") { try $0.execute(sql: subscriptions) }
         migrator.registerMigration("callbacks") { try $0.execute(sql: callbacks) }
         migrator.registerMigration("replacements") { try $0.execute(sql: replacements) }
+        migrator.registerMigration("word nonces") { try $0.execute(sql: wordNonces) }
         return migrator
     }
 

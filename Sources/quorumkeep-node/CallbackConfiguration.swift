@@ -115,6 +115,15 @@ extension CallbackPatience {
 }
 
 extension CallbackConfiguration {
+    /// Whether what is said to the server passes a network in clear.
+    static func isOpen(_ address: String) -> Bool {
+        guard let parts = URLComponents(string: address), parts.scheme == "http" else {
+            return false
+        }
+        let host = parts.host ?? ""
+        return !["localhost", "127.0.0.1", "[::1]", "::1"].contains(host)
+    }
+
     fileprivate static func check(_ address: String, in section: String) throws {
         guard let parts = URLComponents(string: address),
             ["http", "https"].contains(parts.scheme), parts.host?.isEmpty == false,

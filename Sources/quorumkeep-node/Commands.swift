@@ -20,7 +20,7 @@ struct NodeCommand: AsyncParsableCommand {
             """,
         subcommands: [
             Init.self, Start.self, Info.self, Pending.self, Confirm.self, Thaw.self,
-            ExportShare.self, Rules.self, Callback.self, Events.self,
+            CheckUp.self, ExportShare.self, Rules.self, Callback.self, Events.self,
         ])
 }
 
@@ -113,6 +113,16 @@ struct Start: AsyncParsableCommand {
             callbackServers: callback?.targets.map(\.server) ?? [],
             eventServers: events?.servers ?? [],
             dangerouslyConfirmsCeremonies: dangerouslyConfirmCeremonies)
+        let servers =
+            (callback?.targets.map(\.server.address) ?? [])
+            + (events?.servers.map(\.address) ?? [])
+        for address in servers where CallbackConfiguration.isOpen(address) {
+            log.warning(
+                """
+                \(address) is spoken to in clear: whoever is in between reads everything and can \
+                withhold it; use https, or a network of your own
+                """)
+        }
         let hasServers = callback != nil || events != nil
         let key = hasServers ? SecretBox(try directory.callbackKey()) : nil
         let issuer = try directory.identity().publicKey.hex
@@ -155,11 +165,7 @@ struct Info: AsyncParsableCommand {
         try database.commit {
             print("frozen    \(try database.frozen() ?? "no")")
             for key in try database.allKeys() {
-                print(
-                    "key       group \(key.group) epoch \(key.epoch) \(key.state.rawValue), "
-                        + "\(key.key.threshold.required) of \(key.key.threshold.holders), "
-                        + "\(key.kind.name), \(key.scheme.name), public key "
-                        + Hex.encode(key.key.publicKey))
+                print("key       \(key.line), public key \(Hex.encode(key.key.publicKey))")
             }
             for discarded in try database.discardedSetups() {
                 print(

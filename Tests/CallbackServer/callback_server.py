@@ -5,8 +5,8 @@ installs for Tests/ChainNodes, which has PyCryptodome.
     callback_server.py keys DIRECTORY
     callback_server.py serve --port N --keys DIRECTORY --node PEM... --most WEI [--behave HOW]
 
-It approves transactions of at most --most base units, every key ceremony, and nothing else. What
-it was asked is written to DIRECTORY/asked.jsonl, one JSON object a line, and what it was told to
+It approves transactions of at most --most base units, every key ceremony and check-up, and nothing
+else. What it was asked is written to DIRECTORY/asked.jsonl, one JSON object a line, and what it was told to
 DIRECTORY/heard.jsonl.
 """
 
@@ -64,7 +64,7 @@ def judge(request, most):
     """Why the request is rejected; empty if it is approved."""
     detail = json.loads(request["request_detail"])
     extra = json.loads(request["extra_info"])
-    if request["request_type"] in (1, 3):
+    if request["request_type"] in (1, 3, 5):
         return ""
     if request["request_type"] != 2:
         return "unknown request"

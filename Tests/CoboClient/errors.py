@@ -208,6 +208,7 @@ def key_shares():
     )
     refused(2006, shares, vault, "KeyGen", main)
     same(mpc.list_tss_requests(vault, main).data, [], "requests after what was refused")
+    unconfirmed()
     control("start", "guardian")
     until(
         "guardian",
@@ -227,8 +228,44 @@ def key_shares():
     refused(2028, shares, other, "KeyGenFromKeyGroup", foreign, source)
     same(mpc.list_tss_requests(other, foreign).data, [], "requests after what was refused")
     same(mpc.get_key_share_holder_group_by_id(other, second).status.value, "New", "main group")
+    shares_of_signing(vault, main, signing, source)
     step("2040 30032, schemes, holders, sources and requests")
     return vault
+
+
+def unconfirmed():
+    """What a telephone that is off has not confirmed can be cancelled, and its group goes."""
+    vault = org_vault("Telephone")
+    telephone = cobo.CreateKeyShareHolder(
+        name="telephone", type=cobo.KeyShareHolderType.MOBILE, tss_node_id=nodes["guardian"],
+        signer=True,
+    )
+    main = group(vault, "MainGroup", 3, 2, [holder("customer"), telephone])
+    request = shares(vault, "KeyGen", main)
+    refused(2040, mpc.delete_key_share_holder_group_by_id, vault, main)
+    look = lambda: mpc.get_tss_request_by_id(vault, request).status.value
+    assert look() in ["PendingKeyHolderConfirmation", "MPCProcessing"], look()
+    same(mpc.cancel_tss_request_by_id(vault, request).status.value, "Success", "cancellation")
+    same(look(), "KeyHolderConfirmationFailed", "what was cancelled")
+    same(mpc.delete_key_share_holder_group_by_id(vault, main).submitted, True, "deletion")
+    same(mpc.list_key_share_holder_groups(vault).data, [], "groups")
+    step("a request that is cancelled, a group that is deleted")
+
+
+def shares_of_signing(vault, main, signing, source):
+    """A signing group takes the main group's place, only once it has shares."""
+    upgrade = cobo.UpdateKeyShareHolderGroupByIdRequest(
+        update_key_share_holder_group_action=cobo.UpdateGroupAction.UPGRADETOMAINGROUP
+    )
+    refused(30032, mpc.update_key_share_holder_group_by_id, vault, signing, upgrade)
+    request = shares(vault, "KeyGenFromKeyGroup", signing, source)
+    until("KeyGenFromKeyGroup", succeeded(vault, request), [True])
+    refused(2006, mpc.update_key_share_holder_group_by_id, vault, main, upgrade)
+    made = mpc.update_key_share_holder_group_by_id(vault, signing, upgrade)
+    same(made.type.value, "MainGroup", "type")
+    groups = mpc.list_key_share_holder_groups(vault).data
+    same([one.key_share_holder_group_id for one in groups], [signing], "groups")
+    refused(2006, mpc.delete_key_share_holder_group_by_id, vault, signing)
 
 
 def money(vault):

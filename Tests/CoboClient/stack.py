@@ -7,12 +7,25 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import cobo_waas2 as cobo
 from cobo_waas2.exceptions import ApiException
 
+import operations
+
 STACK = json.load(open(sys.argv[1]))
 SECONDS = 90
+# The operations that have succeeded on this stack, a line each: table.py counts them.
+SUCCEEDED = Path(sys.argv[1]).with_name("succeeded")
+
+
+def remember(name):
+    with SUCCEEDED.open("a") as file:
+        file.write(f"{name}\n")
+
+
+operations.note(remember)
 
 
 class Configuration(cobo.Configuration):

@@ -12,6 +12,7 @@ import cobo_waas2 as cobo
 from bip32 import BIP32
 from eth_keys.datatypes import PublicKey
 
+from faces import agree, both_faces
 from listening import Ear, ask_back
 from signing import call_contracts, sign_messages
 from stack import STACK, api, books, client, control, crash, fund, mpc, nodes, refused, rpc, same
@@ -65,9 +66,12 @@ def main():
     same(who.org_id, STACK["tenants"][0]["id"], "organisation")
     info = cobo.DevelopersApi(api).get_api_key_info()
     same(info.key, STACK["tenants"][0]["keys"]["ed25519"]["publicKey"], "API key")
-    same([c.chain_id for c in wallets.list_supported_chains().data], ["SETH"], "chains")
-    tokens = wallets.list_enabled_tokens(wallet_type=cobo.WalletType.MPC).data
-    same([t.token_id for t in tokens], ["SETH", "SETH_USDT"], "tokens")
+    for chains in [wallets.list_supported_chains, wallets.list_enabled_chains]:
+        same([c.chain_id for c in chains().data], ["SETH"], "chains")
+    same(wallets.get_chain_by_id("SETH").chain_id, "SETH", "chain")
+    for tokens in [wallets.list_supported_tokens, wallets.list_enabled_tokens]:
+        found = tokens(wallet_type=cobo.WalletType.MPC).data
+        same([t.token_id for t in found], ["SETH", "SETH_USDT"], "tokens")
     same(wallets.get_token_by_id("SETH_USDT").decimal, 6, "decimals")
     own = mpc.list_cobo_key_holders()
     same([h.tss_node_id for h in own], [nodes["operator"]], "the platform's holder")
@@ -127,14 +131,18 @@ def main():
 
     wallet, address = make_wallet(vault, root)
     move(wallet, address, 5)
+    both_faces(wallet)
     replace_bytes(wallet, "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")
     sign_messages(wallet, address)
     call_contracts(wallet, address)
+    agree(wallet)
     ear.heard(vault, request, wallet)
     ask_back(wallet)
     lose(vault, main, recovery, roots)
     move(wallet, address, 9)
+    agree(wallet)
     strangers(vault, wallet)
+    change(project.project_id, vault)
     step("done")
 
 
@@ -158,6 +166,7 @@ def make_wallet(vault, root):
         ),
     ).actual_instance
     same(changed.name, "Treasury", "name")
+    same(wallets.get_wallet_by_id(wallet).actual_instance.name, "Treasury", "name")
     addresses = wallets.create_address(
         wallet, cobo.CreateAddressRequest(chain_id="SETH", count=2)
     )
@@ -172,6 +181,10 @@ def make_wallet(vault, root):
             one.address, PublicKey.from_compressed_bytes(key).to_checksum_address(), "address"
         )
         same(wallets.check_address_validity("SETH", one.address).validity, True, "validity")
+        found = wallets.check_address_chains_validity(one.address, "SETH")
+        same([(f.chain_id, f.validity) for f in found], [("SETH", True)], "validity")
+    found = wallets.check_addresses_validity("SETH", f"{addresses[0].address},nowhere")
+    same([f.validity for f in found], [True, False], "validity")
     step("wallet, and addresses that another library derives from the root")
     return wallet, addresses[0].address
 
@@ -186,6 +199,8 @@ def move(wallet, address, coins):
     until("a deposit", lambda: available() > coins - 2, [True])
     held = wallets.list_address_balances_by_token(wallet, "SETH").data
     assert max(float(one.balance.total) for one in held) > coins - 2
+    here = wallets.list_token_balances_for_address(wallet, address, token_ids="SETH").data
+    assert float(here[0].balance.total) > coins - 2, here
     label = f"payee {coins}"
     payee = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
     if not books.list_address_books(chain_id="SETH", address=payee).data:
@@ -318,6 +333,31 @@ def replace(vault, lost, group, replacement):
     response = api.call_api(*request)
     response.read()
     api.response_deserialize(response, {"200": "KeyShareHolderGroup"})
+
+
+def change(project, vault):
+    """Names and entries can be changed, and entries removed."""
+    renamed = cobo.UpdateMpcProjectByIdRequest(name="People")
+    same(mpc.update_mpc_project_by_id(project, renamed).name, "People", "project")
+    renamed = cobo.UpdateMpcVaultByIdRequest(name="History")
+    same(mpc.update_mpc_vault_by_id(vault, renamed).name, "History", "vault")
+    same(mpc.get_mpc_vault_by_id(vault).name, "History", "vault")
+    entry = books.create_address_books(
+        cobo.CreateAddressBooksParam(
+            address_books=[
+                cobo.CreateAddressBookParam(
+                    chain_ids=["SETH"], address="0x" + "34" * 20, label="before"
+                )
+            ]
+        )
+    ).data[0].entry_id
+    books.update_address_book_by_id(
+        entry, cobo.UpdateAddressBookParam(chain_ids=["SETH"], label="after")
+    )
+    same(books.get_address_book_by_id(entry).label, "after", "label")
+    books.delete_address_book_by_id(entry)
+    refused(2028, books.get_address_book_by_id, entry)
+    step("changes")
 
 
 def strangers(vault, wallet):

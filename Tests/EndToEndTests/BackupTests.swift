@@ -54,6 +54,7 @@ import Testing
             ])
         #expect(again.status != 0 && again.errors.contains("not written over"), "\(again.errors)")
         let info = try Ran.run("quorumkeep-node", ["info", "--data", holder.dataDir]).output
+        try checkUp(holder.dataDir)
         try await stack.stop()
         try FileManager.default.removeItem(atPath: holder.dataDir)
 
@@ -71,6 +72,24 @@ import Testing
 
         try verify(files, group, phrase)
         try reconstruct(files, group, phrase, address, in: folder)
+    }
+
+    /// The operator's own look at the shares, while the holder runs: whole, and not to be opened
+    /// with a sealing key that is another's.
+    private func checkUp(_ data: String) throws {
+        let whole = try Ran.run("quorumkeep-node", ["checkup", "--data", data])
+        #expect(whole.status == 0, "\(whole.output) \(whole.errors)")
+        #expect(whole.lines.count { $0.hasPrefix("whole") } == whole.lines.count)
+        #expect(whole.lines.count == 2)
+        let copy = data + "-copy"
+        try FileManager.default.copyItem(atPath: data, toPath: copy)
+        try PrivateFile.write(
+            Data(repeating: 7, count: 32), to: URL(filePath: copy).appending(path: "sealing.key"))
+        let damaged = try Ran.run("quorumkeep-node", ["checkup", "--data", copy])
+        #expect(damaged.status == 1, "\(damaged.output) \(damaged.errors)")
+        #expect(damaged.lines.count { $0.hasPrefix("DAMAGED") } == 2, "\(damaged.output)")
+        #expect(damaged.errors.contains("2 of 2 shares are damaged"), "\(damaged.errors)")
+        try FileManager.default.removeItem(atPath: copy)
     }
 
     private func verify(_ files: [String], _ group: String, _ phrase: String) throws {

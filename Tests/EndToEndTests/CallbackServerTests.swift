@@ -87,6 +87,8 @@ final class ForeignCallbackServer {
     private static let destination = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
     /// Two of three must sign, so what these two refuse is refused.
     private static let asking = ["customer", "guardian"]
+    /// An event server on another machine (RFC 5737), spoken to in clear.
+    private static let elsewhere = "http://192.0.2.1:11030"
 
     private func configure(
         _ stack: Stack, _ server: ForeignCallbackServer
@@ -105,8 +107,9 @@ final class ForeignCallbackServer {
                 "callback": {"servers": [{"serviceAddress": "\(server.address)",
                 "publicKeyPath": "\(server.publicKey)"}], "retryTimes": 1, "sleepSeconds": 1,
                 "requestTimeoutSeconds": 2},
-                "events": {"servers": [{"serviceAddress": "\(server.address)"}],
-                "sleepSeconds": 1},
+                "events": {"servers": [{"serviceAddress": "\(server.address)"},
+                {"serviceAddress": "\(Self.elsewhere)"}], "sleepSeconds": 1,
+                "requestTimeoutSeconds": 1},
                 """, into: holder.dataDir + "/node.json")
             try await stack.control("start", holder.name)
         }
@@ -121,7 +124,7 @@ final class ForeignCallbackServer {
             Set(
                 try server.heard().compactMap { $0["event"] }
                     .filter { $0["event_type"]?.text == type }
-                    .compactMap { $0["data"]?["request_id"]?.text })
+                    .compactMap { $0["data"]?["request_detail"]?["task_id"]?.text })
         }
         try await until("the server has heard of each request", seconds: 20) {
             try requests("request.keysign.succeeded").count == signed
@@ -142,6 +145,19 @@ final class ForeignCallbackServer {
         }
     }
 
+    /// The server is asked about check-ups by those who have it; it approves them.
+    private func checkUp(_ stack: Stack, _ server: ForeignCallbackServer) throws {
+        let data = stack.directory.path
+        let list = try Ran.run("quorumkeep", ["group", "list", "--data", data]).output
+        let group = try #require(
+            list.split(whereSeparator: \.isWhitespace).first { $0.count == 32 }.map(String.init))
+        let ran = try Ran.run("quorumkeep", ["group", "check-up", "--data", data, group])
+        #expect(ran.status == 0, "\(ran.output) \(ran.errors)")
+        #expect(ran.lines.count { $0.hasPrefix("whole") } == 3, "\(ran.output)")
+        let asked = try server.asked().filter { $0["request"]?["request_type"] == .number("5") }
+        #expect(Set(asked.compactMap { $0["node"].map { "\($0)" } }).count == Self.asking.count)
+    }
+
     @Test func `sign what it approves, and nothing that it denies, or while it is away`()
         async throws
     {
@@ -157,7 +173,13 @@ final class ForeignCallbackServer {
         let ping = try Ran.run("quorumkeep-node", ["callback", "ping", "--data", data])
         #expect(ping.status == 0 && ping.output.contains("\(server.address)  ok"))
         let told = try Ran.run("quorumkeep-node", ["events", "ping", "--data", data])
-        #expect(told.status == 0 && told.output.contains("\(server.address)  ok"))
+        #expect(told.status == 1 && told.output.contains("\(server.address)  ok"))
+        for name in Self.asking {
+            let log = try String(
+                contentsOf: stack.directory.appending(path: "logs/\(name).log"), encoding: .utf8)
+            #expect(log.contains("\(Self.elsewhere) is spoken to in clear"))
+            #expect(!log.contains("\(server.address) is spoken to in clear"))
+        }
 
         let (api, chain) = (try stack.api(), try stack.chain)
         let wallet = try await api.fundedWallet("w", "50", on: chain)
@@ -169,6 +191,8 @@ final class ForeignCallbackServer {
         let first = try #require(try server.asked().first)
         #expect(first["why"]?.text == "")
         #expect(first["request"]?["request_type"] == .number("2"))
+
+        try checkUp(stack, server)
 
         let denied = try await api.withdraw("3", from: wallet, to: entry)
         try await api.wait(for: denied, "Failed")

@@ -15,7 +15,7 @@ import Testing
             "bin/test installs cobo-waas2")
         let stack = Stack(portBase: 18460, options: ["--block-time", "50", "--holders", "5"])
         try await stack.start()
-        for script in ["errors.py", "story.py"] {
+        for script in ["errors.py", "story.py", "table.py"] {
             let output = try run(script, with: python, against: stack)
             #expect(output.hasSuffix("done\n"), "\(output)")
         }

@@ -45,7 +45,7 @@ extension Decoders {
             notBefore: 1000, expires: 2000, policy: .sha256([]))
     }
 
-    private static let intentBytes: [[UInt8]] = [
+    static let intentBytes: [[UInt8]] = [
         intent(.transfer(order)).bytes, intent(.transfer(tokenOrder)).bytes,
         intent(.transfer(ownOrder)).bytes,
         intent(

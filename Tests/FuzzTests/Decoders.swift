@@ -1,5 +1,6 @@
 /// All of them, by room.
 enum Decoders {
     static let all: [Decoder] = Array(
-        [algebra, keyGroups, threshold, intents, wire, chains, identity, platform].joined())
+        [algebra, keyGroups, threshold, intents, servers, wire, chains, identity, platform].joined()
+    )
 }

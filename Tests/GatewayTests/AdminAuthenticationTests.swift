@@ -171,6 +171,45 @@ import Testing
         #expect(vaults.data.count == 3)
     }
 
+    @Test func `has so many nonces that are no times, and no more`() async throws {
+        let face = try await Face()
+        let key = try await face.admit()
+        let other = AdminKey.ed25519(0x13)
+        try await face.admit(other)
+        func call(_ method: String, _ nonce: String?, _ key: AdminKey) async throws -> Face.Answer {
+            let isChange = method == "POST"
+            var parts = Face.AdminParts(
+                isChange ? #"{"name":"A","participants":2,"threshold":2}"# : "")
+            parts.key = key
+            parts.nonce = nonce
+            return try await face.admin(
+                method, isChange ? "/v2/wallets/mpc/projects" : target, parts)
+        }
+        let mine = AdminKey.ed25519(0x11)
+        #expect(try await call("POST", "a-word", mine).status == 201)
+        try await face.test.custody.write { books in
+            for _ in 2..<PublicAPIKey.wordsMost { _ = try books.store.countWord(of: key.id) }
+        }
+        #expect(try await call("GET", "the-last", mine).status == 200)
+        for method in ["GET", "POST"] {
+            let refused = try await call(method, "one-more", mine)
+            #expect(refused.status == 401 && refused.errorCode == 2024)
+            #expect(
+                String(decoding: refused.bytes, as: UTF8.self).contains("Unix time in milliseconds")
+            )
+            // What was used before is still known for that.
+            let again = try await call(method, "the-last", mine)
+            #expect(
+                again.status == 401
+                    && String(decoding: again.bytes, as: UTF8.self).contains("used before"))
+        }
+        #expect(try await call("POST", nil, mine).status == 201)
+        #expect(try await call("GET", nil, mine).status == 200)
+        #expect(try await call("POST", "one-more", other).status == 201)
+        let made = try await face.admin("GET", "/v2/wallets/mpc/projects")
+        #expect(made.data.count == 3)
+    }
+
     @Test func `whose clock is wrong is told so`() async throws {
         let face = try await Face()
         try await face.admit()

@@ -162,6 +162,42 @@ private final class ScriptedServer: Sendable {
         #expect(outcome.tries == 3)
     }
 
+    @Test func `takes no answer that another holder was given`() async throws {
+        let quorum = try SimulatedQuorum(SigningThreshold(2, of: 3)!, seed: "two holders ask")
+        try quorum.generateKey()
+        let answers = Mutex<[String: CallbackPost.Answer]>([:])
+        // Whoever sits between has what the server said to member 0, and gives it to member 1.
+        let server = ScriptedServer(knowing: Self.nodeKey.with { $0.publicKey }) { server, n in
+            guard case .string(let asked)? = server.requests[n - 1].request["request_detail"]
+            else { return server.answer(nil) }
+            return answers.withLock { answers in
+                if let before = answers[asked] { return before }
+                let answer = server.answer()
+                answers[asked] = answer
+                return answer
+            }
+        }
+        for member in [0, 1] {
+            quorum.members[member].callbackServers = [server.target.server]
+            quorum.restart(member)
+        }
+        quorum.offer(quorum.intent(.transfer(quorum.order())))
+        try quorum.run()
+        let asked = quorum.consultations.sorted { $0.member < $1.member }.map(\.consultation)
+        try #require(asked.count == 2 && asked[0].subject == asked[1].subject)
+        #expect(asked[0].detail == asked[1].detail && asked[0].name != asked[1].name)
+        let desk = desk([server], CallbackPatience())
+        #expect(await desk.decision(of: server.target, on: asked[0]) == .approved)
+        var patience = CallbackPatience()
+        patience.retries = 2
+        let other = self.desk([server], patience)
+        guard case .silent? = await other.decision(of: server.target, on: asked[1]) else {
+            Issue.record("an answer to another holder counts")
+            return
+        }
+        #expect(server.requests.count == 4)
+    }
+
     @Test func `is heard when it comes back in time`() async throws {
         let outcome = try await outcome { server, n in
             n < 3 ? server.answer(status: 30) : server.answer()

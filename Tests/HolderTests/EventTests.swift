@@ -105,7 +105,9 @@ private struct Said: Equatable, CustomStringConvertible {
         #expect(last["event_id"] == .string(events[2].id))
         #expect(last["created_timestamp"] == .integer(time * 1000))
         let told = try data(events[2])
-        #expect(told["request_id"] == .string(intent.digest.hex))
+        #expect(told["request_detail"]?["task_id"] == .string(intent.digest.hex))
+        let name = Digest.requestName(of: intent.digest, at: quorum.members[0].identity)
+        #expect(told["request_id"] == .string(name.hex))
         #expect(told["data_type"] == .string("KeySign"))
         let item = quorum.items(order)[0]
         #expect(told["request_detail"]?["msg_hash_list"] == .array([.string(item.digest.hex)]))
@@ -195,6 +197,70 @@ private struct Said: Equatable, CustomStringConvertible {
             try heard(quorum).map(Said.init) == [
                 Said("request.keysign.updated", 140), Said("request.keysign.succeeded", 190),
             ])
+    }
+
+    /// What was told is known as long as anything may happen to the request, and a day longer.
+    @Test func `forgets what it told when nothing more can follow, and tells nothing twice`() throws
+    {
+        let quorum = try quorum("events forgotten")
+        let database = quorum.members[0].database
+        let (signed, order) = try offered(quorum, request: 2)
+        quorum.proposeSigning(signed, order, [0, 1])
+        try quorum.run()
+        let refused = quorum.intent(.transfer(quorum.order(amount: 2_000_000)), request: 3)
+        let left = quorum.intent(.transfer(quorum.order()), request: 4)
+        let ceremony = try #require(
+            KeyCeremony(
+                occasion: .keyGeneration, scheme: .ecdsaSecp256k1, kind: .main,
+                threshold: quorum.threshold, holders: quorum.roster, source: nil))
+        // Nobody confirms it.
+        let unconfirmed = quorum.intent(
+            .keyCeremony(ceremony), request: 5,
+            group: GroupID(unchecked: [UInt8](repeating: 7, count: 16)))
+        for intent in [refused, left, unconfirmed] { quorum.offer(intent, to: [0]) }
+        try quorum.run()
+        _ = try heard(quorum)
+        #expect(try database.rowCount(of: "told") == 4)
+
+        try quorum.tick(3600 + 3600)
+        #expect(try database.rowCount(of: "told") == 4, "a day longer")
+        let closed = try heard(quorum)
+        #expect(try closed.map(Said.init) == [Said("request.keysign.failed", 180)])
+        #expect(closed.first?.subject == left.digest)
+        try quorum.tick(24 * 3600)
+        #expect(try database.rowCount(of: "told") == 0)
+        let count = quorum.events.count
+        for intent in [signed, refused, left] { quorum.offer(intent, to: [0]) }
+        for intent in [signed, refused, left] {
+            quorum.post(
+                .close(
+                    intent: intent.digest,
+                    signature: quorum.sign(PlatformOrder.close(intent.digest))), to: 0)
+        }
+        quorum.proposeSigning(signed, order, [0, 1])
+        try quorum.run()
+        try quorum.tick()
+        #expect(quorum.events.count == count)
+    }
+
+    @Test func `remembers what it told of a key that not all have confirmed`() throws {
+        let quorum = try quorum("events of a key that waits", keyFirst: false)
+        let database = quorum.members[0].database
+        // Nobody's testimony arrives.
+        quorum.relay = { transit in
+            if case .testimony = transit.input { return [] }
+            return [transit]
+        }
+        try quorum.generateKey()
+        try quorum.tick(30 * 24 * 3600)
+        #expect(try database.rowCount(of: "told") == 1)
+        _ = try heard(quorum)
+        quorum.relay = { [$0] }
+        for member in quorum.members.indices { try quorum.handle(.connected, by: member) }
+        try quorum.run()
+        #expect(try heard(quorum).map(Said.init) == [Said("request.keygen.succeeded", 190)])
+        try quorum.tick()
+        #expect(try database.rowCount(of: "told") == 0)
     }
 
     @Test func `what is not stored is not told`() throws {

@@ -28,7 +28,8 @@ extension AdminEndpoint {
             return .object(["data": .array(try entries.map(call.show))])
         },
         .get("get_address_book_by_id", entry, .addressBookRead) { call in
-            try call.show(call.books.addressBookEntry(call.entry, of: call.tenant))
+            // Its form has no member that would say that it was removed.
+            try call.show(call.books.standingEntry(call.entry, of: call.tenant))
         },
         .change(.put, "update_address_book_by_id", entry, .addressBookUpdate) { call in
             var fields = try call.fields("chain_ids", "label")

@@ -82,6 +82,11 @@ struct AdminProblem: Error {
         case let problem as AdminProblem: self = problem
         case let refusal as Refusal: self.init(Self.code(refusal.code), refusal)
         case is Replayed: self.init(.wrongKey, "This nonce was used before.")
+        case is NoncesSpent:
+            self.init(
+                .wrongKey,
+                "This API key has used \(PublicAPIKey.wordsMost) nonces that are no times: send "
+                    + "the Unix time in milliseconds as BIZ-API-NONCE.")
         case let problem as Problem: self.init(problem)
         case let error as HTTPError where error.status == .notFound:
             self.init(.noSuchEndpoint, "There is no such endpoint.")

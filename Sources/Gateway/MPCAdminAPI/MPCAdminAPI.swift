@@ -128,8 +128,8 @@ struct MPCAdminAPI: Sendable {
                 try books.claim(caller.request)
                 return try work(books, gas)
             }
-        } catch let replayed as Replayed {
-            throw replayed
+        } catch let error where error is Replayed || error is NoncesSpent {
+            throw error
         } catch {
             try await custody.write(as: caller.actor) { try $0.claim(caller.request) }
             throw error

@@ -167,13 +167,13 @@ public final class CallbackDesk: Sendable {
             target.server.address + "/v2/check", token, .seconds(patience.timeoutSeconds))
         guard answer.status == 200 else { throw NoDecision("it answered \(answer.status)") }
         return try Self.decision(
-            in: answer.body, on: consultation.subject, under: target.key, now: clock().wall)
+            in: answer.body, on: consultation.name, under: target.key, now: clock().wall)
     }
 
     /// Reads an answer: a token, bare or as a JSON string. A server that says no may call that an
     /// error of its own; only what it signed for this request counts.
     static func decision(
-        in body: [UInt8], on subject: Digest, under key: RSAPublicKey, now: UInt64
+        in body: [UInt8], on name: Digest, under key: RSAPublicKey, now: UInt64
     ) throws -> ServerDecision {
         guard body.count <= CallbackPost.answerBytesMost else { throw CallbackPost.TooLarge() }
         var token = String(decoding: body, as: UTF8.self).trimmingCharacters(
@@ -187,7 +187,7 @@ public final class CallbackDesk: Sendable {
         guard let said = try? JSONParser.parse(package) else {
             throw NoDecision("its package is no JSON")
         }
-        guard said["request_id"] == .string(subject.hex) else {
+        guard said["request_id"] == .string(name.hex) else {
             throw NoDecision("it answered another request")
         }
         var why = ""
