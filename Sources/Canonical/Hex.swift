@@ -3,7 +3,7 @@ public enum Hex {
     private static let digits: StaticString = "0123456789abcdef"
 
     public static func encode(_ bytes: some Collection<UInt8>) -> String {
-        // A loop over what stands in memory is not for every type that comes.
+        // Copied, so that the loop is compiled once and not for each collection.
         let (bytes, digits) = (Array(bytes), digits.utf8Start)
         return String(unsafeUninitializedCapacity: 2 * bytes.count) { text in
             for (at, byte) in bytes.enumerated() {

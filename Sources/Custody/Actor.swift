@@ -1,7 +1,7 @@
 import Identity
 import Intents
 
-/// Who asks for what is done in a transaction.
+/// Who asks for what is done in a transaction. Indirect, since it is passed along with the books.
 public indirect enum Actor: Sendable {
     /// A tenant's back end, by one of its keys.
     case key(APIKey, from: Origin)

@@ -46,6 +46,7 @@ extension Books {
         }
         let (sent, receipt) = (transfer.transaction, transfer.receipt)
         try store.setNextNonce(max(source.nextNonce, sent.nonce + 1), of: source)
+        try takeShown(sent, chain)
         guard var known = try store.outgoing(sent.hash, on: chain),
             var transaction = try store.transaction(known.transaction),
             ![.failed, .cancelled].contains(transaction.status)
@@ -81,6 +82,21 @@ extension Books {
                 address: source.text, transaction: transaction.id, asset: asset, amount: moved,
                 fee: receipt.fee))
         return OwnTransfer(log: log, isConsolidation: isConsolidation)
+    }
+
+    /// A holder that keeps a signature to itself may have the chain show it: the transaction is
+    /// ours all the same.
+    private func takeShown(_ sent: EVMBlock.Transaction, _ chain: ChainID) throws {
+        guard let signature = sent.signature, try store.outgoing(sent.hash, on: chain) == nil
+        else { return }
+        for request in try store.signingRequests(in: [.open, .closing, .unclear])
+        where request.source == sent.from.text && request.nonce == sent.nonce {
+            guard let transaction = try? Intent(request.bytes).transaction,
+                transaction.signed(signature).hash == sent.hash
+            else { continue }
+            _ = try take(signature: signature, of: request.digest)
+            return
+        }
     }
 
     /// What a transfer of ours did in a block.

@@ -8,7 +8,8 @@ import Intents
 ///
 /// All bytes of a transaction have one source and one nonce, so the chain takes one of them at
 /// most, and whichever that is, is the transaction. Until others are signed the earlier ones are
-/// sent on; then the newest alone. What the highest of their fees can cost is reserved.
+/// sent on; then the dearest alone, and the next dearest too while the node refuses it. What the
+/// highest of their fees can cost is reserved.
 extension Books {
     /// Prices from here on are no prices.
     private static let priceBound: UInt64 = 1 << 60
@@ -143,14 +144,20 @@ extension Books {
     /// The costs of what is to take the place of a transaction's bytes: none below what nodes ask
     /// for.
     public func raised(
-        _ costs: [FeeLevel: TransferCost], above id: TransactionID, of tenant: TenantID
+        _ costs: [FeeLevel: TransferCost], on chain: ChainID, above id: TransactionID,
+        of tenant: TenantID
     ) throws -> [FeeLevel: TransferCost] {
         let transaction = try found(id, of: tenant)
         guard transaction.status == .broadcasting else { throw Self.notOnItsWay(transaction) }
+        guard try asset(transaction.asset).asset.chain == chain else {
+            throw Refusal(
+                .invalid, field: "replaced_transaction_id", "The transaction is on another chain.")
+        }
         let least = try leastPrice(of: transaction, store.replacements(of: id))
         return costs.mapValues {
             TransferCost(
-                gas: $0.gas, price: max($0.price, least.price), tip: max($0.tip, least.tip))
+                gas: transaction.call?.gasLimit ?? $0.gas, price: max($0.price, least.price),
+                tip: max($0.tip, least.tip))
         }
     }
 
@@ -184,7 +191,8 @@ extension Books {
             let purse = try purses(of: transaction).first(where: \.paysFee)
         else { throw LedgerFault.impossible("fee of \(transaction.id)") }
         if let lack = try lack(for: replacement, transaction, asset) {
-            throw Refusal(.insufficientFunds, field: "fee", lack)
+            throw Refusal(
+                purse.paysAmount ? .insufficientFunds : .insufficientGas, field: "fee", lack)
         }
         guard let raise = most.subtracting(transaction.feeMost), !raise.isZero,
             let whole = transaction.feeRaise.adding(raise)
@@ -371,42 +379,48 @@ extension Books {
         try recordBalance(of: purse.wallet)
     }
 
-    /// Takes in the signature of a replacement, if the intent is of one. Where a block has other
-    /// bytes meanwhile, it is kept: a reorganisation may bring either.
-    func take(
-        _ signature: ECDSASignature, _ intent: Intent, replacement digest: Digest,
-        _ transaction: inout Transaction
+    /// Takes in the signature of further bytes of a transaction: of a replacement, or of an earlier
+    /// attempt. Where a block has other bytes meanwhile, it is kept: a reorganisation may bring
+    /// either.
+    func takeFurther(
+        _ signature: ECDSASignature, _ intent: Intent, _ transaction: inout Transaction
     ) throws -> Bool {
-        guard var replacement = try store.replacement(by: digest),
-            [.signing, .unclear].contains(replacement.state)
+        let replacement = try store.replacement(by: intent.digest)
+        guard transaction.hash != nil, intent.transaction != nil, replacement?.state != .ended
         else { return false }
         let isSent = transaction.status == .broadcasting
         let transfer = try outgoing(
             intent, signature, transaction.id, isSent ? .broadcasting : .dead)
         try store.insert(transfer)
-        replacement.state = .signed
-        replacement.hash = transfer.hash
-        replacement.explanation = nil
-        try store.update(replacement)
+        if var replacement {
+            replacement.state = .signed
+            replacement.hash = transfer.hash
+            replacement.explanation = nil
+            try store.update(replacement)
+        }
         stirred.signing = true  // the source address is free for the next
         guard isSent else { return true }
-        try sendNewest(of: &transaction)
+        try sendDearest(of: &transaction)
         try move(&transaction, to: .broadcasting)
         stirred.broadcasting = true
         return true
     }
 
     /// Has the bytes with the highest price sent, and the others no more.
-    private func sendNewest(of transaction: inout Transaction) throws {
+    private func sendDearest(of transaction: inout Transaction) throws {
         let transfers = try store.outgoing(of: transaction.id)
             .filter { $0.state == .broadcasting }
             .map { (transfer: $0, price: try Self.fee(of: $0).maxFeePerGas) }
-        guard let newest = transfers.max(by: { $0.price < $1.price })?.transfer else { return }
+        let most = transfers.map(\.price).max()
+        // Of two at one price the one that is sent already.
+        let dearest = transfers.filter { $0.price == most }.map(\.transfer)
+        guard let sent = dearest.first(where: { $0.hash == transaction.hash }) ?? dearest.first
+        else { return }
         for (var transfer, _) in transfers {
-            transfer.nextBroadcast = transfer.hash == newest.hash ? now : .never
+            transfer.nextBroadcast = transfer.hash == sent.hash ? now : .never
             try store.update(transfer)
         }
-        transaction.hash = newest.hash
+        transaction.hash = sent.hash
     }
 
     /// A node that refuses the dearest bytes, for good perhaps, must not go without any: the next
@@ -447,7 +461,7 @@ extension Books {
             transfer.state = .broadcasting
             try store.update(transfer)
         }
-        try sendNewest(of: &transaction)
+        try sendDearest(of: &transaction)
     }
 
     /// Whether these bytes of a transaction are those that move nothing.

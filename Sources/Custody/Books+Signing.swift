@@ -359,7 +359,7 @@ extension Books {
             try store.update(run)
         }
         guard transaction.status == .pendingSignature else {
-            return try take(signature, intent, replacement: digest, &transaction)
+            return try takeFurther(signature, intent, &transaction)
         }
         switch intent.purpose {
         case .transfer, .contractCall: try send(intent, signature, &transaction)

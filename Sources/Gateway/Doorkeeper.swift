@@ -27,10 +27,10 @@ struct Doorkeeper: RouterMiddleware {
         self.answers = answers
         self.traffic = traffic
         self.draining = draining
-        // A year, for names that are reached by TLS.
         let always: HTTPFields = [.xContentTypeOptions: "nosniff", .cacheControl: "no-store"]
         usual =
             isSecure
+            // A year, for names that are reached by TLS.
             ? always + [HTTPField(name: .strictTransportSecurity, value: "max-age=31536000")]
             : always
         trusted = settings.trustedProxies

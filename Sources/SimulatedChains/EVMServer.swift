@@ -1,3 +1,4 @@
+import Algebra
 import Canonical
 import Chains
 import Foundation
@@ -267,6 +268,9 @@ extension EVMServer {
             "gas": hex(transaction.fee.gasLimit),
             "maxFeePerGas": hex(transaction.fee.maxFeePerGas),
             "maxPriorityFeePerGas": hex(transaction.fee.maxPriorityFeePerGas),
+            "r": "0x" + Hex.encode(transfer.signature.r.bytes),
+            "s": "0x" + Hex.encode(transfer.signature.s.bytes),
+            "yParity": hex(UInt64(transfer.signature.recoveryID & 1)),
             "blockHash": block.map { "0x" + $0.hash.hex } as Any? ?? NSNull(),
             "blockNumber": block.map { hex($0.number) } as Any? ?? NSNull(),
             "transactionIndex": block == nil ? NSNull() as Any : hex(UInt64(index)),

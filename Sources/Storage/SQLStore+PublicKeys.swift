@@ -45,9 +45,12 @@ extension SQLStore {
     }
 
     func countWord(of key: APIPublicKey) throws -> Int {
-        try row(
-            "UPDATE public_api_keys SET words = words + 1 WHERE id = ? RETURNING words", [key.text]
-        )?["words"] ?? 0
+        let changed = try row(
+            "UPDATE public_api_keys SET words = words + 1 WHERE id = ? RETURNING words", [key.text])
+        guard let changed else {
+            throw CorruptRow(description: "no public_api_keys of \(key.text)")
+        }
+        return changed["words"]
     }
 
     private static func publicAPIKey(_ row: Row) throws -> PublicAPIKey {

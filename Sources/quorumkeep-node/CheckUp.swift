@@ -28,12 +28,15 @@ struct CheckUp: AsyncParsableCommand {
         let directory = options.directory
         let sealing = try directory.sealingKey()
         let database = try directory.database()
-        let found = try database.commit {
-            var found: [(key: KeyRecord, condition: ShareCondition)] = []
-            for key in try database.allKeys() {
-                found.append((key, try sealing.condition(of: key, in: database)))
+        // One at a time: a holder that runs waits for the lock only so long.
+        var found: [(key: KeyRecord, condition: ShareCondition)] = []
+        for listed in try database.commit({ try database.allKeys() }) {
+            let now = try database.commit {
+                try database.allKeys()
+                    .first { $0.group == listed.group && $0.epoch == listed.epoch }
+                    .map { ($0, try sealing.condition(of: $0, in: database)) }
             }
-            return found
+            if let now { found.append(now) }
         }
         if found.isEmpty { print("there is no key here yet") }
         for (key, condition) in found {

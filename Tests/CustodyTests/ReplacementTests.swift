@@ -234,6 +234,45 @@ struct StuckScene {
         try await stuck.scene.sums()
     }
 
+    @Test func `whose bytes a holder keeps to itself and has mined is whole`() async throws {
+        var stuck = try await StuckScene()
+        try await stuck.replace()
+        let request = try await stuck.offered()
+        for holder in 0...1 {
+            _ = try await stuck.scene.say(StuckScene.approval, holder, on: request)
+        }
+        stuck.scene.test.pass(seconds: 3601)
+        _ = try await stuck.scene.tend()
+        _ = try await stuck.scene.say(.given, 0, on: request)
+        #expect(try await stuck.replacements().map(\.state) == [.unclear])
+        let kept = try Intent(request.bytes).transaction!
+            .signed(stuck.scene.test.signature(request))
+        try await stuck.mine(kept, fee: 105_000)
+        #expect(try await stuck.replacements().map(\.hash) == [kept.hash])
+        #expect(try await stuck.read().transaction.status == .confirming)
+        for _ in 0..<2 { try await stuck.mine() }
+        #expect(try await stuck.read().transaction.status == .completed)
+        #expect(
+            try await stuck.available()
+                == Self.start.subtracting(sum(Self.amount, Amount(105_000))))
+        #expect(try await stuck.reserved() == .zero)
+        try await stuck.scene.sums()
+    }
+
+    @Test func `is not needed for a first signature that is kept back and mined`() async throws {
+        var scene = try await WithdrawalScene()
+        let asked = try await scene.withdraw(scene.draft())
+        let request = try #require(try await scene.requests().first)
+        for holder in 0...1 {
+            _ = try await scene.say(StuckScene.approval, holder, on: request)
+        }
+        let kept = try Intent(request.bytes).transaction!.signed(scene.test.signature(request))
+        try await scene.test.apply(scene.chain.block([TestChain.mined(kept)]))
+        #expect(try await scene.read(asked).transaction.status == .confirming)
+        #expect(try await scene.read(asked).transaction.hash == kept.hash)
+        try await scene.sums()
+    }
+
     @Test func `whose holder is gone while it is closed may be asked for again`() async throws {
         let stuck = try await StuckScene()
         try await stuck.replace()

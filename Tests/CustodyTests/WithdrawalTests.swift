@@ -334,8 +334,8 @@ import Testing
         let hidden = try scene.test.signature(first)
         let signed = try await scene.sign(second)
         #expect(
-            try await !scene.test.custody.write { try $0.take(signature: hidden, of: first.digest) }
-        )
+            try await scene.test.custody.write { try $0.take(signature: hidden, of: first.digest) })
+        #expect(try await scene.read(asked).transaction.hash == signed.hash, "the one that is sent")
         let mined = TestChain.mined(signed)
         try await scene.test.apply(scene.chain.block([mined]))
         for _ in 0..<2 { try await scene.test.apply(scene.chain.block()) }

@@ -288,7 +288,8 @@ public struct TestChain {
         .init(
             transaction: .init(
                 hash: signed.hash, from: signed.sender!, to: signed.transaction.to,
-                nonce: signed.transaction.nonce, value: signed.transaction.value),
+                nonce: signed.transaction.nonce, value: signed.transaction.value,
+                signature: signed.signature),
             receipt: EVMReceipt(
                 transaction: signed.hash, block: .sha256([]), succeeded: succeeded, fee: fee,
                 tokenTransfers: tokenTransfers))

@@ -1,3 +1,4 @@
+import Algebra
 import Canonical
 import Foundation
 
@@ -235,14 +236,19 @@ public struct EVMBlock: Equatable, Sendable {
         public let nonce: UInt64
         /// Nil where it is beyond what an `Amount` can be, which no coin's supply allows.
         public let value: Amount?
+        /// Nil where the node does not say, or not as of an EIP-1559 transaction.
+        public let signature: ECDSASignature?
 
-        public init(hash: Digest, from: EVMAddress, to: EVMAddress?, nonce: UInt64, value: Amount?)
-        {
+        public init(
+            hash: Digest, from: EVMAddress, to: EVMAddress?, nonce: UInt64, value: Amount?,
+            signature: ECDSASignature? = nil
+        ) {
             self.hash = hash
             self.from = from
             self.to = to
             self.nonce = nonce
             self.value = value
+            self.signature = signature
         }
     }
 
@@ -283,7 +289,23 @@ public struct EVMBlock: Equatable, Sendable {
             hash: try EVMRPC.hash(object["hash"], "transaction hash"), from: from,
             to: try EVMRPC.address(object["to"], "recipient"),
             nonce: try EVMRPC.quantity(object["nonce"], "nonce"),
-            value: try? EVMRPC.amount(object["value"], "value"))
+            value: try? EVMRPC.amount(object["value"], "value"),
+            signature: signature(object))
+    }
+
+    private static func signature(_ object: [String: Any]) -> ECDSASignature? {
+        func scalar(_ value: Any?) -> Scalar? {
+            guard let text = value as? String, text.hasPrefix("0x"), text.utf8.count <= 66,
+                let bytes = Hex.decode(
+                    String(repeating: "0", count: 66 - text.utf8.count) + text.dropFirst(2))
+            else { return nil }
+            return Scalar(canonical: bytes)
+        }
+        guard let r = scalar(object["r"]), let s = scalar(object["s"]),
+            let parity = try? EVMRPC.quantity(object["yParity"] ?? object["v"], "parity"),
+            parity < 2
+        else { return nil }
+        return ECDSASignature(r: r, s: s, recoveryID: UInt8(parity))
     }
 }
 

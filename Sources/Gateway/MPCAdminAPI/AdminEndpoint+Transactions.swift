@@ -77,14 +77,14 @@ extension AdminCall {
 
     /// What it costs to take the place of a transaction's bytes, if the request names one.
     private func replacing(
-        _ costs: [FeeLevel: TransferCost]
+        _ costs: [FeeLevel: TransferCost], on chain: ChainID
     ) throws -> [FeeLevel: TransferCost] {
         guard let text = try fields().peek("replaced_transaction_id") else { return costs }
         do {
             guard let id = TransactionID(text: text.lowercased()) else {
                 throw Refusal.notFound("transaction")
             }
-            return try books.raised(costs, above: id, of: tenant)
+            return try books.raised(costs, on: chain, above: id, of: tenant)
         } catch let refusal as Refusal where refusal.code == .notFound {
             throw AdminProblem(.transactionNotFound, refusal.message)
         } catch let refusal as Refusal where refusal.code == .tooLate {
@@ -321,12 +321,11 @@ extension AdminCall {
             "source", knowing: "source_type", "wallet_id", read: Source.init)
         let destination = fields.object(
             "destination", knowing: "destination_type", "account_output", read: Destination.init)
-        let feeType = fields.string("fee_type") ?? "EVM_EIP_1559"
-        for name in ["request_id", "replaced_transaction_id"] { _ = fields.string(name) }
-        try fields.finish()
-        guard try required("request_type", type) == "Transfer", feeType == "EVM_EIP_1559" else {
-            throw AdminProblem.unsupported("An estimate but of a transfer's EVM_EIP_1559 fee")
+        for name in ["request_id", "fee_type", "replaced_transaction_id"] {
+            _ = fields.string(name)
         }
+        try fields.finish()
+        _ = try required("request_type", type)
         _ = try vault(source)
         let asset = try asset(named: required("token_id", token))
         if destination != nil { _ = try output(destination) }
@@ -336,7 +335,7 @@ extension AdminCall {
     fileprivate func show(
         _ usual: [FeeLevel: TransferCost], on chain: ChainID
     ) throws -> JSONValue {
-        let costs = try replacing(usual)
+        let costs = try replacing(usual, on: chain)
         guard let coin = settings.coin(of: chain) else {
             throw LedgerFault.impossible("coin of \(chain.text)")
         }
