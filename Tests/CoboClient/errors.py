@@ -302,6 +302,10 @@ def money(vault):
     look = lambda: transactions.get_transaction_by_id(sent.transaction_id).status.value
     until("a transfer", look, ["Completed"])
     refused(60005, transactions.cancel_transaction_by_id, sent.transaction_id)
+    again = lambda id, name: transactions.resend_transaction_by_id(
+        id, transaction_resend=cobo.TransactionResend(request_id=name))
+    refused(2006, again, sent.transaction_id, str(uuid.uuid4()))
+    refused(60004, again, str(uuid.uuid4()), str(uuid.uuid4()))
     replacements(wallet, sent.transaction_id, name)
     step("12002 12007 12009 30010 30014 30018 60005")
 

@@ -295,6 +295,15 @@ def replace_bytes(wallet, payee):
         assert 0 < before - available() - spent < 0.001, (kind, before, available())
     step("a speed-up and a drop")
 
+    again = transactions.resend_transaction_by_id(
+        sent, transaction_resend=cobo.TransactionResend(request_id=str(uuid.uuid4()))
+    ).transaction_id
+    assert again != sent
+    look = lambda: transactions.get_transaction_by_id(again)
+    until("what was dropped, sent again", lambda: look().status.value, ["Completed"])
+    same(look().destination.actual_instance.account_output.amount, "0.5", "amount")
+    step("sent again")
+
 
 def lose(vault, main, recovery, roots):
     """The guardian is lost for good: a recovery gives its place to another holder."""

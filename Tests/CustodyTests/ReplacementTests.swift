@@ -508,4 +508,51 @@ struct StuckScene {
         #expect(request.source == address && request.nonce == 1)
         try await stuck.scene.sums()
     }
+
+    @Test func `dropped may be sent again, as a transaction of its own`() async throws {
+        var stuck = try await StuckScene()
+        let tenant = stuck.scene.tenant
+        func resend(_ name: String, _ id: TransactionID? = nil) async throws -> Transaction {
+            let id = id ?? stuck.asked.id
+            return try await stuck.scene.test.custody.write {
+                try $0.resend(id, as: name, for: tenant)
+            }
+        }
+        var refusal = await #expect(throws: Refusal.self) { try await resend("again") }
+        #expect(refusal?.message == "It is Broadcasting: only what has failed is sent again.")
+        try await stuck.replace(by: .drop)
+        let drop = try await stuck.sign(try await stuck.offered())
+        try await stuck.mine(drop, fee: 100_000)
+        for _ in 0..<2 { try await stuck.mine() }
+        for name in ["w", "r-1"] {
+            refusal = await #expect(throws: Refusal.self) { try await resend(name) }
+            #expect(refusal?.code == .externalIDReused)
+        }
+        let again = try await resend("again")
+        #expect(again.id != stuck.asked.id && again.externalID == "again")
+        #expect(again.amount == stuck.asked.amount)
+        #expect(again.destinationAddress == stuck.asked.destinationAddress)
+        #expect(try await stuck.reserved() == sum(Self.amount, Amount(63_000)))
+        refusal = await #expect(throws: Refusal.self) { try await resend("again") }
+        #expect(refusal?.code == .externalIDReused)
+        let signed = try await stuck.scene.sign(
+            try #require(try await stuck.scene.requests().first))
+        #expect(signed.transaction.nonce == 1)
+        try await stuck.mine(signed)
+        for _ in 0..<2 { try await stuck.mine() }
+        #expect(try await stuck.scene.read(again).transaction.status == .completed)
+        #expect(try await stuck.read().transaction.status == .cancelled)
+        // The address is not what it was: the rules of now count.
+        let entry = stuck.scene.entry.id
+        _ = try await stuck.scene.test.custody.write { try $0.removeAddress(entry, of: tenant) }
+        refusal = await #expect(throws: Refusal.self) { try await resend("third") }
+        #expect(refusal?.code == .notInAddressBook)
+        let other = try await stuck.scene.test.tenant("Other")
+        await #expect(throws: Refusal.notFound("transaction")) {
+            try await stuck.scene.test.custody.write {
+                try $0.resend(stuck.asked.id, as: "x", for: other)
+            }
+        }
+        try await stuck.scene.sums()
+    }
 }

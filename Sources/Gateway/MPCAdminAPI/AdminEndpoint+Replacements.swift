@@ -15,6 +15,10 @@ extension AdminEndpoint {
             .post, "drop_transaction_by_id", "transactions/{transaction_id}/drop",
             .transactionManage
         ) { call in try call.replace(by: .drop, or: .notDroppable) },
+        .change(
+            .post, "resend_transaction_by_id", "transactions/{transaction_id}/resend",
+            .transactionManage, made: "transaction_id"
+        ) { call in try call.resend() },
     ]
 }
 
@@ -41,6 +45,21 @@ extension AdminCall {
             ])
         } catch let refusal as Refusal where refusal.code == .tooLate {
             throw AdminProblem(code, refusal.message)
+        }
+    }
+
+    fileprivate func resend() throws -> JSONValue {
+        var fields = try self.fields("request_id")
+        let request = fields.string("request_id")
+        try fields.finish()
+        let name = try required("request_id", request)
+        let ended = try transaction().transaction
+        // What it comes to is a payment like any other.
+        try caller.require(ended.call == nil ? .transactionWithdraw : .transactionContractCall)
+        do {
+            return Self.made(try books.resend(ended.id, as: name, for: tenant))
+        } catch let refusal as Refusal where refusal.code == .tooLate {
+            throw AdminProblem(.badValue, refusal.message)
         }
     }
 
