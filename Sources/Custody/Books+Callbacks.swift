@@ -28,9 +28,29 @@ extension Books {
         }
     }
 
-    /// Whether the transaction waits for its key's server.
+    /// Whether the transaction waits for its caller or for its key's server.
     func isHeldBack(_ transaction: Transaction) throws -> Bool {
-        try store.callback(of: transaction.id).map { $0.state != .approved } ?? false
+        if try store.isHeld(transaction.id) { return true }
+        return try store.callback(of: transaction.id).map { $0.state != .approved } ?? false
+    }
+
+    /// Has a transaction that was built only go on.
+    public func signAndBroadcast(_ id: TransactionID, of tenant: TenantID) throws -> Transaction {
+        var transaction = try found(id, of: tenant)
+        guard transaction.status == .submitted, transaction.stopping == nil,
+            try store.isHeld(id)
+        else {
+            throw Refusal(
+                .tooLate, "It does not wait for that: it is \(transaction.status.rawValue).")
+        }
+        try store.letGo(id)
+        if transaction.waiting?.cause == .order {
+            transaction.waiting = nil
+            transaction.updatedAt = now
+            try store.update(transaction)
+        }
+        stirred.signing = true
+        return transaction
     }
 
     public func callback(_ id: EventID, of tenant: TenantID) throws -> Callback {
@@ -58,6 +78,7 @@ extension Books {
         switch attempt.decision {
         case true?:
             try decide(&callback, .approved, event: .delivered)
+            if try store.isHeld(transaction.id) { try wait(&transaction, .order, who: []) }
             stirred.signing = true
         case false?:
             try decide(&callback, .denied, event: .delivered)

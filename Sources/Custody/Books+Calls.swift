@@ -20,6 +20,8 @@ public struct CallDraft: Sendable {
     public let maxFee: String?
     public let note: String?
     public let externalID: String
+    /// Whether the holders are asked only when its caller says so once more.
+    public var isBuiltOnly = false
 
     public init(
         vault: VaultID, chain: ChainID, source: String, contract: String, value: String?,
@@ -92,7 +94,7 @@ extension Books {
             feeLevel: .medium, sourceAddress: source.text, destinationAddress: contract.text,
             call: ContractCall(data: draft.data, gasLimit: gas), note: draft.note,
             externalID: draft.externalID, createdAt: now, updatedAt: now)
-        try submit(&transaction)
+        try submit(&transaction, isBuiltOnly: draft.isBuiltOnly)
         return transaction
     }
 

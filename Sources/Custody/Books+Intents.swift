@@ -332,6 +332,9 @@ extension Books {
                     + "have their funds gathered there; it follows them."
             case .callback:
                 "The server of the API key that started it is asked whether it may go on."
+            case .order:
+                "It was built only: it goes on when its caller asks for it to be signed and "
+                    + "broadcast."
             case .funds:
                 "No \(Self.consolidationsMost + 1) of the tenant's addresses hold enough together, "
                     + "beside the fees and what is leaving them already. It goes on when other "

@@ -46,7 +46,7 @@ extension Books {
             vault: draft.vault, wallet: try wallet(for: coin, at: source).id, asset: coin.id,
             amount: .zero, sourceAddress: source.text, message: draft.message, note: draft.note,
             externalID: draft.externalID, createdAt: now, updatedAt: now)
-        try submit(&transaction)
+        try submit(&transaction, isBuiltOnly: false)
         return transaction
     }
 

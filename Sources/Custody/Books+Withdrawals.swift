@@ -13,6 +13,8 @@ public struct WithdrawalDraft: Sendable {
     public let maxFee: String?
     public let note: String?
     public let externalID: String?
+    /// Whether the holders are asked only when its caller says so once more.
+    public var isBuiltOnly = false
 
     public init(
         sourceWallet: WalletID?, addressBookEntry: AddressBookEntryID?,
@@ -77,12 +79,12 @@ extension Books {
             consolidationsLeft: consolidations, feeLevel: draft.feeLevel,
             destinationAddress: destination, note: draft.note, externalID: draft.externalID,
             createdAt: now, updatedAt: now)
-        try submit(&transaction)
+        try submit(&transaction, isBuiltOnly: draft.isBuiltOnly)
         return transaction
     }
 
     /// Stores what holders are to sign, reserves what it can cost, and has the key's server asked.
-    func submit(_ transaction: inout Transaction) throws {
+    func submit(_ transaction: inout Transaction, isBuiltOnly: Bool) throws {
         try store.insert(transaction)
         try store.append(TimelineEntry(status: .submitted, at: now), to: transaction.id)
         let purses = try purses(of: transaction)
@@ -92,6 +94,10 @@ extension Books {
                 "reserve:\(transaction.id)\(purse.suffix)", debit: wallet.account(.available),
                 credit: wallet.account(.reserved), try purse.reserved(for: transaction),
                 for: transaction.id)
+        }
+        if isBuiltOnly {
+            try store.hold(transaction.id)
+            try wait(&transaction, .order, who: [])
         }
         try askBack(about: &transaction)
         try record(.transactionCreated(try view(transaction)), of: transaction.tenant)

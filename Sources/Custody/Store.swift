@@ -306,6 +306,10 @@ public protocol CustodyStore {
     func subscriptions(
         of tenant: TenantID, matching filter: SubscriptionFilter, _ page: PageRequest
     ) throws -> Page<Subscription>
+    /// Notes that a transaction was built only.
+    func hold(_ transaction: TransactionID) throws
+    func letGo(_ transaction: TransactionID) throws
+    func isHeld(_ transaction: TransactionID) throws -> Bool
     func insert(_ callback: Callback) throws
     /// Stores its state.
     func update(_ callback: Callback) throws

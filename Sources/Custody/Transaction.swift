@@ -151,6 +151,8 @@ public struct Waiting: Equatable, Sendable {
     public enum Cause: String, Sendable, CaseIterable {
         /// The server of the API key that started it.
         case callback = "ApprovalCallback"
+        /// Its caller, who has had it built only.
+        case order = "SignAndBroadcast"
         case sourceAddress = "SourceAddressBusy"
         case funds = "FundsOnOneAddress"
         case consolidation = "Consolidation"

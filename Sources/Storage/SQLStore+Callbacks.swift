@@ -3,6 +3,18 @@ import GRDB
 import Intents
 
 extension SQLStore {
+    func hold(_ transaction: TransactionID) throws {
+        try run("INSERT INTO built_only (movement) VALUES (?)", [transaction.data])
+    }
+
+    func letGo(_ transaction: TransactionID) throws {
+        try run("DELETE FROM built_only WHERE movement = ?", [transaction.data])
+    }
+
+    func isHeld(_ transaction: TransactionID) throws -> Bool {
+        try row("SELECT 1 FROM built_only WHERE movement = ?", [transaction.data]) != nil
+    }
+
     func insert(_ callback: Callback) throws {
         try run(
             """

@@ -14,4 +14,11 @@ extension Schema {
         ) STRICT;
         CREATE INDEX replacements_asked ON replacements (seq) WHERE state = 'asked';
         """
+
+    /// Transactions that were built only; a row goes when its caller has it go on.
+    static let builtOnly = """
+        CREATE TABLE built_only (
+            movement BLOB PRIMARY KEY REFERENCES transactions (id)
+        ) STRICT, WITHOUT ROWID;
+        """
 }

@@ -33,6 +33,7 @@ enum Schema {
         migrator.registerMigration("callbacks") { try $0.execute(sql: callbacks) }
         migrator.registerMigration("replacements") { try $0.execute(sql: replacements) }
         migrator.registerMigration("word nonces") { try $0.execute(sql: wordNonces) }
+        migrator.registerMigration("built only") { try $0.execute(sql: builtOnly) }
         return migrator
     }
 

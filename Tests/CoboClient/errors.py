@@ -306,6 +306,8 @@ def money(vault):
         id, transaction_resend=cobo.TransactionResend(request_id=name))
     refused(2006, again, sent.transaction_id, str(uuid.uuid4()))
     refused(60004, again, str(uuid.uuid4()), str(uuid.uuid4()))
+    refused(2006, transactions.sign_and_broadcast_transaction_by_id, sent.transaction_id)
+    refused(60004, transactions.sign_and_broadcast_transaction_by_id, str(uuid.uuid4()))
     replacements(wallet, sent.transaction_id, name)
     step("12002 12007 12009 30010 30014 30018 60005")
 

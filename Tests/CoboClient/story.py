@@ -304,6 +304,16 @@ def replace_bytes(wallet, payee):
     same(look().destination.actual_instance.account_output.amount, "0.5", "amount")
     step("sent again")
 
+    built = send(
+        wallet, payee, "0.25", str(uuid.uuid4()), process=cobo.TransactionProcessType.BUILDONLY
+    ).transaction_id
+    look = lambda: transactions.get_transaction_by_id(built)
+    crash()
+    same((look().status.value, look().sub_status.value), ("Submitted", "Built"), "what is built")
+    same(transactions.sign_and_broadcast_transaction_by_id(built).transaction_id, built, "id")
+    until("what was built only", lambda: look().status.value, ["Completed"])
+    step("built only, then signed and broadcast")
+
 
 def lose(vault, main, recovery, roots):
     """The guardian is lost for good: a recovery gives its place to another holder."""

@@ -26,10 +26,11 @@ def rbf(request_id, price, tip, token="SETH"):
     )
 
 
-def send(wallet, payee, amount, request_id, transactions=transactions):
+def send(wallet, payee, amount, request_id, transactions=transactions, process=None):
     return transactions.create_transfer_transaction(
         cobo.TransferParams(
             request_id=request_id, source=source_of(wallet), token_id="SETH",
+            transaction_process_type=process,
             destination=cobo.TransferDestination(
                 cobo.AddressTransferDestination(
                     destination_type=cobo.TransferDestinationType.ADDRESS,

@@ -18,7 +18,7 @@ import Testing
         let id: String
         var chain = TestChain()
 
-        init() async throws {
+        init(more: String = "") async throws {
             face = try await Face()
             try await face.admit()
             try await face.admit(.ed25519(0x22), for: face.other.tenant)
@@ -38,7 +38,7 @@ import Testing
                 "POST", "/v2/transactions/transfer",
                 #"{"request_id":"r-1","token_id":"SETH","source":{"source_type":"Org-Controlled","#
                     + #""wallet_id":"\#(wallet)"},"destination":{"destination_type":"Address","#
-                    + #""account_output":{"address":"\#(payee)","amount":"1"}}}"#)
+                    + #""account_output":{"address":"\#(payee)","amount":"1"}}\#(more)}"#)
             id = sent.json["transaction_id"]?.string ?? "status \(sent.status)"
         }
 
@@ -199,5 +199,49 @@ import Testing
         var reader = Face.AdminParts(body("s-3"))
         reader.key = key
         #expect(try await scene.face.admin("POST", path, reader).errorCode == 2025)
+    }
+
+    @Test func `a transfer that is built only waits for its caller, over a restart too`()
+        async throws
+    {
+        var scene = try await Scene(more: #","transaction_process_type":"BuildOnly""#)
+        let shown = try await scene.shown()
+        #expect(shown["status"] == .string("Submitted") && shown["sub_status"] == .string("Built"))
+        let signer = scene.face.test.signer
+        func requests() async throws -> Int {
+            try await scene.face.test.custody.write { try $0.makeIntents(signer: signer).count }
+        }
+        #expect(try await requests() == 0)
+        let own = try await scene.face.send("GET", "/v1/transactions/\(scene.id)").json
+        #expect(own["waitingFor"]?["what"] == .string("SignAndBroadcast"))
+        let nobody = "00000000-0000-4000-8000-000000000000"
+        let unknown = try await scene.ask("sign_and_broadcast", "", id: nobody)
+        #expect(unknown.errorCode == 60004)
+        #expect(try await scene.ask("sign_and_broadcast", "").status == 201)
+        #expect(try await scene.ask("sign_and_broadcast", "").errorCode == 2006, "once")
+        let signed = try await scene.sign()
+        try await scene.mine(signed)
+        #expect(try await scene.shown()["status"] == .string("Completed"))
+        #expect(try await scene.ask("sign_and_broadcast", "").errorCode == 2006)
+    }
+
+    @Test func `what failed is sent again by a key that may make it`() async throws {
+        let scene = try await Scene(more: #","transaction_process_type":"BuildOnly""#)
+        #expect(try await scene.ask("resend", #"{"request_id":"a"}"#).errorCode == 2006)
+        #expect(try await scene.ask("cancel", "").status == 201)
+        #expect(try await scene.ask("sign_and_broadcast", "").errorCode == 2006)
+        #expect(try await scene.ask("resend", #"{"request_id":"r-1"}"#).errorCode == 12009)
+        #expect(try await scene.ask("resend", "{}").errorCode == 2003)
+        let key = AdminKey.ed25519(0x33)
+        try await scene.face.admit(
+            key, Set(Permission.allCases).subtracting([.transactionWithdraw]))
+        var manager = Face.AdminParts(#"{"request_id":"a"}"#)
+        manager.key = key
+        let path = "/v2/transactions/\(scene.id)/resend"
+        #expect(try await scene.face.admin("POST", path, manager).errorCode == 2025)
+        let again = try await scene.ask("resend", #"{"request_id":"a"}"#)
+        #expect(again.status == 201 && again.json["request_id"] == .string("a"))
+        #expect(again.json["transaction_id"] != .string(scene.id))
+        #expect(try await scene.ask("resend", #"{"request_id":"a"}"#).errorCode == 12009)
     }
 }

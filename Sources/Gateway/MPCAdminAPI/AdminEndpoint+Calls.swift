@@ -55,17 +55,19 @@ extension AdminCall {
         let note = fields.string("description").flatMap { $0.isEmpty ? nil : $0 }
         let process = fields.string("transaction_process_type")
         try fields.finish()
-        try checkProcess(process)
+        let isBuiltOnly = try isBuiltOnly(process)
         try checkDescription(note)
         let externalID = try required("request_id", request)
         let vault = try vault(source)
         let chain = try chain(named: required("chain_id", chainID))
         let (contract, value, data) = try callee(destination)
         let limits = try limits(fee, on: chain)
-        return CallDraft(
+        var draft = CallDraft(
             vault: vault.id, chain: chain, source: try required("address", source?.address),
             contract: contract, value: value, data: data, gasLimit: limits.gas,
             gasPrice: limits.price, maxFee: limits.most, note: note, externalID: externalID)
+        draft.isBuiltOnly = isBuiltOnly
+        return draft
     }
 
     /// The call whose fee is to be estimated; nil where it is a transfer's.

@@ -19,6 +19,18 @@ extension AdminEndpoint {
             .post, "resend_transaction_by_id", "transactions/{transaction_id}/resend",
             .transactionManage, made: "transaction_id"
         ) { call in try call.resend() },
+        .change(
+            .post, "sign_and_broadcast_transaction_by_id",
+            "transactions/{transaction_id}/sign_and_broadcast", .transactionManage
+        ) { call in
+            let transaction = try call.transaction().transaction
+            do {
+                return AdminCall.made(
+                    try call.books.signAndBroadcast(transaction.id, of: call.tenant))
+            } catch let refusal as Refusal where refusal.code == .tooLate {
+                throw AdminProblem(.badValue, refusal.message)
+            }
+        },
     ]
 }
 

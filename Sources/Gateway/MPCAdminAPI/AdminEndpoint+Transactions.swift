@@ -245,10 +245,13 @@ extension AdminCall {
         }
     }
 
-    func checkProcess(_ type: String?) throws(AdminProblem) {
-        guard [nil, "AutoProcess"].contains(type) else {
-            throw AdminProblem.unsupported("A transaction that is built only")
+    func isBuiltOnly(_ process: String?) throws(AdminProblem) -> Bool {
+        guard let process else { return false }
+        guard ["AutoProcess", "BuildOnly"].contains(process) else {
+            throw AdminProblem(
+                .badValue, "'transaction_process_type' is AutoProcess or BuildOnly.")
         }
+        return process == "BuildOnly"
     }
 
     /// Most that the fee may be, in whole coins: a price counts for the gas that the transfer
@@ -296,17 +299,18 @@ extension AdminCall {
         let note = fields.string("description").flatMap { $0.isEmpty ? nil : $0 }
         let process = fields.string("transaction_process_type")
         try fields.finish()
-        try checkProcess(process)
+        let isBuiltOnly = try isBuiltOnly(process)
         try checkDescription(note)
         let externalID = try required("request_id", request)
         let vault = try vault(source)
         let asset = try asset(named: required("token_id", token))
         let output = try output(destination)
-        let draft = WithdrawalDraft(
+        var draft = WithdrawalDraft(
             sourceWallet: try books.store.wallet(in: vault.id, asset: asset.id)?.id,
             addressBookEntry: nil, destinationAddress: output.address, destinationTag: nil,
             amount: output.amount, feeLevel: .medium, maxFee: try most(fee, of: asset),
             note: note, externalID: externalID)
+        draft.isBuiltOnly = isBuiltOnly
         return (draft, asset)
     }
 

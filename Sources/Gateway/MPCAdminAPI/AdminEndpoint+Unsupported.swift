@@ -44,9 +44,6 @@ extension AdminEndpoint {
             .get, "get_transaction_receipt",
             "transactions/chains/{chain_id}/tx_hash/{tx_hash}/receipt"),
         .unsupported(
-            .post, "sign_and_broadcast_transaction_by_id",
-            "transactions/{transaction_id}/sign_and_broadcast"),
-        .unsupported(
             .get, "get_transaction_approval_detail",
             "transactions/{transaction_id}/approval_detail"),
     ]

@@ -210,6 +210,7 @@ extension TransactionView {
     private static func subStatus(_ cause: Waiting.Cause) -> String? {
         switch cause {
         case .callback: "PendingApproverCheck"
+        case .order: "Built"
         case .sourceAddress: "Queue"
         case .funds: "InsufficientBalanceFundLocked"
         case .consolidation, .announcement, .platform, .vault: "PendingSystemProcessing"
