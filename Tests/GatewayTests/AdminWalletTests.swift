@@ -122,6 +122,7 @@ import Testing
             (transfer(wallet, to: "0x52908400098527886E0F7030069857D2E4169EE7"), 30014),
             (transfer(wallet, more: #","description":"\#(long)""#), 30018),
             (transfer(wallet, more: #","transaction_process_type":"Later""#), 2006),
+            (transfer(wallet, more: #","transaction_process_type":"SignOnly""#), 2002),
             (transfer(wallet, more: #","fee":{"fee_type":"UTXO"}"#), 2002),
             (transfer(wallet, more: #","fee":{"fee_type":"Fixed","token_id":"BTC"}"#), 2006),
             (

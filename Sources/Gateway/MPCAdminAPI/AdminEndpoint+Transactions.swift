@@ -247,6 +247,9 @@ extension AdminCall {
 
     func isBuiltOnly(_ process: String?) throws(AdminProblem) -> Bool {
         guard let process else { return false }
+        guard process != "SignOnly" else {
+            throw AdminProblem.unsupported("A transaction that is signed and not broadcast")
+        }
         guard ["AutoProcess", "BuildOnly"].contains(process) else {
             throw AdminProblem(
                 .badValue, "'transaction_process_type' is AutoProcess or BuildOnly.")
