@@ -83,7 +83,8 @@ import Testing
             return (first, try report("end", times, stack))
         }
         for (before, after) in zip(first, last) {
-            #expect(after.descriptors <= before.descriptors + 8, "\(after.name)")
+            // Of the database's 8 readers each has two files, and is opened when first needed.
+            #expect(after.descriptors <= before.descriptors + 2 * 8, "\(after.name)")
             #expect(after.memoryKiB < before.memoryKiB * 5 / 4 + 8192, "\(after.name)")
         }
         try await stack.stop()
