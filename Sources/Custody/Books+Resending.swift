@@ -14,6 +14,9 @@ extension Books {
             throw Refusal(
                 .tooLate, "It is \(ended.status.rawValue): only what has failed is sent again.")
         }
+        guard ended.kind == .withdrawal || ended.kind == .contractCall else {
+            throw Refusal(.tooLate, "Only transfers and calls are sent again.")
+        }
         // What left an address without having been made here has none.
         guard let level = ended.feeLevel, let destination = ended.destinationAddress else {
             throw Refusal(.tooLate, "It was not asked for here.")
