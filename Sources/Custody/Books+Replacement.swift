@@ -11,9 +11,6 @@ import Intents
 /// sent on; then the dearest alone, and the next dearest too while the node refuses it. What the
 /// highest of their fees can cost is reserved.
 extension Books {
-    /// Prices from here on are no prices.
-    private static let priceBound: UInt64 = 1 << 60
-
     /// Asks for a transaction on its way into a block to be sped up or dropped.
     public func replace(
         _ id: TransactionID, by kind: Replacement.Kind, _ draft: ReplacementDraft,
@@ -130,7 +127,7 @@ extension Books {
                 .feeTooHigh, field: "fee",
                 "The next block costs at least \(prices.least) wei for a gas, \(gas) times.")
         }
-        guard price < Self.priceBound,
+        guard price < EVMFeeLimit.numberBound,
             let fee = EVMFeeLimit(
                 gasLimit: gas, maxFeePerGas: price, maxPriorityFeePerGas: tip)
         else {

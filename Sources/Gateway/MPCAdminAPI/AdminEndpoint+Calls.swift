@@ -119,7 +119,7 @@ extension AdminCall {
         try checkToken(of: fee, on: chain)
         func number(_ text: String?) throws(AdminProblem) -> UInt64? {
             guard let text else { return nil }
-            guard let number = UInt64(text), number < 1 << 60 else {
+            guard let number = UInt64(text), number < EVMFeeLimit.numberBound else {
                 throw AdminProblem(
                     .badValue, "'gas_limit' and the price of gas are whole numbers below 2^60.")
             }

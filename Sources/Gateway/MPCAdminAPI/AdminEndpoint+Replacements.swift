@@ -110,7 +110,7 @@ extension AdminCall {
 
     private func wei(_ text: String?) throws(AdminProblem) -> UInt64? {
         guard let text else { return nil }
-        guard let wei = UInt64(text), wei < 1 << 60 else {
+        guard let wei = UInt64(text), wei < EVMFeeLimit.numberBound else {
             throw AdminProblem(.badValue, "A price of gas is a whole number of wei below 2^60.")
         }
         return wei

@@ -266,7 +266,7 @@ extension AdminCall {
         case "Fixed": return fee.most
         case "EVM_EIP_1559", "EVM_Legacy":
             guard let text = fee.price else { return nil }
-            guard let price = UInt64(text), price < 1 << 60,
+            guard let price = UInt64(text), price < EVMFeeLimit.numberBound,
                 let most = Amount(UInt128(price) * UInt128(asset.gasLimit))
             else {
                 throw AdminProblem(.badValue, "A price of gas is a whole number of wei below 2^60.")
