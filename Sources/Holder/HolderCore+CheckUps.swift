@@ -102,9 +102,13 @@ extension HolderCore {
 
     private func prove(_ keys: [KeyRecord], _ challenge: [UInt8]) {
         for key in keys {
-            let proof = try? sealing.proof(of: key, challenge, in: store)
-            if proof == nil {
-                note("the share of group \(key.group), epoch \(key.epoch), is damaged")
+            let share = "the share of group \(key.group), epoch \(key.epoch), is damaged"
+            var proof: [UInt8]?
+            do {
+                proof = try sealing.proof(of: key, challenge, in: store)
+                if proof == nil { note(share) }
+            } catch {
+                note("\(share): \(error)")
             }
             outputs.append(
                 .shareProof(

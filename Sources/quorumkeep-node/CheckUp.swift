@@ -32,8 +32,7 @@ struct CheckUp: AsyncParsableCommand {
         var found: [(key: KeyRecord, condition: ShareCondition)] = []
         for listed in try database.commit({ try database.allKeys() }) {
             let now = try database.commit {
-                try database.allKeys()
-                    .first { $0.group == listed.group && $0.epoch == listed.epoch }
+                try database.keys(of: listed.group).first { $0.epoch == listed.epoch }
                     .map { ($0, try sealing.condition(of: $0, in: database)) }
             }
             if let now { found.append(now) }
