@@ -389,23 +389,30 @@ def replacements(wallet, done, name):
     step("60006 60007")
 
 
+def called(wallet, address):
+    """Who calls which contract, as calls and their estimates say it."""
+    return {
+        "source": cobo.ContractCallSource(
+            cobo.MpcContractCallSource(
+                source_type=cobo.ContractCallSourceType("Org-Controlled"),
+                wallet_id=wallet, address=address,
+            )
+        ),
+        "destination": cobo.ContractCallDestination(
+            cobo.EvmContractCallDestination(
+                destination_type=cobo.ContractCallDestinationType.EVM_CONTRACT,
+                address="0xCcCCccccCCCCcCCCCCCcCcCccCcCCCcCcccccccC", value="0.1",
+                calldata="0x01020304",
+            )
+        ),
+    }
+
+
 def call(wallet, address):
     return transactions.create_contract_call_transaction(
         contract_call_params=cobo.ContractCallParams(
             request_id=str(uuid.uuid4()), chain_id="SETH",
-            source=cobo.ContractCallSource(
-                cobo.MpcContractCallSource(
-                    source_type=cobo.ContractCallSourceType("Org-Controlled"),
-                    wallet_id=wallet, address=address,
-                )
-            ),
-            destination=cobo.ContractCallDestination(
-                cobo.EvmContractCallDestination(
-                    destination_type=cobo.ContractCallDestinationType.EVM_CONTRACT,
-                    address="0xCcCCccccCCCCcCCCCCCcCcCccCcCCCcCcccccccC", value="0.1",
-                    calldata="0x01020304",
-                )
-            ),
+            **called(wallet, address),
         )
     )
 
@@ -415,19 +422,7 @@ def estimate_call(wallet, address):
         cobo.EstimateFeeParams(
             cobo.EstimateContractCallFeeParams(
                 request_type=cobo.EstimateFeeRequestType.CONTRACTCALL, chain_id="SETH",
-                source=cobo.ContractCallSource(
-                    cobo.MpcContractCallSource(
-                        source_type=cobo.ContractCallSourceType("Org-Controlled"),
-                        wallet_id=wallet, address=address,
-                    )
-                ),
-                destination=cobo.ContractCallDestination(
-                    cobo.EvmContractCallDestination(
-                        destination_type=cobo.ContractCallDestinationType.EVM_CONTRACT,
-                        address="0xCcCCccccCCCCcCCCCCCcCcCccCcCCCcCcccccccC", value="0.1",
-                        calldata="0x01020304",
-                    )
-                ),
+                **called(wallet, address),
             )
         )
     ).actual_instance

@@ -47,6 +47,18 @@ struct StuckScene {
         return request
     }
 
+    /// Asks for a speed-up that ends unclear: a quorum may have signed it, and nobody shows it.
+    mutating func leaveUnclear() async throws -> SigningRequest {
+        try await replace()
+        let request = try await offered()
+        for holder in 0...1 { _ = try await scene.say(Self.approval, holder, on: request) }
+        scene.test.pass(seconds: 3601)
+        _ = try await scene.tend()
+        _ = try await scene.say(.given, 0, on: request)
+        #expect(try await replacements().map(\.state) == [.unclear])
+        return request
+    }
+
     func sign(_ request: SigningRequest) async throws -> SignedEVMTransaction {
         #expect(try await take(scene.test.signature(request), request))
         let hash = try #require(
@@ -207,15 +219,7 @@ struct StuckScene {
 
     @Test func `whose new bytes may be signed keeps what they can cost`() async throws {
         var stuck = try await StuckScene()
-        try await stuck.replace()
-        let request = try await stuck.offered()
-        for holder in 0...1 {
-            _ = try await stuck.scene.say(StuckScene.approval, holder, on: request)
-        }
-        stuck.scene.test.pass(seconds: 3601)
-        _ = try await stuck.scene.tend()
-        _ = try await stuck.scene.say(.given, 0, on: request)
-        #expect(try await stuck.replacements().map(\.state) == [.unclear])
+        let request = try await stuck.leaveUnclear()
         #expect(try await stuck.reserved() == sum(Self.amount, Amount(105_000)))
         // What nobody shows may be in some node: the next is above it.
         let refusal = await #expect(throws: Refusal.self) {
@@ -236,15 +240,7 @@ struct StuckScene {
 
     @Test func `whose bytes a holder keeps to itself and has mined is whole`() async throws {
         var stuck = try await StuckScene()
-        try await stuck.replace()
-        let request = try await stuck.offered()
-        for holder in 0...1 {
-            _ = try await stuck.scene.say(StuckScene.approval, holder, on: request)
-        }
-        stuck.scene.test.pass(seconds: 3601)
-        _ = try await stuck.scene.tend()
-        _ = try await stuck.scene.say(.given, 0, on: request)
-        #expect(try await stuck.replacements().map(\.state) == [.unclear])
+        let request = try await stuck.leaveUnclear()
         let kept = try Intent(request.bytes).transaction!
             .signed(stuck.scene.test.signature(request))
         try await stuck.mine(kept, fee: 105_000)
