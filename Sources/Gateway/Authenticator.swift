@@ -43,8 +43,8 @@ struct Authenticator: Sendable {
         decoy = SecretBox(APISecret(isLive: false, random: &random))
     }
 
-    /// The request's whole body. One that says neither its length nor that it comes in chunks has
-    /// none (RFC 9112, section 6.3).
+    /// The request's whole body. One that says that its length is 0, or neither a length nor that
+    /// it comes in chunks, has none (RFC 9112, section 6.3).
     static func body(of request: Request) async throws -> [UInt8] {
         let headers = request.headers
         if (headers[.contentLength] ?? "0") == "0", headers[.transferEncoding] == nil { return [] }
