@@ -70,7 +70,7 @@ extension Books {
         validation.text("externalId", draft.externalID, most: Transaction.externalIDMost)
         try validation.finish()
         let (source, coin) = try source(draft.source, in: draft.vault, on: draft.chain, of: tenant)
-        guard try existing(draft.externalID, .contractCall, tenant) == nil else {
+        guard try !isUsed(draft.externalID, by: tenant) else {
             throw externalIDReused(draft.externalID)
         }
         let (contract, value) = (try contract(draft), try value(draft, coin))

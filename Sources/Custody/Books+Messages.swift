@@ -36,7 +36,7 @@ extension Books {
         validation.text("externalId", draft.externalID, most: Transaction.externalIDMost)
         try validation.finish()
         let (source, coin) = try source(draft.address, in: draft.vault, on: draft.chain, of: tenant)
-        guard try existing(draft.externalID, .messageSign, tenant) == nil else {
+        guard try !isUsed(draft.externalID, by: tenant) else {
             throw externalIDReused(draft.externalID)
         }
         try check(draft.message, on: draft.chain)

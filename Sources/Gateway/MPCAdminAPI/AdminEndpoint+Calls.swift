@@ -13,10 +13,7 @@ extension AdminEndpoint {
             made: "transaction_id",
             question: { call in try call.books.question(before: call.call(), for: call.tenant) }
         ) { call in
-            let draft = try call.call()
-            try call.refuseUsed(request: draft.externalID)
-            return AdminCall.made(
-                try call.books.call(draft, gas: call.gas, for: call.tenant))
+            AdminCall.made(try call.books.call(call.call(), gas: call.gas, for: call.tenant))
         }
     ]
 }

@@ -12,9 +12,7 @@ extension AdminEndpoint {
             .post, "create_message_sign_transaction", "transactions/message_sign",
             .transactionMessageSign, made: "transaction_id"
         ) { call in
-            let draft = try call.message()
-            try call.refuseUsed(request: draft.externalID)
-            return AdminCall.made(try call.books.signMessage(draft, for: call.tenant))
+            AdminCall.made(try call.books.signMessage(call.message(), for: call.tenant))
         }
     ]
 }

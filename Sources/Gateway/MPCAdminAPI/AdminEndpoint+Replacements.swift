@@ -41,7 +41,6 @@ extension AdminCall {
     ) throws -> JSONValue {
         let draft = try replacement()
         let transaction = try transaction().transaction
-        try refuseUsed(request: draft.request)
         try checkToken(of: draft.fee, on: asset(of: transaction).asset.chain)
         let price = try wei(draft.fee.price)
         do {

@@ -48,7 +48,7 @@ extension AdminEndpoint {
             made: "transaction_id"
         ) { call in
             let (draft, asset) = try call.transfer()
-            if let request = draft.externalID { try call.refuseUsed(request: request) }
+            if let request = draft.externalID { try call.refuseUsed(request) }
             guard draft.sourceWallet != nil else {
                 throw AdminProblem(
                     .insufficientBalance,
@@ -92,8 +92,8 @@ extension AdminCall {
         }
     }
 
-    /// A request's name is for one transaction, of whatever kind.
-    func refuseUsed(request: String) throws {
+    /// The same payment asked for twice is answered with the first on other faces, refused on this.
+    fileprivate func refuseUsed(_ request: String) throws {
         guard try !books.isUsed(request, by: tenant) else {
             throw AdminProblem(.requestIDReused, "'request_id' was used for another transaction.")
         }
