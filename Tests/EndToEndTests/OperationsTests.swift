@@ -143,7 +143,7 @@ import Testing
                 == 20
         }
         kill(pid, SIGTERM)
-        try await until("it says so", seconds: 5) {
+        try await until("it says so", seconds: 15) {
             try await ask(stack, "ready").status == 503
         }
         #expect(try await ask(stack, "health").status == 200)
@@ -154,11 +154,11 @@ import Testing
             #expect(answers.map(\.status) == [201])
             #expect(answers.first?["connection"] == "close")
         }
-        try await until("nobody listens", seconds: 5) {
+        try await until("nobody listens", seconds: 15) {
             RawConnection(port: stack.portBase) == nil
                 && RawConnection(port: stack.portBase + 1) == nil
         }
-        try await until("it has ended", seconds: 6) { kill(pid, 0) != 0 }
+        try await until("it has ended", seconds: 15) { kill(pid, 0) != 0 }
         let log = stack.directory.appending(path: "logs/platform.log")
         let before = try String(contentsOf: log, encoding: .utf8)
         #expect(before.contains("stopped"), "by itself, and not cut off")

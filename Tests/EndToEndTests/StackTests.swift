@@ -69,7 +69,7 @@ import Testing
         try await api.wait(for: sent, "Completed")
         // However it dies, its children follow.
         try await stack.kill()
-        try await until("no process is left", seconds: 5) { stack.processes().isEmpty }
+        try await until("no process is left", seconds: 15) { stack.processes().isEmpty }
         try await stack.start()
         #expect(try await stack.api().transaction(sent)["status"]?.text == "Completed")
         try await stack.stop()
