@@ -44,13 +44,15 @@ extension Books {
     public func withdraw(_ draft: WithdrawalDraft, for tenant: TenantID) throws -> Transaction {
         try validate(draft)
         guard let sourceID = draft.sourceWallet else { throw Refusal.notFound("wallet") }
-        let source = try wallet(sourceID, of: tenant)
+        let source = try wallet(sourceID, of: tenant, field: "sourceWalletId")
         let asset = try asset(source.asset)
         let amount = try amount(draft.amount ?? "", of: asset)
         let (destination, entry) = try destination(draft, on: asset.asset.chain, for: tenant)
         if let existing = try existing(draft.externalID, .withdrawal, tenant) {
             guard existing.wallet == source.id, existing.destinationAddress == destination,
-                existing.amount == amount, existing.note == draft.note
+                existing.amount == amount, existing.note == draft.note,
+                existing.feeLevel == draft.feeLevel,
+                existing.maxFee == (try maxFee(draft, asset))
             else { throw externalIDReused(draft.externalID) }
             return existing
         }
@@ -133,7 +135,7 @@ extension Books {
         _ draft: WithdrawalDraft, on chain: ChainID, for tenant: TenantID
     ) throws -> (String, AddressBookEntry?) {
         if let id = draft.addressBookEntry {
-            let entry = try addressBookEntry(id, of: tenant)
+            let entry = try addressBookEntry(id, of: tenant, field: "addressBookEntryId")
             guard entry.network == chain.text else {
                 throw Refusal(
                     .invalid, field: "addressBookEntryId",
@@ -158,7 +160,7 @@ extension Books {
             guard let fees = limit.times(UInt64(1 + consolidations)),
                 let need = SourceNeed(asset.asset, amount: amount, fee: fees)
             else { throw Refusal(.insufficientFunds, field: "amount", "No wallet has that much.") }
-            try checkSpendable(source, need.amount)
+            try checkSpendable(source, need.amount, beside: amount)
             try checkGas(need, of: source)
             return limit
         }
@@ -229,7 +231,7 @@ extension Books {
     ) throws -> (fees: [FeeLevel: Amount], coin: Asset, consolidations: Int) {
         try validate(draft)
         guard let sourceID = draft.sourceWallet else { throw Refusal.notFound("wallet") }
-        let source = try wallet(sourceID, of: tenant)
+        let source = try wallet(sourceID, of: tenant, field: "sourceWalletId")
         let asset = try asset(source.asset)
         let amount = try amount(draft.amount ?? "", of: asset)
         let (_, entry) = try destination(draft, on: asset.asset.chain, for: tenant)

@@ -466,5 +466,18 @@ import Testing
             _ = try await scene.withdraw(scene.draft())
         }
         #expect(refusal?.code == .notInAddressBook)
+        let faster = WithdrawalDraft(
+            sourceWallet: scene.alice.id, addressBookEntry: entry, destinationAddress: nil,
+            destinationTag: nil, amount: "0.0001", feeLevel: .fast, maxFee: nil, note: nil,
+            externalID: "payout 1")
+        for other in [
+            scene.draft("0.0002", externalID: "payout 1"),
+            scene.draft(maxFee: "0.1", externalID: "payout 1"), faster,
+        ] {
+            let refusal = await #expect(throws: Refusal.self) {
+                _ = try await scene.withdraw(other)
+            }
+            #expect(refusal?.code == .externalIDReused)
+        }
     }
 }
