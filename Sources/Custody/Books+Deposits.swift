@@ -166,8 +166,11 @@ extension Books {
                 effect.amount, for: transaction.id)
         }
         transaction.blockNumber = nil
-        if transaction.status != .confirming { try move(&transaction, to: .confirming) }
-        try wait(&transaction, .block, who: [])
+        if transaction.status == .confirming {
+            try wait(&transaction, .block, who: [])
+        } else {
+            try move(&transaction, to: .confirming, waitingFor: .block)
+        }
         try recordBalance(of: wallet)
     }
 

@@ -38,8 +38,8 @@ extension Books {
         guard let sourceID = draft.sourceWallet, let destinationID = draft.destinationWallet else {
             throw Refusal.notFound("wallet")
         }
-        let source = try wallet(sourceID, of: tenant)
-        let destination = try wallet(destinationID, of: tenant)
+        let source = try wallet(sourceID, of: tenant, field: "sourceWalletId")
+        let destination = try wallet(destinationID, of: tenant, field: "destinationWalletId")
         let amount = try amount(draft.amount ?? "", of: try asset(source.asset))
         if let existing = try existing(draft.externalID, .internalTransfer, tenant) {
             guard existing.wallet == source.id, existing.destinationWallet == destination.id,
@@ -118,7 +118,8 @@ extension Books {
         return amount
     }
 
-    func checkSpendable(_ wallet: Wallet, _ amount: Amount) throws {
+    /// - Parameter asked: the amount without the most that its fee can cost.
+    func checkSpendable(_ wallet: Wallet, _ amount: Amount, beside asked: Amount? = nil) throws {
         guard wallet.status == .active else {
             throw Refusal(.frozen, "The wallet is frozen: a reorganisation took funds back.")
         }
@@ -128,9 +129,12 @@ extension Books {
         let available = try store.balance(of: wallet.account(.available))
         guard amount <= available else {
             let asset = try asset(wallet.asset)
+            let fee = asked.flatMap { amount.subtracting($0) } ?? .zero
             throw Refusal(
                 .insufficientFunds, field: "amount",
                 "\(amount.text(decimals: asset.decimals)) \(asset.symbol) are needed, "
+                    + (fee.isZero
+                        ? "" : "of which at most \(fee.text(decimals: asset.decimals)) for fees, ")
                     + "\(available.text(decimals: asset.decimals)) are available.")
         }
     }
@@ -278,12 +282,18 @@ extension Books {
 
     /// Takes a new status: timeline and event with it. Of a consolidation a tenant hears by its
     /// wallet's balance alone.
-    func move(_ transaction: inout Transaction, to status: Transaction.Status) throws {
+    ///
+    /// - Parameter cause: why it does not move on, for its event too, if it is not what is usual.
+    func move(
+        _ transaction: inout Transaction, to status: Transaction.Status,
+        waitingFor cause: Waiting.Cause? = nil
+    ) throws {
         transaction.status = status
         transaction.waiting = nil
         transaction.updatedAt = now
         try store.update(transaction)
         try store.append(TimelineEntry(status: status, at: now), to: transaction.id)
+        if let cause { try wait(&transaction, cause, who: []) }
         if transaction.kind != .consolidation {
             try record(
                 .transactionStatusUpdated(try wholeView(transaction)), of: transaction.tenant)

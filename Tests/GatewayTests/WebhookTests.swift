@@ -1,4 +1,5 @@
 import Canonical
+import Chains
 import Custody
 import Intents
 import TestKit
@@ -23,6 +24,27 @@ import Testing
             let delivery = try #require(try books.store.delivery(id))
             try books.tried(delivery, attempt, DeliverySchedule(pauses: []))
         }
+    }
+
+    @Test func `a deposit that a reorganisation took back says so in its event`() async throws {
+        let face = try await Face()
+        let address = try await face.wallet("a")["depositAddress"]?.string ?? ""
+        var chain = TestChain()
+        try await face.test.apply(chain.block())
+        try await face.test.apply(chain.block([chain.deposit(Amount(500), to: address)]))
+        for _ in 0..<2 { try await face.test.apply(chain.block()) }
+        for _ in 0..<3 { try await face.test.revert(try #require(chain.drop())) }
+        let tenant = face.caller.tenant
+        let told = try await face.test.custody.read { books in
+            let page = try PageRequest()
+            let all = try books.store.events(
+                of: tenant, matching: EventFilter(type: "transaction.status.updated"), page)
+            return all.items.map { try? JSONParser.parse($0.body)["data"] }
+        }
+        // The newest first.
+        #expect(told.map { $0?["status"]?.string } == ["Confirming", "Completed"])
+        #expect(told.first??["waitingFor"]?["what"]?.string == "BlockAfterReorganisation")
+        #expect(told.first??["timeline"]?.array.count == 3)
     }
 
     @Test func `without an endpoint nothing can be sent`() async throws {
