@@ -49,7 +49,8 @@ extension Judge {
         }
         if let removedAt = announced.removedAt {
             throw refuse(
-                .addressRemoved, "\(address) was removed from the address book at \(removedAt).")
+                .addressRemoved,
+                "\(address) was removed from the address book at \(Self.time(removedAt)).")
         }
         return announced
     }
@@ -62,8 +63,12 @@ extension Judge {
             throw .wait(
                 Verdict.Reason(
                     .addressCooling,
-                    "The address was announced here at \(announced.firstSeen); this holder signs "
-                        + "for it from \(end) on."))
+                    "The address was announced here at \(Self.time(announced.firstSeen)); this "
+                        + "holder signs for it from \(Self.time(end)) on."))
         }
+    }
+
+    private static func time(_ seconds: UInt64) -> String {
+        CivilTime.text(Int64(clamping: min(seconds, Intent.timeMost)))
     }
 }

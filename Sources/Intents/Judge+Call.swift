@@ -55,8 +55,8 @@ extension Judge {
         guard order.payment.output.amount <= most else {
             throw refuse(
                 .amountAboveLimit,
-                "\(order.payment.output.amount.baseUnitText) is above this holder's limit of "
-                    + "\(most.baseUnitText) for a call of this contract.")
+                "\(order.payment.output.amount.baseUnitText) base units are above this holder's "
+                    + "limit of \(most.baseUnitText) for a call of this contract.")
         }
     }
 }

@@ -189,14 +189,15 @@ public struct Judge: Sendable {
         guard isOwn || order.output.amount <= limits.perTransaction else {
             throw refuse(
                 .amountAboveLimit,
-                "\(order.output.amount.baseUnitText) is above this holder's limit of "
+                "\(order.output.amount.baseUnitText) base units are above this holder's limit of "
                     + "\(limits.perTransaction.baseUnitText) for one transaction.")
         }
         let feeMost = min(limits.fee, feeLimits.fee)
         guard let fee = order.fee.most, fee <= feeMost else {
             throw refuse(
                 .feeAboveLimit,
-                "The fee may cost more than this holder's limit of \(feeMost.baseUnitText).")
+                "The fee may cost more than this holder's limit of \(feeMost.baseUnitText) base "
+                    + "units.")
         }
         guard order.output.asset.contract == nil || order.fee.gasLimit <= ERC20Transfer.gasMost
         else {

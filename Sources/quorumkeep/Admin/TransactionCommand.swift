@@ -163,7 +163,10 @@ struct TransactionStory {
                 ($0.at, $0.verdict.isFinalWord ? 1 : 0) < ($1.at, $1.verdict.isFinalWord ? 1 : 0)
             }
             let said = own.map { verdict in
-                "\(verdict.verdict.text), \(Self.time(verdict.at))"
+                // The time ends the sentence.
+                let text = verdict.verdict.text
+                return (text.last == "." ? text.dropLast() : text[...])
+                    + ", \(Self.time(verdict.at))"
             }
             lines.append(
                 "    \(Self.padded(name(holder), 14))"
