@@ -41,6 +41,14 @@ public struct CustodySettings: Sendable {
     /// The asset that is kept here of a coin or token; nil if it is none of ours.
     public func asset(_ id: AssetID) -> Asset? { assets.first { $0.asset == id } }
 
+    /// For who asks for one that is not here.
+    var assetNames: String { Self.names(assets.map(\.id)) }
+    var networkNames: String { Self.names(Set(assets.map(\.asset.chain.text)).sorted()) }
+
+    private static func names(_ names: [String]) -> String {
+        names.prefix(20).joined(separator: ", ") + (names.count > 20 ? " and others" : "")
+    }
+
     /// The contracts of the tokens that are kept here.
     public func tokens(on chain: ChainID) -> [EVMAddress] {
         assets.filter { $0.asset.chain == chain }.compactMap(\.asset.contract)
@@ -183,7 +191,9 @@ public struct Books {
 
     func asset(_ id: String) throws -> Asset {
         guard let asset = settings.asset(id) else {
-            throw Refusal(.unknownAsset, field: "assetId", "There is no enabled asset '\(id)'.")
+            throw Refusal(
+                .unknownAsset, field: "assetId",
+                "There is no asset '\(id)' here; there are \(settings.assetNames).")
         }
         return asset
     }

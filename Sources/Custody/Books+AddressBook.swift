@@ -39,7 +39,8 @@ extension Books {
         let network = draft.network ?? ""
         guard settings.assets.contains(where: { $0.asset.chain.text == network }) else {
             throw Refusal(
-                .unknownNetwork, field: "network", "There is no enabled network '\(network)'.")
+                .unknownNetwork, field: "network",
+                "There is no network '\(network)' here; there are \(settings.networkNames).")
         }
         let address = try Self.checked(draft.address ?? "", field: "address")
         let content = Digest.content([network, address, draft.label ?? ""])
@@ -80,9 +81,14 @@ extension Books {
         do throws(EVMAddress.Malformed) {
             address = try EVMAddress(text: text)
         } catch .wrongChecksum {
+            let digits = text.dropFirst(2)
+            let hasNone = [digits.lowercased(), digits.uppercased()].contains(String(digits))
             throw Refusal(
                 .invalid, field: field,
-                "'\(field)' has a wrong or no EIP-55 checksum: compare it with its source.")
+                hasNone
+                    ? "'\(field)' has no EIP-55 checksum, without which a wrong digit is not seen: "
+                        + "ask its owner for the form with small and capital letters."
+                    : "'\(field)' has a wrong EIP-55 checksum: compare it with its source.")
         } catch {
             throw Refusal(
                 .invalid, field: field,
@@ -96,11 +102,12 @@ extension Books {
         return address.text
     }
 
+    /// - Parameter field: what names the entry, where a request names more than one thing.
     public func addressBookEntry(
-        _ id: AddressBookEntryID, of tenant: TenantID
+        _ id: AddressBookEntryID, of tenant: TenantID, field: String? = nil
     ) throws -> AddressBookEntry {
         guard let entry = try store.addressBookEntry(id, of: tenant) else {
-            throw Refusal.notFound("address-book entry")
+            throw Refusal.notFound("address-book entry", field: field)
         }
         return entry
     }

@@ -168,12 +168,13 @@ extension Books {
         }
         guard try isEnabled(asset, for: tenant) else {
             throw Refusal(
-                .unknownAsset, field: "assetId", "There is no enabled asset '\(asset.id)'.")
+                .unknownAsset, field: "assetId",
+                "'\(asset.id)' is not enabled for this tenant: no wallet is opened for it.")
         }
-        guard try store.wallet(in: vault.id, asset: asset.id) == nil else {
+        if let existing = try store.wallet(in: vault.id, asset: asset.id) {
             throw Refusal(
-                .walletExists, field: "assetId", "The vault has a wallet for '\(asset.id)' already."
-            )
+                .walletExists, field: "assetId",
+                "The vault has a wallet for '\(asset.id)' already: \(existing.id.text).")
         }
         let key = try activeKey(of: vault.keyVault)
         // A deposit before the first block that is followed would never be seen.
@@ -272,9 +273,12 @@ extension Books {
         return address
     }
 
-    public func wallet(_ id: WalletID, of tenant: TenantID) throws -> Wallet {
+    /// - Parameter field: what names the wallet, where a request names more than one thing.
+    public func wallet(
+        _ id: WalletID, of tenant: TenantID, field: String? = nil
+    ) throws -> Wallet {
         guard let wallet = try store.wallet(id, of: tenant) else {
-            throw Refusal.notFound("wallet")
+            throw Refusal.notFound("wallet", field: field)
         }
         try admit(wallet.vault)
         return wallet

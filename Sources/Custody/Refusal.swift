@@ -58,8 +58,10 @@ public struct Refusal: Error, Equatable, Sendable {
         case noWebhook = "no_webhook"
     }
 
-    public static func notFound(_ what: String) -> Refusal {
-        Refusal(.notFound, "There is no such \(what).")
+    /// - Parameter field: what names it, where more than one thing is named.
+    public static func notFound(_ what: String, field: String? = nil) -> Refusal {
+        let sentence = "There is no such \(what)."
+        return Refusal(.notFound, sentence, fields: field.map { [$0: [sentence]] } ?? [:])
     }
 }
 

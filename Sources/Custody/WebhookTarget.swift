@@ -16,7 +16,9 @@ public struct WebhookTarget: Equatable, Sendable {
 
         func sentence(of field: String) -> String {
             switch self {
-            case .malformed: "'\(field)' must be an absolute https URL without user or fragment."
+            case .malformed:
+                "'\(field)' must be a whole URL such as https://example.com/hook, without user or "
+                    + "fragment."
             case .plainHTTP: "'\(field)' must be https."
             case .privateAddress:
                 "'\(field)' must not be a private, loopback or link-local address."

@@ -106,9 +106,12 @@ struct Authenticator: Sendable {
             found[at] = field.value
         }
         guard let key = found[0], let timestamp = found[1], let signature = found[2] else {
+            let missing = zip(credentials.prefix(3), found).filter { $1 == nil }.map { "\($0.0)" }
             throw Problem(
                 .unauthorized, "missing_credentials",
-                "X-API-Key, X-Timestamp and X-Signature are required.")
+                "X-API-Key, X-Timestamp and X-Signature are required"
+                    + (missing.count == 3
+                        ? "." : "; there is no \(missing.joined(separator: " and no "))."))
         }
         let target = request.head.path ?? "/"
         let mark = target.utf8.firstIndex(of: UInt8(ascii: "?"))
@@ -145,8 +148,8 @@ struct Authenticator: Sendable {
         guard signed.isTimely(at: books.now.seconds) else {
             throw Problem(
                 .unauthorized, "clock",
-                "X-Timestamp must be within \(SignedRequest.windowSeconds) s of our clock, which "
-                    + "says \(books.now.seconds).")
+                "X-Timestamp is in seconds and must be within \(SignedRequest.windowSeconds) s of "
+                    + "our clock, which says \(books.now.seconds).")
         }
         // The signature is worth something while its timestamp is in the window.
         let until = signed.timestamp + 2 * SignedRequest.windowSeconds

@@ -232,10 +232,17 @@ struct RequestFields {
     private var found: [String: [String]] {
         var problems = problems
         for name in members.keys {
+            let meant = known.first { Self.plain($0) == Self.plain(name) }
             problems[String(name.prefix(64)), default: []].append(
-                "'\(name.prefix(64))' is not known here.")
+                "'\(name.prefix(64))' is not known here"
+                    + (meant.map { ": '\($0)' is." } ?? "."))
         }
         return problems
+    }
+
+    /// Without what people and languages write differently.
+    private static func plain(_ name: String) -> [UInt8] {
+        name.utf8.prefix(128).filter { $0 != UInt8(ascii: "_") }.map { $0 | 0x20 }
     }
 
     /// Refuses what was of the wrong type, and what nobody took.

@@ -230,6 +230,67 @@ import Testing
         #expect(Scope.allCases.allSatisfy { said.contains($0.rawValue) })
     }
 
+    @Test func `a draft that is wrong is told which part of it, and what there is`() async throws {
+        let face = try await Face()
+        let wallet = try await face.wallet("one")
+        let (vault, id) = (wallet["vaultId"]?.string ?? "", wallet["id"]?.string ?? "")
+        let none = "00000000-0000-4000-8000-000000000000"
+        let lower = "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed"
+        func transfer(_ source: String, _ destination: String) -> String {
+            #"{"sourceWalletId":"\#(source)","destinationWalletId":"\#(destination)","amount":"1"}"#
+        }
+        let rows: [(String, String, field: String, String)] = [
+            (
+                "vaults/\(vault)/wallets", #"{"assetId":"eth"}"#, "assetId",
+                "There is no asset 'eth' here; there are ETH."
+            ),
+            (
+                "vaults/\(vault)/wallets", #"{"assetId":"ETH"}"#, "assetId",
+                "The vault has a wallet for 'ETH' already: \(id)."
+            ),
+            (
+                "address-book", #"{"network":"ethereum","address":"\#(lower)","label":"x"}"#,
+                "network", "There is no network 'ethereum' here; there are eip155:31337."
+            ),
+            (
+                "address-book", #"{"network":"eip155:31337","address":"\#(lower)","label":"x"}"#,
+                "address",
+                "'address' has no EIP-55 checksum, without which a wrong digit is not seen: ask "
+                    + "its owner for the form with small and capital letters."
+            ),
+            (
+                "vaults", #"{"external_id":"x","name":"x"}"#, "external_id",
+                "'external_id' is not known here: 'externalId' is."
+            ),
+            (
+                "vaults", #"{"id":"x","name":"x"}"#, "id", "'id' is not known here."
+            ),
+            (
+                "transactions/transfer", transfer(none, id), "sourceWalletId",
+                "There is no such wallet."
+            ),
+            (
+                "transactions/transfer", transfer(id, none), "destinationWalletId",
+                "There is no such wallet."
+            ),
+            (
+                "transactions/withdraw",
+                #"{"sourceWalletId":"\#(id)","addressBookEntryId":"\#(none)","amount":"1"}"#,
+                "addressBookEntryId", "There is no such address-book entry."
+            ),
+        ]
+        for (path, body, field, sentence) in rows {
+            let answer = try await face.post("/v1/\(path)", body)
+            #expect(answer.json["message"]?.string == sentence)
+            #expect(answer.fields == [field])
+        }
+        var parts = Face.Parts()
+        parts.tamper = { $0[.timestamp] = nil }
+        #expect(
+            try await face.send("GET", "/v1/vaults", parts).json["message"]?.string
+                == "X-API-Key, X-Timestamp and X-Signature are required; there is no X-Timestamp.")
+    }
+
     @Test func `errors have the contract's shape, or that of RFC 9457`() async throws {
         let face = try await Face()
         let plain = try await face.post("/v1/vaults", "{}")
