@@ -10,6 +10,14 @@ public struct FaceEventWriter: EventWriter {
         self.assets = Dictionary(uniqueKeysWithValues: assets.map { ($0.id, $0) })
     }
 
+    /// For the document. What `data` is depends on the type.
+    static let shape = Shape.object([
+        Member("id", .uuid), Member("type", .text()), Member("createdAt", .time),
+        Member("sequence", .integer(), "within the resource, from 1"), Member("tenantId", .uuid),
+        Member("environment", .text()),
+        Member("data", .object([]), "the resource as it was at that moment"),
+    ])
+
     public func body(of event: DomainEvent, in frame: EventFrame) -> [UInt8] {
         JSONValue.object([
             "id": .string(frame.id.text), "type": .string(frame.type),

@@ -124,6 +124,8 @@ enum ShapeCheck {
         let face = try await Face()
         let document = try await face.raw("GET", "/openapi.json", [:], [])
         #expect(document.status == 200 && document.json["openapi"]?.string == "3.1.0")
+        let event = document.json["webhooks"]?["event"]?["post"]?["requestBody"]
+        #expect(event?["content"]?["application/json"]?["schema"]?["properties"]?["data"] != nil)
         let page = try await face.raw("GET", "/reference", [:], [])
         let text = String(decoding: page.bytes, as: UTF8.self)
         for endpoint in CustodyAPI.endpoints { #expect(text.contains("id=\"\(endpoint.name)\"")) }

@@ -12,12 +12,12 @@ enum OpenAPI {
             "info": .object([
                 "title": .string("Quorumkeep custody API"), "version": .string("1"),
                 "description": .string(
-                    "Vaults, wallets, deposits, transfers, withdrawals. Every request is signed; "
-                        + "see docs/api in the project."),
+                    "Vaults, wallets, deposits, transfers, withdrawals. \(signing)"),
             ]),
             "servers": .array([.object(["url": .string("/")])]),
             "security": .array([.object(["apiKey": .array([]), "signature": .array([])])]),
             "paths": paths(endpoints),
+            "webhooks": .object(["event": .object(["post": delivery])]),
             "components": .object([
                 "securitySchemes": securitySchemes,
                 "schemas": .object(
@@ -27,6 +27,36 @@ enum OpenAPI {
             ]),
         ])
     }
+
+    /// How requests are signed, in a paragraph.
+    static let signing =
+        "Every request carries X-API-Key, X-Timestamp (Unix time in seconds) and X-Signature, the "
+        + "hexadecimal HMAC-SHA256 under the secret of these lines: timestamp, method, path with "
+        + "query, hexadecimal SHA-256 of the body and, if it is sent, X-Nonce. A POST may carry "
+        + "Idempotency-Key. More: docs/api/authentication.md of the project."
+
+    /// What a tenant's webhook is sent.
+    private static let delivery: JSONValue = {
+        func header(_ name: String, _ says: String) -> JSONValue {
+            .object([
+                "name": .string(name), "in": .string("header"), "required": .bool(true),
+                "description": .string(says), "schema": .object(["type": .string("string")]),
+            ])
+        }
+        let taken = JSONValue.object(["description": .string("Any status from 200 to 299: taken.")])
+        return .object([
+            "summary": .string("An event. Which types there are: docs/api/webhooks.md."),
+            "parameters": .array([
+                header("X-Webhook-Id", "the event's, the same at each try"),
+                header("X-Webhook-Timestamp", "Unix time of the try, in seconds"),
+                header("X-Webhook-Signature", "hexadecimal HMAC-SHA256 of the body"),
+            ]),
+            "requestBody": .object([
+                "required": .bool(true), "content": content(schema(FaceEventWriter.shape)),
+            ]),
+            "responses": .object(["2XX": taken]),
+        ])
+    }()
 
     private static let securitySchemes: JSONValue = {
         func header(_ name: String, _ says: String) -> JSONValue {

@@ -23,8 +23,8 @@ enum ReferencePage {
             <style>\(style)</style>
             <main>
             <h1>Quorumkeep custody API</h1>
-            <p>Every request is signed: see <code>docs/api</code> in the project.
-            The same as a document: <a href="/openapi.json">openapi.json</a>.</p>
+            <p>\(escaped(OpenAPI.signing))</p>
+            <p>The same as a document: <a href="/openapi.json">openapi.json</a>.</p>
             <nav>\(links)</nav>
             \(sections.joined(separator: "\n"))
             </main>
