@@ -35,9 +35,28 @@ struct Dev: AsyncParsableCommand {
 
         @OptionGroup var stack: StackOption
 
+        private static let doorSeconds = 15
+
         func run() async throws {
-            try await ControlSocket.ask("start", name, in: stack.directory())
+            let directory = try stack.directory()
+            try await ControlSocket.ask("start", name, in: directory)
+            if name == Dev.platform { try await waitForDoor(of: directory) }
             print("\(name) is started")
+        }
+
+        /// So that the next command meets a platform that answers.
+        private func waitForDoor(of directory: URL) async throws {
+            let file = try DevFile.read(directory.appending(path: "dev.json"))
+            let request = HTTPClientRequest(url: file.custody.url + "/health")
+            let deadline = ContinuousClock.now + .seconds(Self.doorSeconds)
+            while (try? await HTTPClient.shared.execute(request, timeout: .seconds(2))) == nil {
+                guard ContinuousClock.now < deadline else {
+                    throw CommandFailure(
+                        "the platform does not answer after \(Self.doorSeconds) s: see "
+                            + "\(directory.path)/logs/platform.log")
+                }
+                try await Task.sleep(for: .milliseconds(50))
+            }
         }
     }
 
