@@ -50,9 +50,7 @@ extension Books {
         let (destination, entry) = try destination(draft, on: asset.asset.chain, for: tenant)
         if let existing = try existing(draft.externalID, .withdrawal, tenant) {
             guard existing.wallet == source.id, existing.destinationAddress == destination,
-                existing.amount == amount, existing.note == draft.note,
-                existing.feeLevel == draft.feeLevel,
-                existing.maxFee == (try maxFee(draft, asset))
+                existing.amount == amount, existing.note == draft.note
             else { throw externalIDReused(draft.externalID) }
             return existing
         }
