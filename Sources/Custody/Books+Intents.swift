@@ -21,7 +21,7 @@ extension Books {
             guard let source = request.source, let id = request.transaction,
                 try isKept(request)
             else { continue }
-            let intent = try Intent(request.bytes)
+            let intent = try request.intent()
             guard let order = intent.payment else { continue }
             let keyVault = try keyVault(of: intent.vault, intent.tenant)
             round.keep(

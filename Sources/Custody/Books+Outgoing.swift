@@ -91,7 +91,7 @@ extension Books {
         else { return }
         for request in try store.signingRequests(in: [.open, .closing, .unclear])
         where request.source == sent.from.text && request.nonce == sent.nonce {
-            guard let transaction = try Intent(request.bytes).transaction,
+            guard let transaction = try request.intent().transaction,
                 transaction.signed(signature).hash == sent.hash
             else { continue }
             _ = try take(signature: signature, of: request.digest)

@@ -276,7 +276,7 @@ extension Books {
     private func descriptor(
         _ request: SigningRequest, _ asked: Asked, _ chosen: [[IdentityPublicKey]], attempt: UInt16
     ) throws -> (RunDescriptor, source: [UInt8])? {
-        guard let intent = try? Intent(request.bytes) else { return nil }
+        let intent = try request.intent()
         let rosters = zip(asked.quorums, chosen).compactMap { $0.holders.only($1) }
         guard rosters.count == chosen.count, let first = rosters.first else { return nil }
         let purpose: RunDescriptor.Purpose
@@ -343,9 +343,10 @@ extension Books {
     public func take(signature: ECDSASignature, of digest: Digest) throws -> Bool {
         guard var request = try store.signingRequest(digest), request.state != .done,
             let id = request.transaction, var transaction = try store.transaction(id),
-            let group = try store.group(request.group),
-            let intent = try? Intent(request.bytes), let item = intent.item
+            let group = try store.group(request.group)
         else { return false }
+        let intent = try request.intent()
+        guard let item = intent.item else { return false }
         let key = try activeKey(of: group.keyVault)
         guard let derived = DerivedKey(item.path, of: key),
             signature.signer(of: item.digest) == derived.publicKey, signature.recoveryID < 2

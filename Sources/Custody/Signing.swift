@@ -63,6 +63,15 @@ public struct SigningRequest: Equatable, Sendable {
 }
 
 extension SigningRequest {
+    /// What is asked for; a fault if what was stored is no intent.
+    func intent() throws -> Intent {
+        do throws(MalformedBytes) {
+            return try Intent(bytes)
+        } catch {
+            throw LedgerFault.impossible("intent \(digest.hex): \(error)")
+        }
+    }
+
     public var transaction: TransactionID? {
         if case .transaction(let id) = subject { id } else { nil }
     }
