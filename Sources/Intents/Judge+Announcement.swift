@@ -68,7 +68,7 @@ extension Judge {
         }
     }
 
-    private static func time(_ seconds: UInt64) -> String {
-        CivilTime.text(Int64(clamping: min(seconds, Intent.timeMost)))
+    static func time(_ seconds: UInt64) -> String {
+        CivilTime.text(Int64(min(seconds, Intent.timeMost)))
     }
 }

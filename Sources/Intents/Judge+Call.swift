@@ -20,7 +20,8 @@ extension Judge {
         guard let fee = payment.fee.most, fee <= limits.fee else {
             throw refuse(
                 .feeAboveLimit,
-                "The fee may cost more than this holder's limit of \(limits.fee.baseUnitText).")
+                "The fee may cost more than this holder's limit of \(limits.fee.baseUnitText) base "
+                    + "units.")
         }
         guard payment.fee.gasLimit <= ContractCall.gasMost else {
             throw refuse(

@@ -169,10 +169,14 @@ public struct Judge: Sendable {
             intent.expires - intent.notBefore <= Intent.lifetimeMost
         else { throw refuse(.lifetime, "The intent lives longer than 24 hours, or ends early.") }
         guard intent.expires + Self.clockTolerance >= knowing.now else {
-            throw refuse(.expired, "The intent expired at \(intent.expires), it is \(knowing.now).")
+            throw refuse(
+                .expired,
+                "The intent expired at \(Self.time(intent.expires)), it is "
+                    + "\(Self.time(knowing.now)).")
         }
         guard intent.notBefore <= knowing.now + Self.clockTolerance else {
-            throw .wait(Verdict.Reason(.notYet, "The intent begins at \(intent.notBefore)."))
+            throw .wait(
+                Verdict.Reason(.notYet, "The intent begins at \(Self.time(intent.notBefore))."))
         }
     }
 
@@ -222,7 +226,7 @@ public struct Judge: Sendable {
                 Verdict.Reason(
                     .dailyLimit,
                     "This holder was given its share less than a day ago and does not know what "
-                        + "was spent before; its counters are full until \(end)."))
+                        + "was spent before; its counters are full until \(Self.time(end))."))
         }
         try checkCounters(spending, knowing)
     }
@@ -245,8 +249,9 @@ public struct Judge: Sendable {
                 throw .wait(
                     Verdict.Reason(
                         .dailyLimit,
-                        "With \(spent.baseUnitText) of \(asset.text) in the last 24 hours, this "
-                            + "would be above the limit of \(most.baseUnitText) for a day."))
+                        "With \(spent.baseUnitText) base units of \(asset.text) in the last 24 "
+                            + "hours, this would be above the limit of \(most.baseUnitText) for a "
+                            + "day."))
             }
         }
     }

@@ -5,8 +5,8 @@ import Canonical
 public struct EVMFeeLimit: Hashable, Sendable {
     /// Gas that a transfer of the native coin to an account uses, yellow paper appendix G.
     public static let transferGas: UInt64 = 21_000
-    /// Numbers from here on are no gas and no price that anybody means: a coin for each gas. Fees
-    /// of smaller ones fit an `Amount`.
+    /// Numbers from here on are no gas and no price that anybody means: about a coin for each gas.
+    /// Fees of smaller ones fit 128 bits.
     public static let numberBound: UInt64 = 1 << 60
 
     public let gasLimit: UInt64
