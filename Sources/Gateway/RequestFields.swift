@@ -231,14 +231,22 @@ struct RequestFields {
     /// What was of the wrong type, and what nobody took.
     private var found: [String: [String]] {
         var problems = problems
-        for name in members.keys {
-            let meant = known.first { Self.plain($0) == Self.plain(name) }
-            problems[String(name.prefix(64)), default: []].append(
-                "'\(name.prefix(64))' is not known here"
-                    + (meant.map { ": '\($0)' is." } ?? "."))
+        let spelt: [[UInt8]: String] =
+            members.isEmpty
+            ? [:] : Dictionary(known.map { (Self.plain($0), $0) }, uniquingKeysWith: min)
+        for name in members.keys.lazy.filter({ members[$0] != .null || !known.contains($0) })
+            .prefix(Self.unknownMost)
+        {
+            let start = String(String.UnicodeScalarView(name.unicodeScalars.prefix(64)))
+            let meant = known.contains(name) ? nil : spelt[Self.plain(name)]
+            problems[start, default: []].append(
+                "'\(start)' is not known here" + (meant.map { ": '\($0)' is." } ?? "."))
         }
         return problems
     }
+
+    /// So many members that are not known are named.
+    private static let unknownMost = 8
 
     /// Without what people and languages write differently.
     private static func plain(_ name: String) -> [UInt8] {

@@ -284,6 +284,11 @@ import Testing
             #expect(answer.json["message"]?.string == sentence)
             #expect(answer.fields == [field])
         }
+        let many = (0..<100).map { "\"a\($0)\":0" }.joined(separator: ",")
+        #expect(try await face.post("/v1/vaults", "{\(many)}").fields.count == 8)
+        // Null is as if it were not there, where the member is known.
+        let null = Face.Parts(#"{"metadata":null,"name":"two"}"#)
+        #expect(try await face.send("PATCH", "/v1/vaults/\(vault)", null).status == 200)
         var parts = Face.Parts()
         parts.tamper = { $0[.timestamp] = nil }
         #expect(

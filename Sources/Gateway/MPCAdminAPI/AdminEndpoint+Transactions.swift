@@ -94,9 +94,7 @@ extension AdminCall {
 
     /// The same payment asked for twice is answered with the first on other faces, refused on this.
     fileprivate func refuseUsed(_ request: String) throws {
-        guard try !books.isUsed(request, by: tenant) else {
-            throw AdminProblem(.requestIDReused, "'request_id' was used for another transaction.")
-        }
+        guard try !books.isUsed(request, by: tenant) else { throw AdminProblem.requestIDUsed }
     }
 
     /// The transaction in the path.
@@ -231,7 +229,8 @@ extension AdminCall {
             type = fields.string("fee_type")
             token = fields.string("token_id")
             most = fields.string("max_fee_amount")
-            price = fields.string("max_fee_per_gas") ?? fields.string("gas_price")
+            let (price, legacy) = (fields.string("max_fee_per_gas"), fields.string("gas_price"))
+            self.price = price ?? legacy
             gas = fields.string("gas_limit")
             tip = fields.string("max_priority_fee_per_gas")
         }

@@ -67,6 +67,9 @@ struct AdminProblem: Error {
         self.retryAfter = retryAfter
     }
 
+    static let requestIDUsed = AdminProblem(
+        .requestIDReused, "'request_id' was used for another transaction.")
+
     static func missing(_ name: String) -> AdminProblem {
         AdminProblem(.missingParameter, "'\(name)' is required.")
     }
@@ -80,6 +83,8 @@ struct AdminProblem: Error {
     init(_ error: any Error) {
         switch error {
         case let problem as AdminProblem: self = problem
+        case let refusal as Refusal where refusal.code == .externalIDReused:
+            self = .requestIDUsed
         case let refusal as Refusal: self.init(Self.code(refusal.code), refusal)
         case is Replayed: self.init(.wrongKey, "This nonce was used before.")
         case is NoncesSpent:
