@@ -30,10 +30,11 @@ enum OpenAPI {
 
     /// How requests are signed, in a paragraph.
     static let signing =
-        "Every request carries X-API-Key, X-Timestamp (Unix time in seconds) and X-Signature, the "
-        + "hexadecimal HMAC-SHA256 under the secret of these lines: timestamp, method, path with "
-        + "query, hexadecimal SHA-256 of the body and, if it is sent, X-Nonce. A POST may carry "
-        + "Idempotency-Key. More: docs/api/authentication.md of the project."
+        "Every request carries X-API-Key, X-Timestamp (Unix time in seconds), X-Signature. The "
+        + "signature is the hexadecimal HMAC-SHA256, keyed with the secret, over these lines, "
+        + "joined by \\n: timestamp, method, path with query, hexadecimal SHA-256 of the body and, "
+        + "if it is sent, X-Nonce. A POST may carry Idempotency-Key. More: "
+        + "docs/api/authentication.md of the project."
 
     /// What a tenant's webhook is sent.
     private static let delivery: JSONValue = {
@@ -49,7 +50,14 @@ enum OpenAPI {
             "parameters": .array([
                 header("X-Webhook-Id", "the event's, the same at each try"),
                 header("X-Webhook-Timestamp", "Unix time of the try, in seconds"),
-                header("X-Webhook-Signature", "hexadecimal HMAC-SHA256 of the body"),
+                header(
+                    "X-Webhook-Signature",
+                    "hexadecimal HMAC-SHA256 of the body, keyed with the decoded signing secret"),
+                header("webhook-id", "as X-Webhook-Id"),
+                header("webhook-timestamp", "as X-Webhook-Timestamp"),
+                header(
+                    "webhook-signature",
+                    "Standard Webhooks: v1 and base64, over id, time and body; prefer it"),
             ]),
             "requestBody": .object([
                 "required": .bool(true), "content": content(schema(FaceEventWriter.shape)),
