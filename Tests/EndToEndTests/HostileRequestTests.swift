@@ -63,12 +63,13 @@ import Testing
         func play(_ count: Int, _ seed: String) async -> Outcomes {
             await Self.play(count, at: port, key.keyId, key.secret, seed)
         }
-        let idle = try Size(of: file.platform.pid)
         let warm = await play(max(400, Self.count / 10), "warm")
+        // What cannot be read is kept for 5 s; holders and the chain's node are back by then.
+        try await Task.sleep(for: .seconds(7))
         let before = try Size(of: file.platform.pid)
         let outcomes = await play(Self.count, "hostile")
         try await until("its connections are closed", seconds: 40) {
-            try Size(of: file.platform.pid).sockets <= idle.sockets + 4
+            try Size(of: file.platform.pid).sockets <= before.sockets + 4
         }
         let after = try Size(of: file.platform.pid)
         let statuses = outcomes.statuses.sorted { $0.key < $1.key }.map { "\($0): \($1)" }
@@ -76,14 +77,14 @@ import Testing
             """
             hostile requests: \(Self.count), answered \(statuses.joined(separator: ", ")), not \
             answered \(outcomes.unanswered), slowest \(outcomes.slowest); memory \
-            \(before.memory) KiB, then \(after.memory) KiB; sockets \(idle.sockets), then \
-            \(after.sockets); files \(idle.files), then \(after.files)
+            \(before.memory) KiB, then \(after.memory) KiB; sockets \(before.sockets), then \
+            \(after.sockets); files \(before.files), then \(after.files)
             """)
         let faults = warm.faults + outcomes.faults
         #expect(faults.isEmpty, "\(faults.prefix(10).joined(separator: "\n"))")
         #expect(after.memory - before.memory < 48 * 1024)
         // Of the database's 8 readers each has two files, and is opened when it is first needed.
-        #expect(after.files - idle.files <= after.sockets - idle.sockets + 2 * 8)
+        #expect(after.files - before.files <= after.sockets - before.sockets + 2 * 8)
         #expect(outcomes.statuses[401, default: 0] > Self.count / 10, "wrongly signed ones")
         #expect(outcomes.statuses[400, default: 0] > Self.count / 10, "rightly signed ones")
         #expect(try stack.description.platform.pid == file.platform.pid)

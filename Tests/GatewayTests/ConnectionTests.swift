@@ -182,7 +182,9 @@ import Testing
                 let part = "10000\r\n" + String(repeating: " ", count: 0x10000) + "\r\n"
                 let began = ContinuousClock.now
                 var sent = 0
-                while began.duration(to: .now) < .seconds(20), line.send(part) {
+                while began.duration(to: .now) < .seconds(20),
+                    line.send(Array(part.utf8), seconds: 20)
+                {
                     sent += part.utf8.count
                 }
                 #expect(sent > 0)
