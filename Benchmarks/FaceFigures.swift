@@ -8,6 +8,8 @@ struct FaceFigures {
     private static let port = 18790
     private static let span = 1.5
     private static let turns = 5
+    /// Reads and their base take short turns: what else the machine does changes by the second.
+    private static let (readTurns, readSpan) = (15, 0.5)
     private static let readers = 8
     private static let latencies = 4000
 
@@ -32,21 +34,24 @@ struct FaceFigures {
     private static func measureReads(_ child: Child, _ report: Report) throws {
         let bare = Array(
             "GET /wallets/\(child.facts.wallets[0]) HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8)
-        var (ours, bases, ratios): ([Double], [Double], [Double]) = ([], [], [])
-        for _ in 0..<turns {
+        func base() throws -> Double {
+            try load(readers, child.port + 1, seconds: readSpan) { bare }.perSecond
+        }
+        var (ours, bases, ratios): ([Double], [Double], [Double]) = ([], [try base()], [])
+        for _ in 0..<readTurns {
             // A signature is good for half a minute, and a read may be repeated.
             let signed = child.requests.bytes("GET", "/wallets/\(child.facts.wallets[0])")
-            let (base, _) = try load(readers, child.port + 1) { bare }
-            let (own, _) = try load(readers, child.port) { signed }
+            let own = try load(readers, child.port, seconds: readSpan) { signed }.perSecond
+            let (before, after) = (bases[bases.count - 1], try base())
             ours.append(own)
-            bases.append(base)
-            ratios.append(own / base)
+            bases.append(after)
+            ratios.append(own / ((before + after) / 2))
         }
         report.add(
             Figure(
                 name: reads, value: median(ours), unit: "1/s", ratio: median(ratios),
                 base: "bare route with one read", baseValue: median(bases), least: 0.5,
-                runs: turns))
+                runs: readTurns))
     }
 
     private static func measureTransfers(_ child: Child, _ report: Report) throws {
@@ -127,7 +132,8 @@ struct FaceFigures {
 
     /// So many clients at once, each on a thread of its own.
     private static func load(
-        _ clients: Int, _ port: Int, _ request: @escaping @Sendable () -> [UInt8]
+        _ clients: Int, _ port: Int, seconds: Double = span,
+        _ request: @escaping @Sendable () -> [UInt8]
     ) throws -> (perSecond: Double, times: [Double]) {
         let found = Mutex<[[Double]]>([])
         let start = ContinuousClock.now
@@ -135,7 +141,7 @@ struct FaceFigures {
             Thread {
                 guard let client = try? SocketClient(port: port) else { return }
                 var times: [Double] = []
-                while start.duration(to: .now) < .seconds(span) {
+                while start.duration(to: .now) < .seconds(seconds) {
                     let bytes = request()
                     let began = ContinuousClock.now
                     guard (try? client.exchange(bytes)) != nil else { return }
